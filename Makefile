@@ -1,0 +1,239 @@
+# Hand-written.  Plain `make` on a fresh clone makes configure and runs it; `make help` lists the targets.
+#
+#   O=DIR     where objects go (default: build)          V=1       show the commands
+#   SAN=LIST  build with -fsanitize=LIST                  ROOT=DIR  with `make root`: programs that look for everything below DIR
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# ---------------------------------------------------------------- configuration
+
+srcdir ?= .
+-include config.mk
+
+ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
+ifeq ($(wildcard config.mk),)
+CONFIGURED = no
+endif
+endif
+
+config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
+	@if [ -x ./config.status ]; then ./config.status --recheck && ./config.status; else $(srcdir)/configure; fi
+	@touch config.mk
+
+$(srcdir)/configure: $(srcdir)/configure.ac
+	@command -v autoconf >/dev/null || { echo "autoconf is missing: run 'sh packaging/deps' first" >&2; exit 1; }
+	cd $(srcdir) && autoconf && rm -rf autom4te.cache
+
+config.h: config.mk
+
+# ---------------------------------------------------------------- flags
+
+O ?= build
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-5s %s\n'
+endif
+
+WARNINGS = -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wconversion -Wsign-conversion
+ifeq ($(WERROR),yes)
+WARNINGS += -Werror
+endif
+ifneq ($(SAN),)
+SANFLAGS = -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDENING =
+HARDENING_LD =
+endif
+CFLAGS ?= -g -O2
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIE $(WARNINGS) $(HARDENING) $(CFLAGS) $(SANFLAGS)
+ALL_CPPFLAGS = -I. -I$(srcdir)/src $(CPPFLAGS)
+ALL_LDFLAGS = -pie $(HARDENING_LD) $(LDFLAGS) $(SANFLAGS)
+LIB_CFLAGS = -DCARES_NO_DEPRECATED $(OPENSSL_CFLAGS) $(LIBCONFIG_CFLAGS) $(CARES_CFLAGS) $(IDN2_CFLAGS) $(JANSSON_CFLAGS)
+
+# ---------------------------------------------------------------- what is made of what
+
+LAYERS = base mail config smtp queue ipc
+PROGRAMS = sendmail smtprelayd smtprelay smtprelay-worker
+DIR_sendmail = sendmail
+DIR_smtprelayd = daemon
+DIR_smtprelay = admin
+DIR_smtprelay-worker = worker
+PROGRAM_DIRS = sendmail daemon admin worker
+
+# the archives of a program, upper layer first; `make lint` checks what the result links
+ARCHIVES_sendmail = sendmail mail base
+ARCHIVES_smtprelayd = daemon config queue ipc mail base
+ARCHIVES_smtprelay = admin config queue ipc mail base
+ARCHIVES_smtprelay-worker = worker smtp config queue ipc mail base
+LIBS_sendmail =
+LIBS_smtprelayd = $(LIBCONFIG_LIBS)
+LIBS_smtprelay = $(LIBCONFIG_LIBS) $(JANSSON_LIBS)
+LIBS_smtprelay-worker = $(OPENSSL_LIBS) $(CARES_LIBS) $(IDN2_LIBS)
+
+# a directory's archive holds everything but main.c and the compiled-in paths
+sources = $(filter-out %/main.c %/paths.c,$(wildcard $(srcdir)/src/$(1)/*.c))
+objects = $(patsubst $(srcdir)/%.c,$(O)/%.o,$(call sources,$(1)))
+ARCHIVE_DIRS = $(LAYERS) $(PROGRAM_DIRS)
+archive = $(O)/lib/$(1).a
+
+all: $(PROGRAMS:%=$(O)/%)
+
+define archive_rule
+$(O)/lib/$(1).a: $(call objects,$(1))
+	$$(say) AR $$@
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach d,$(ARCHIVE_DIRS),$(eval $(call archive_rule,$(d))))
+
+$(O)/src/%.o: $(srcdir)/src/%.c config.mk
+	$(say) CC $<
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(LIB_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+PATH_FLAGS = -DSBINDIR='"$(sbindir)"' -DLIBEXECDIR='"$(libexecdir)"' -DSYSCONFDIR='"$(sysconfdir)"' \
+	-DLOCALSTATEDIR='"$(localstatedir)"' -DRUNSTATEDIR='"$(runstatedir)"' -DDATADIR='"$(datadir)"'
+$(O)/paths.o: $(srcdir)/src/base/paths.c config.mk Makefile
+	$(say) CC $<
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(PATH_FLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# $(call link,program,paths object,target)
+define link_rule
+$(3): $(O)/src/$(DIR_$(1))/main.o $(2) $(foreach a,$(ARCHIVES_$(1)),$(O)/lib/$(a).a)
+	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS_$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call link_rule,$(p),$(O)/paths.o,$(O)/$(p))))
+
+# ---------------------------------------------------------------- a root of its own (tests, demo)
+
+# The same objects, linked with other compiled-in paths: nothing at run time can send a program elsewhere.
+ifdef ROOT
+root_path = $(if $(filter smtprelay-worker,$(1)),$(ROOT)/libexec/$(1),$(ROOT)/sbin/$(1))
+ROOT_FLAGS = -DSBINDIR='"$(ROOT)/sbin"' -DLIBEXECDIR='"$(ROOT)/libexec"' -DSYSCONFDIR='"$(ROOT)/etc"' \
+	-DLOCALSTATEDIR='"$(ROOT)/var"' -DRUNSTATEDIR='"$(ROOT)/run"' -DDATADIR='"$(ROOT)/share"'
+root: $(foreach p,$(PROGRAMS),$(call root_path,$(p)))
+	@mkdir -p $(ROOT)/etc $(ROOT)/run $(ROOT)/var
+$(ROOT)/paths.o: $(srcdir)/src/base/paths.c config.mk Makefile
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ROOT_FLAGS) $(ALL_CFLAGS) -c -o $@ $<
+$(foreach p,$(PROGRAMS),$(eval $(call link_rule,$(p),$(ROOT)/paths.o,$(call root_path,$(p)))))
+endif
+
+# ---------------------------------------------------------------- tests
+
+UNIT = $(patsubst $(srcdir)/tests/unit/%.c,$(O)/tests/unit/%,$(wildcard $(srcdir)/tests/unit/test_*.c))
+FUZZ = $(patsubst $(srcdir)/tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard $(srcdir)/tests/fuzz/fuzz_*.c))
+HUB = $(O)/tests/hub/hub
+ALL_ARCHIVES = $(foreach d,$(PROGRAM_DIRS) $(LAYERS),$(O)/lib/$(d).a)
+ALL_LIBS = $(LIBCONFIG_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)
+TEST_CFLAGS = -I$(srcdir)/tests -DTESTDATA='"$(abspath $(srcdir))/tests"' $(CHECK_CFLAGS)
+
+$(O)/tests/%.o: $(srcdir)/tests/%.c config.mk
+	$(say) CC $<
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(LIB_CFLAGS) $(TEST_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+UNIT_HELP = $(patsubst $(srcdir)/%.c,$(O)/%.o,$(filter-out $(srcdir)/tests/unit/test_%.c,$(wildcard $(srcdir)/tests/unit/*.c)))
+$(UNIT): $(O)/tests/unit/%: $(O)/tests/unit/%.o $(UNIT_HELP) $(O)/paths.o $(ALL_ARCHIVES)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_HELP) $(O)/paths.o -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(ALL_LIBS) $(CHECK_LIBS)
+
+# a fuzz target replays files (tests/fuzz/replay.c) unless FUZZER=1 links it with libFuzzer (clang)
+ifeq ($(FUZZER),1)
+FUZZ_MAIN =
+FUZZ_LD = -fsanitize=fuzzer
+else
+FUZZ_MAIN = $(O)/tests/fuzz/replay.o
+endif
+$(FUZZ): $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(FUZZ_MAIN) $(O)/paths.o $(ALL_ARCHIVES)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(FUZZ_LD) -o $@ $< $(FUZZ_MAIN) $(O)/paths.o -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(ALL_LIBS)
+
+HUB_OBJECTS = $(patsubst $(srcdir)/%.c,$(O)/%.o,$(wildcard $(srcdir)/tests/hub/*.c))
+$(HUB): $(HUB_OBJECTS) $(O)/lib/mail.a $(O)/lib/base.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(OPENSSL_LIBS)
+
+tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB))
+
+# ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders)
+check: all
+ifneq ($(HAVE_CHECK),yes)
+	@echo "libcheck is missing: run 'sh packaging/deps', then ./configure" >&2; exit 1
+endif
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/root
+	$(Q)O=$(abspath $(O)) $(srcdir)/tests/run $(TESTS)
+
+# the same under AddressSanitizer and UndefinedBehaviorSanitizer
+check-san:
+	$(Q)ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) --no-print-directory O=$(O)-san SAN=address,undefined CFLAGS='-g -O1' check TESTS='$(TESTS)'
+
+demo: all
+	$(Q)$(MAKE) --no-print-directory $(HUB)
+	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/demo
+	$(Q)O=$(abspath $(O)) sh $(srcdir)/tests/demo
+
+lint: all
+	$(Q)O=$(O) CC='$(CC)' sh $(srcdir)/tests/lint/run $(srcdir)
+
+fuzz:
+	$(Q)sh $(srcdir)/tests/fuzz/run $(FUZZARGS)
+
+bench: all
+	$(Q)$(MAKE) --no-print-directory $(HUB)
+	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/bench
+	$(Q)O=$(abspath $(O)) sh $(srcdir)/tests/bench/run
+
+format:
+	cd $(srcdir) && clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]')
+
+tidy:
+	cd $(srcdir) && clang-tidy --quiet $$(git ls-files 'src/*.c') -- $(ALL_CPPFLAGS) $(LIB_CFLAGS) -std=c11 -D_GNU_SOURCE
+
+coverage:
+	$(Q)$(MAKE) --no-print-directory O=$(O)-cov CFLAGS='-g -O0 --coverage' LDFLAGS=--coverage HARDENING= check
+	$(Q)cd $(O)-cov && gcov -r -n $$(find src -name '*.gcda') 2>/dev/null | awk '/^File/{f=$$2} /^Lines/{print f, $$0}' | sort
+
+# ---------------------------------------------------------------- installation
+
+INSTALL = install
+MAN = $(wildcard $(srcdir)/man/*.[1-9])
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(prefix)/lib $(DESTDIR)$(sysconfdir)
+	$(INSTALL) -m 755 $(O)/sendmail $(O)/smtprelayd $(O)/smtprelay $(DESTDIR)$(sbindir)
+	$(INSTALL) -m 755 $(O)/smtprelay-worker $(DESTDIR)$(libexecdir)
+	ln -sf $(sbindir)/sendmail $(DESTDIR)$(prefix)/lib/sendmail
+	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/mailq
+	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/newaliases
+	$(INSTALL) -d $(DESTDIR)$(datadir)/doc/smtprelay
+	$(INSTALL) -m 644 $(srcdir)/conf/smtprelay.conf $(srcdir)/README.md $(srcdir)/LICENSE $(DESTDIR)$(datadir)/doc/smtprelay
+	for m in $(MAN); do s=$${m##*.}; $(INSTALL) -d $(DESTDIR)$(mandir)/man$$s && $(INSTALL) -m 644 $$m $(DESTDIR)$(mandir)/man$$s || exit 1; done
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/sendmail $(DESTDIR)$(sbindir)/smtprelayd $(DESTDIR)$(sbindir)/smtprelay
+	rm -f $(DESTDIR)$(libexecdir)/smtprelay-worker $(DESTDIR)$(prefix)/lib/sendmail
+	rm -f $(DESTDIR)$(bindir)/mailq $(DESTDIR)$(bindir)/newaliases
+	rm -rf $(DESTDIR)$(datadir)/doc/smtprelay
+	for m in $(MAN); do rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done
+
+dist:
+	cd $(srcdir) && git archive --prefix=smtprelay-$(VERSION)/ -o $(abspath .)/smtprelay-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf $(O) $(O)-san $(O)-cov $(O)-clang $(O)-fuzz
+
+distclean: clean
+	rm -rf config.mk config.h config.log config.status autom4te.cache $(srcdir)/configure
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*/  \1/p' $(srcdir)/Makefile | sort -u
+
+.PHONY: all root tests check check-san demo lint fuzz bench format tidy coverage install uninstall dist clean distclean help
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

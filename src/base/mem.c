@@ -1,0 +1,134 @@
+/* mem: allocation that ends the program instead of failing, and the two ways a program may give up. */
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char *program_name = "smtprelay"; /* set once by main(); the one global of this layer */
+
+void
+mem_program(const char *name)
+{
+    program_name = name;
+}
+
+void
+fatal(int code, const char *format, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "%s: ", program_name);
+    va_start(ap, format);
+    vfprintf(stderr, format, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    exit(code);
+}
+
+void
+panic_at(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "%s: internal error: %s:%d: %s\n", program_name, file, line, what);
+    abort();
+}
+
+static noreturn void
+out_of_memory(size_t n)
+{
+    /* no stdio buffers here: they may want memory */
+    char text[160];
+    int len = snprintf(text, sizeof text, "%s: out of memory: %zu bytes were not to be had\n", program_name, n);
+
+    if (len > 0 && write(STDERR_FILENO, text, (size_t)len) < 0)
+        _exit(EX_OSERR); /* nobody is listening; the exit code says it */
+    _exit(EX_OSERR);
+}
+
+void *
+mem_alloc(size_t n)
+{
+    void *p = calloc(1, n ? n : 1);
+
+    if (!p)
+        out_of_memory(n);
+    return p;
+}
+
+void *
+mem_array(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size ? size : 1);
+
+    if (!p)
+        out_of_memory(n);
+    return p;
+}
+
+void *
+mem_resize(void *old, size_t n, size_t size)
+{
+    size_t total;
+    void *p;
+
+    if (__builtin_mul_overflow(n, size, &total))
+        out_of_memory(SIZE_MAX);
+    p = realloc(old, total ? total : 1);
+    if (!p)
+        out_of_memory(total);
+    return p;
+}
+
+char *
+mem_dupn(const char *s, size_t n)
+{
+    char *p;
+
+    if (n == SIZE_MAX)
+        out_of_memory(n);
+    p = mem_alloc(n + 1);
+    if (n)
+        memcpy(p, s, n);
+    return p;
+}
+
+char *
+mem_dup(const char *s)
+{
+    return s ? mem_dupn(s, strlen(s)) : NULL;
+}
+
+char *
+mem_format(const char *format, ...)
+{
+    va_list ap;
+    char *p = NULL;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&p, format, ap);
+    va_end(ap);
+    if (n < 0)
+        out_of_memory(0);
+    return p;
+}
+
+void
+mem_wipe(void *p, size_t n)
+{
+    if (p && n)
+        explicit_bzero(p, n);
+}
+
+void
+mem_free_secret(char *s)
+{
+    if (s)
+        mem_wipe(s, strlen(s));
+    free(s);
+}

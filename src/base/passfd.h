@@ -1,0 +1,19 @@
+/* passfd: one packet and at most two descriptors over a Unix socket (unix(7), SCM_RIGHTS). */
+#ifndef BASE_PASSFD_H
+#define BASE_PASSFD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define PASSFD_MAX 2
+
+/* Send `len` bytes (> 0) as one packet with `nfds` descriptors. False with errno; EAGAIN when it would block. */
+bool passfd_send(int sock, const void *data, size_t len, const int *fds, size_t nfds);
+/*
+ * Receive one packet: its length, 0 at the end, -1 with errno. A packet longer than `size` is an error (EMSGSIZE).
+ * fds[0..PASSFD_MAX) are set to what came (close-on-exec) or -1; the caller owns them.
+ */
+ssize_t passfd_receive(int sock, void *data, size_t size, int fds[PASSFD_MAX]);
+
+#endif
