@@ -1,0 +1,66 @@
+/*
+ * job: what daemon and worker say to each other, small records over a SOCK_SEQPACKET pair, checked on both ends.
+ *
+ *     daemon -> worker   JOB    {flags, account generation, which recipients} + the record's descriptor, read-only
+ *     worker -> daemon   STEP   a line of the dialog, for -v                        any number
+ *                        LOG    a line for the log, with its level                  any number
+ *                        FACT   what became of one recipient                        one for each asked for
+ *                        DONE   the attempt is over: what it used, how long         one
+ *
+ * The worker reports facts (stage, cause, reply); what they mean is decided by mail/status in the daemon.
+ */
+#ifndef IPC_JOB_H
+#define IPC_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+/* no packet is larger; a bitmap of 100,000 recipients fits */
+#define JOB_PACKET_MAX 16384
+#define JOB_RECIPIENTS_MAX 100000
+
+enum job_type { JOB_START = 1, JOB_STEP, JOB_LOG, JOB_FACT, JOB_DONE };
+enum { JOB_VERBOSE = 1 };
+
+/* What the worker says of one recipient; text is bounded and escaped already. */
+struct job_fact {
+    uint32_t recipient; /* index in the record */
+    int32_t stage;      /* enum status_stage */
+    int32_t cause;      /* enum status_cause */
+    int32_t code;       /* reply code, 0 = none */
+    bool maybe_sent;
+    char enhanced[16];
+    char relay[200]; /* host:port, or "" */
+    char text[1000]; /* the peer's words, or what went wrong */
+};
+
+/* One packet as it was received; `text` borrows from the receive buffer. */
+struct job_packet {
+    enum job_type type;
+    uint32_t flags;      /* START */
+    uint32_t recipients; /* START: recipients of the record */
+    struct slice bitmap; /* START: bit i = recipient i is to be tried */
+    int level;           /* LOG */
+    struct slice text;   /* STEP, LOG; DONE: "key=value ..." for the log */
+    struct job_fact fact;
+    int fd; /* START: the record, owned by the receiver; else -1 */
+};
+
+/* All send functions: false with errno; the peer's end being closed is EPIPE. */
+bool job_send_start(int sock, uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd);
+bool job_send_text(int sock, enum job_type type, int level, const char *text);
+bool job_send_fact(int sock, const struct job_fact *fact);
+/*
+ * Receive one packet into `buffer` (JOB_PACKET_MAX bytes, must live as long as the packet's slices). 1 = a packet, 0 = the
+ * peer is gone, -1 = malformed or a system error (err), -2 = nothing there now (EAGAIN).
+ */
+int job_receive(int sock, char *buffer, struct job_packet *packet, struct error *err);
+
+bool job_bit(struct slice bitmap, uint32_t i);
+
+#endif

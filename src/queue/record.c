@@ -1,0 +1,311 @@
+/* record: the format of queue files. Knows nothing of folders, names, locks or syncing; trusts no byte it reads. */
+#include "queue/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define FIRST_LINE "smtprelay-record 1 %010zu %016" PRIu64 "\n"
+#define FIRST_LENGTH (19 + 10 + 1 + 16 + 1)
+#define END_MARK "\nsmtprelay-end\n"
+#define HEAD_MAX (16u << 20)
+#define CONTENT_MAX 9999999999999999u /* sixteen digits */
+#define RCPT_PREFIX "rcpt "
+
+enum kind { TEXT, NUMBER, FLAG };
+
+/* every field of the head but RET and the recipients */
+static const struct {
+    const char *key;
+    enum kind kind;
+    size_t offset;
+} fields[] = {
+    { "id", TEXT, offsetof(struct record, id) },
+    { "time", NUMBER, offsetof(struct record, time) },
+    { "zone", NUMBER, offsetof(struct record, zone_min) },
+    { "mode", TEXT, offsetof(struct record, mode) },
+    { "origin", TEXT, offsetof(struct record, origin) },
+    { "uid", NUMBER, offsetof(struct record, uid) },
+    { "pid", NUMBER, offsetof(struct record, pid) },
+    { "login", TEXT, offsetof(struct record, login) },
+    { "program", TEXT, offsetof(struct record, program) },
+    { "unit", TEXT, offsetof(struct record, unit) },
+    { "cwd", TEXT, offsetof(struct record, cwd) },
+    { "name", TEXT, offsetof(struct record, full_name) },
+    { "login-address", TEXT, offsetof(struct record, login_address) },
+    { "from-address", TEXT, offsetof(struct record, from_address) },
+    { "message-id", TEXT, offsetof(struct record, message_id) },
+    { "date", TEXT, offsetof(struct record, date) },
+    { "received", TEXT, offsetof(struct record, received) },
+    { "account", TEXT, offsetof(struct record, account) },
+    { "smtputf8", FLAG, offsetof(struct record, smtputf8) },
+    { "eight-bit", FLAG, offsetof(struct record, eight_bit) },
+    { "sender", TEXT, offsetof(struct record, envelope.sender) },
+    { "envid", TEXT, offsetof(struct record, envelope.envid) },
+};
+#define NFIELDS (sizeof fields / sizeof fields[0])
+
+static void *
+field_at(struct record *r, size_t i)
+{
+    return (char *)r + fields[i].offset;
+}
+
+void
+record_init(struct record *r)
+{
+    memset(r, 0, sizeof *r);
+    r->uid = r->pid = -1;
+}
+
+void
+record_clear(struct record *r)
+{
+    for (size_t i = 0; i < NFIELDS; i++) {
+        if (fields[i].kind != TEXT)
+            continue;
+        char **s = field_at(r, i);
+        free(*s);
+        *s = NULL;
+    }
+    envelope_clear(&r->envelope);
+    record_init(r);
+}
+
+static void
+format_field(struct buf *b, struct record *r, size_t i)
+{
+    if (fields[i].kind == TEXT) {
+        char **s = field_at(r, i);
+        if (!*s)
+            return;
+        buf_add_format(b, "%s ", fields[i].key);
+        text_percent_encode(b, slice_of(*s));
+    } else if (fields[i].kind == NUMBER) {
+        int64_t *v = field_at(r, i);
+        buf_add_format(b, "%s %" PRId64, fields[i].key, *v);
+    } else {
+        bool *v = field_at(r, i);
+        buf_add_format(b, "%s %d", fields[i].key, *v);
+    }
+    buf_add_char(b, '\n');
+}
+
+static void
+format_recipient(struct buf *b, struct recipient *rcpt)
+{
+    buf_add_str(b, RCPT_PREFIX);
+    rcpt->mark = FIRST_LENGTH + b->len;
+    buf_add_char(b, rcpt->state);
+    buf_add_char(b, ' ');
+    text_percent_encode(b, slice_of(rcpt->address));
+    buf_add_format(b, " %u ", rcpt->notify);
+    if (rcpt->orcpt)
+        text_percent_encode(b, slice_of(rcpt->orcpt));
+    buf_add_char(b, '\n');
+}
+
+static bool
+write_first_line(int fd, const struct record *r, uint64_t content_size)
+{
+    char first[FIRST_LENGTH + 32];
+
+    (void)snprintf(first, sizeof first, FIRST_LINE, (size_t)r->content_offset, content_size);
+    return file_pwrite(fd, first, FIRST_LENGTH, 0);
+}
+
+bool
+record_begin(int fd, struct record *r, struct error *err)
+{
+    struct buf head;
+    bool ok;
+
+    buf_init(&head, HEAD_MAX - FIRST_LENGTH);
+    for (size_t i = 0; i < NFIELDS; i++)
+        format_field(&head, r, i);
+    buf_add_format(&head, "ret %d\n", (int)r->envelope.ret);
+    for (size_t i = 0; i < r->envelope.n; i++)
+        format_recipient(&head, &r->envelope.rcpt[i]);
+    buf_add_char(&head, '\n');
+    if (head.overflow) {
+        buf_clear(&head);
+        return error_set(err, ERROR_REFUSED, "envelope: larger than %u bytes", HEAD_MAX);
+    }
+    r->content_offset = FIRST_LENGTH + head.len;
+    r->content_size = 0;
+    ok = write_first_line(fd, r, 0) && file_pwrite(fd, head.data, head.len, FIRST_LENGTH);
+    buf_clear(&head);
+    return ok || error_sys(err, ERROR_IO, errno, "cannot write the message to a file");
+}
+
+bool
+record_finish(int fd, struct record *r, uint64_t content_size, struct error *err)
+{
+    r->content_size = content_size;
+    if (!file_pwrite(fd, END_MARK, sizeof END_MARK - 1, (off_t)(r->content_offset + content_size)) ||
+        !write_first_line(fd, r, content_size))
+        return error_sys(err, ERROR_IO, errno, "cannot write the message to a file");
+    return true;
+}
+
+bool
+record_mark(int fd, const struct record *r, size_t i, enum envelope_state state)
+{
+    char c = (char)state;
+
+    ensure(i < r->envelope.n && r->envelope.rcpt[i].mark > 0);
+    return file_pwrite(fd, &c, 1, (off_t)r->envelope.rcpt[i].mark);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static bool
+decode_text(struct slice value, char **out)
+{
+    struct buf b;
+
+    buf_init(&b, HEAD_MAX);
+    if (!text_percent_decode(&b, value) || slice_has(buf_slice(&b), '\0')) {
+        buf_clear(&b);
+        return false;
+    }
+    free(*out);
+    *out = buf_steal(&b);
+    return true;
+}
+
+static bool
+decode_number(struct slice value, int64_t *out)
+{
+    bool negative = value.len > 0 && value.p[0] == '-';
+    uint64_t v;
+
+    if (!slice_number(slice_from(value, negative ? 1 : 0), INT64_MAX, &v))
+        return false;
+    *out = negative ? -(int64_t)v : (int64_t)v;
+    return true;
+}
+
+static bool
+decode_field(struct record *r, size_t i, struct slice value)
+{
+    int64_t v;
+
+    if (fields[i].kind == TEXT)
+        return decode_text(value, field_at(r, i));
+    if (!decode_number(value, &v))
+        return false;
+    if (fields[i].kind == NUMBER)
+        *(int64_t *)field_at(r, i) = v;
+    else
+        *(bool *)field_at(r, i) = v != 0;
+    return true;
+}
+
+/* "STATE address notify orcpt"; `mark` is the offset of STATE in the file */
+static bool
+decode_recipient(struct record *r, struct slice line, uint64_t mark)
+{
+    struct slice state, address, notify;
+    char *a = NULL, *o = NULL;
+    uint64_t n;
+    bool ok;
+
+    if (!slice_cut(&line, ' ', &state) || state.len != 1 || !slice_cut(&line, ' ', &address) ||
+        !slice_cut(&line, ' ', &notify) || !slice_number(notify, 15, &n))
+        return false;
+    ok = memchr(".+-", state.p[0], 3) && decode_text(address, &a) && *a && (line.len == 0 || decode_text(line, &o));
+    if (ok) {
+        size_t i = envelope_add(&r->envelope, a, (unsigned)n, o);
+        r->envelope.rcpt[i].state = state.p[0];
+        r->envelope.rcpt[i].mark = mark;
+    }
+    free(a);
+    free(o);
+    return ok;
+}
+
+static bool
+decode_line(struct record *r, struct slice line, uint64_t offset)
+{
+    struct slice key;
+    int64_t v;
+
+    if (slice_starts(line, RCPT_PREFIX))
+        return decode_recipient(r, slice_from(line, strlen(RCPT_PREFIX)), offset + strlen(RCPT_PREFIX));
+    if (!slice_cut(&line, ' ', &key))
+        return false;
+    for (size_t i = 0; i < NFIELDS; i++)
+        if (slice_is(key, fields[i].key))
+            return decode_field(r, i, line);
+    if (slice_is(key, "ret")) {
+        if (!decode_number(line, &v) || v < ENVELOPE_RET_NONE || v > ENVELOPE_RET_HDRS)
+            return false;
+        r->envelope.ret = (enum envelope_ret)v;
+    }
+    return true; /* a newer version may say more */
+}
+
+static bool
+decode_head(struct record *r, struct slice head)
+{
+    struct slice rest = head, line;
+
+    while (slice_cut(&rest, '\n', &line)) {
+        if (line.len == 0)
+            return rest.len == 0; /* the empty line is the last one */
+        if (!decode_line(r, line, FIRST_LENGTH + (uint64_t)(line.p - head.p)))
+            return false;
+    }
+    return false;
+}
+
+static bool
+read_lengths(int fd, struct record *r)
+{
+    char first[FIRST_LENGTH], again[FIRST_LENGTH + 32], end[sizeof END_MARK - 1];
+    uint64_t head, content;
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || st.st_size < 0 || !file_pread(fd, first, sizeof first, 0) ||
+        !slice_number(slice_make(first + 19, 10), HEAD_MAX, &head) ||
+        !slice_number(slice_make(first + 30, 16), CONTENT_MAX, &content) || head <= FIRST_LENGTH)
+        return false;
+    (void)snprintf(again, sizeof again, FIRST_LINE, (size_t)head, content);
+    if (memcmp(first, again, FIRST_LENGTH) != 0 || (uint64_t)st.st_size != head + content + sizeof end ||
+        !file_pread(fd, end, sizeof end, (off_t)(head + content)) || memcmp(end, END_MARK, sizeof end) != 0)
+        return false;
+    r->content_offset = head;
+    r->content_size = content;
+    return true;
+}
+
+bool
+record_read(int fd, struct record *r, struct error *err)
+{
+    size_t len;
+    char *head;
+    bool ok;
+
+    record_init(r);
+    if (!read_lengths(fd, r))
+        return error_set(err, ERROR_DATA, "queue file: torn or not ours");
+    len = (size_t)r->content_offset - FIRST_LENGTH;
+    head = mem_alloc(len);
+    ok = file_pread(fd, head, len, FIRST_LENGTH) && decode_head(r, slice_make(head, len)) && r->envelope.sender &&
+         r->id && r->account && r->envelope.n > 0;
+    free(head);
+    if (ok)
+        return true;
+    record_clear(r);
+    return error_set(err, ERROR_DATA, "queue file: its head cannot be read");
+}

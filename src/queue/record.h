@@ -1,0 +1,56 @@
+/*
+ * record: one message with its envelope and origin in one file, as the daemon writes and the worker reads it.
+ *
+ *     smtprelay-record 1 HEAD-LENGTH CONTENT-LENGTH      fixed width, patched when the content is complete
+ *     key value                                          values percent-encoded (base/text), unknown keys are passed over
+ *     rcpt STATE address notify orcpt                    STATE is one byte, marked in place
+ *                                                        an empty line
+ *     content, in wire form (CRLF, no transport stuffing)
+ *     \nsmtprelay-end\n                                  a file without it is torn and never mail
+ */
+#ifndef QUEUE_RECORD_H
+#define QUEUE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "mail/envelope.h"
+
+struct record {
+    struct envelope envelope;
+    char *id;         /* queue id */
+    int64_t time;     /* when it was handed in: seconds of the wall clock */
+    int64_t zone_min; /* minutes east of UTC of that moment */
+    char *mode;       /* "interactive", "background", "queue" */
+    char *origin;     /* "local", "bs", "listener" */
+    int64_t uid, pid; /* -1: not known */
+    char *login;      /* login name, "" when the uid has none */
+    char *program, *unit, *cwd;
+    char *full_name;     /* -F, $NAME or GECOS; "" */
+    char *login_address; /* the caller's own address, qualified */
+    char *from_address;  /* the address in the From field as the client said, "" */
+    char *message_id;    /* used where the message has none, the same at each attempt; with <> */
+    char *date;          /* likewise (RFC 5322) */
+    char *received;      /* value of the Received field of this hop, without folding */
+    char *account;
+    bool smtputf8, eight_bit;
+    uint64_t content_offset, content_size;
+};
+
+void record_init(struct record *r);
+void record_clear(struct record *r);
+/*
+ * Write the head into an empty file and set content_offset and the recipients' marks. The content then follows with
+ * file_pwrite from content_offset on, then record_finish. False with err (ERROR_IO).
+ */
+bool record_begin(int fd, struct record *r, struct error *err);
+/* The content is complete: writes the end mark and the lengths. */
+bool record_finish(int fd, struct record *r, uint64_t content_size, struct error *err);
+/* Read and check the head and the end mark; the file's offset is not used. False with err (ERROR_DATA): torn or foreign. */
+bool record_read(int fd, struct record *r, struct error *err);
+/* Mark recipient `i` in place. False with errno. */
+bool record_mark(int fd, const struct record *r, size_t i, enum envelope_state state);
+
+#endif

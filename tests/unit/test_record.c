@@ -1,0 +1,118 @@
+/* record: what was written is what is read; nothing torn is ever taken for mail. */
+#include "unit/suite.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "queue/record.h"
+
+static const char content[] = "Subject: x\r\n\r\nhello\r\n";
+
+static int
+written(struct record *r)
+{
+    static const char *const dirs[] = { ".", "/tmp", NULL };
+    struct error err;
+    int fd = file_temp(dirs, &err);
+
+    ck_assert_int_ge(fd, 0);
+    record_init(r);
+    r->id = mem_dup("A1");
+    r->account = mem_dup("default");
+    r->full_name = mem_dup("Zo\xc3\xab =% \n x");
+    r->uid = 1001;
+    r->zone_min = -570;
+    r->eight_bit = true;
+    envelope_set_sender(&r->envelope, "");
+    r->envelope.ret = ENVELOPE_RET_HDRS;
+    envelope_add(&r->envelope, "bob@example.net", 0, NULL);
+    envelope_add(&r->envelope, "\"a b\"@example.net", ENVELOPE_SUCCESS | ENVELOPE_DELAY, "rfc822;x y");
+    ck_assert(record_begin(fd, r, &err));
+    ck_assert(file_pwrite(fd, content, sizeof content - 1, (off_t)r->content_offset));
+    ck_assert(record_finish(fd, r, sizeof content - 1, &err));
+    return fd;
+}
+
+START_TEST(a_record_is_read_as_it_was_written)
+{
+    struct record r, s;
+    struct error err;
+    char text[sizeof content] = "";
+    int fd = written(&r);
+
+    ck_assert_msg(record_read(fd, &s, &err), "%s", err.text);
+    ck_assert_str_eq(s.id, "A1");
+    ck_assert_str_eq(s.full_name, r.full_name);
+    ck_assert_str_eq(s.envelope.sender, "");
+    ck_assert(s.uid == 1001 && s.pid == -1 && s.zone_min == -570 && s.eight_bit && !s.smtputf8);
+    ck_assert_uint_eq(s.envelope.n, 2);
+    ck_assert_str_eq(s.envelope.rcpt[1].address, "\"a b\"@example.net");
+    ck_assert_str_eq(s.envelope.rcpt[1].orcpt, "rfc822;x y");
+    ck_assert_uint_eq(s.envelope.rcpt[1].notify, ENVELOPE_SUCCESS | ENVELOPE_DELAY);
+    ck_assert_int_eq(s.envelope.ret, ENVELOPE_RET_HDRS);
+    ck_assert(s.content_offset == r.content_offset && s.content_size == sizeof content - 1);
+    ck_assert(file_pread(fd, text, sizeof content - 1, (off_t)s.content_offset));
+    ck_assert_str_eq(text, content);
+    record_clear(&r);
+    record_clear(&s);
+    close(fd);
+}
+END_TEST
+
+START_TEST(recipients_are_crossed_off_in_place)
+{
+    struct record r, s;
+    struct error err;
+    int fd = written(&r);
+
+    ck_assert(record_mark(fd, &r, 1, ENVELOPE_DONE));
+    ck_assert(record_read(fd, &s, &err));
+    ck_assert_int_eq(s.envelope.rcpt[0].state, ENVELOPE_OPEN);
+    ck_assert_int_eq(s.envelope.rcpt[1].state, ENVELOPE_DONE);
+    ck_assert_uint_eq(envelope_open(&s.envelope), 1);
+    ck_assert(record_mark(fd, &s, 0, ENVELOPE_FAILED));
+    record_clear(&s);
+    ck_assert(record_read(fd, &s, &err));
+    ck_assert_int_eq(s.envelope.rcpt[0].state, ENVELOPE_FAILED);
+    record_clear(&r);
+    record_clear(&s);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_torn_record_is_never_mail)
+{
+    struct record r, s;
+    struct error err;
+    int fd = written(&r);
+    off_t size = lseek(fd, 0, SEEK_END);
+
+    record_clear(&r);
+    for (off_t cut = size - 1; cut >= 0; cut--) {
+        ck_assert_int_eq(ftruncate(fd, cut), 0);
+        ck_assert_msg(!record_read(fd, &s, &err), "cut to %ld", (long)cut);
+    }
+    close(fd);
+}
+END_TEST
+
+START_TEST(notify_words_are_those_of_rfc_3461)
+{
+    unsigned n;
+
+    ck_assert(envelope_notify_parse("never", 5, &n) && n == ENVELOPE_NEVER);
+    ck_assert(envelope_notify_parse("Success,DELAY", 13, &n) && n == (ENVELOPE_SUCCESS | ENVELOPE_DELAY));
+    ck_assert_str_eq(envelope_notify_text(n), "SUCCESS,DELAY");
+    ck_assert(!envelope_notify_parse("never,success", 13, &n));
+    ck_assert(!envelope_notify_parse("success,", 8, &n));
+    ck_assert(!envelope_notify_parse("", 0, &n));
+    ck_assert(!envelope_notify_parse("sometimes", 9, &n));
+}
+END_TEST
+
+SUITE_MAIN("record", a_record_is_read_as_it_was_written, recipients_are_crossed_off_in_place,
+    a_torn_record_is_never_mail, notify_words_are_those_of_rfc_3461)
