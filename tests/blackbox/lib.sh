@@ -19,8 +19,8 @@ CA=$CERTS/ca.pem
 USER_NAME=alice
 PASSWORD='Tr0ub4dor+3x'
 MSG=$T/msg
-HUB_PIDS= HUBS=0 HUB_PORT=0 HUB_DIR=
-CASE= WHY= rc=0 took=0
+HUB_PIDS='' HUBS=0 HUB_PORT=0 HUB_DIR=''
+CASE='' WHY='' rc=0 took=0
 
 unset SMTPRELAY_MAILHUB MAILRC EMAIL 2>/dev/null
 LC_ALL=C
@@ -218,7 +218,9 @@ expect_manners() {
     [ ! -s "$HUB_DIR/odd" ] || fail "$(head -n 3 "$HUB_DIR/odd" | tr '\n' ' ')"
 }
 
+# of what printf makes of the arguments
 base64_of() {
+    # shellcheck disable=SC2059
     printf "$@" | base64 | tr -d '\n'
 }
 
