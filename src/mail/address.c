@@ -139,7 +139,7 @@ scan_local(struct slice in, size_t *end, bool *has_quotes)
 
 /* ---------------------------------------------------------------- domain */
 
-/* dcontent of RFC 5321 4.1.3 behind `tag:` */
+/* A tag and what stands behind it (RFC 5321 4.1.3); quotes and brackets there would only serve to confuse a peer. */
 static const char *
 check_tagged(struct slice s)
 {
@@ -149,8 +149,7 @@ check_tagged(struct slice s)
         return "a malformed address literal";
     for (size_t i = 0; i < s.len; i++) {
         char c = s.p[i];
-        if (i < colon ? !ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-'
-                      : c < 33 || c > 126 || strchr("[]\\", c))
+        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-' && (i < colon || (c != ':' && c != '.')))
             return "a malformed address literal";
     }
     return NULL;

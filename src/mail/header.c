@@ -188,6 +188,7 @@ push_fold(struct header *h, struct slice s)
     }
     if (s.p[0] != '\n' && (h->crs > 0 || is_blank(s.p[0]))) {
         emit(h, HEADER_VALUE, "\r\n", 2);
+        emit_blanks(h); /* now: a line break with nothing behind it would end the header */
         h->place = PLACE_VALUE;
         return 0;
     }

@@ -52,6 +52,7 @@ static const struct {
     { "A: b\n.\n", "A= b;", HEADER_NO_FIELD, ".\n" },
     { "A: b\rc\r\n d\n\n", "A= b c\r\n d;", HEADER_BLANK_LINE, "" },
     { "A: b\n\rc\n\n", "A= b\r\n c;", HEADER_BLANK_LINE, "" },
+    { "A: b\n\r\r\r", "A= b\r\n  ;", HEADER_EOF, "" },
     { "A: b\r\r\rc\n\n", "A= b   c;", HEADER_BLANK_LINE, "" },
     { "From alice Mon Jan  1 10:00:00 2026\nA: b\n\n", "A= b;", HEADER_BLANK_LINE, "" },
     { ">From alice Mon Jan  1 10:00:00 2026\r\nA: b\n\n", "A= b;", HEADER_BLANK_LINE, "" },
