@@ -1,0 +1,104 @@
+/*
+ * tls: the client side of TLS over a connected socket, and the decision whether the peer may be trusted.
+ *
+ * Knows no SMTP. Every wait has a deadline (a point of clock_ms); errors are in words and never hold secrets. The program
+ * ignores SIGPIPE.
+ */
+#ifndef SMTP_TLS_H
+#define SMTP_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+#define TLS_PIN_BYTES 32
+
+struct tls;
+
+/* All pointers are needed only while tls_start runs. */
+struct tls_options {
+    const char *
+        host; /* A-label without trailing dot, or IP literal without brackets: checked and, a name, sent as SNI */
+    bool verify;         /* false: anything is accepted (pins still count) */
+    bool opportunistic;  /* what cannot be verified is accepted, and tls_info says so */
+    struct slice ca_pem; /* text of TLS_CA_File; empty: none */
+    const char *ca_dir;  /* hashed directory or NULL; without both the system's store */
+    const unsigned char (
+        *pins)[TLS_PIN_BYTES]; /* SHA-256 of certificate or SPKI, in place of chain, name and dates */
+    size_t npins;
+    const char *min_version; /* "1.0" to "1.3"; NULL is "1.2" */
+    struct slice cert_pem;   /* client certificate with its chain; empty: none */
+    struct slice key_pem;    /* its key; empty: in cert_pem */
+};
+
+enum tls_failure {
+    TLS_FAILURE_NONE,
+    TLS_FAILURE_CONFIG,      /* our own CA, certificate, key or version: ERROR_CONFIG */
+    TLS_FAILURE_CERTIFICATE, /* the peer's certificate is not trusted: ERROR_ADMIN */
+    TLS_FAILURE_HANDSHAKE,   /* alert, version, no TLS at all: ERROR_ADMIN */
+    TLS_FAILURE_LOST,        /* cut off: ERROR_TEMP */
+    TLS_FAILURE_TIMEOUT,     /* ERROR_TEMP */
+};
+
+/*
+ * tls_start - shake hands over `fd` and check the peer
+ *
+ * `fd` becomes non-blocking, stays the caller's and must outlive what is returned. NULL with *failure and err (its class as
+ * at enum tls_failure) when it fails; then nothing more may be sent over fd.
+ */
+struct tls *tls_start(int fd, const struct tls_options *options, int64_t deadline, enum tls_failure *failure,
+    struct error *err);
+/* Say goodbye (close_notify) as far as it goes without waiting, and free. The descriptor stays open. NULL is fine. */
+void tls_free(struct tls *t);
+
+enum tls_io {
+    TLS_IO_DONE,       /* *done bytes, at least one */
+    TLS_IO_WANT_READ,  /* nothing now: poll for POLLIN, then call again */
+    TLS_IO_WANT_WRITE, /* the same with POLLOUT */
+    TLS_IO_EOF,        /* reading only: the peer has closed, with or without close_notify */
+    TLS_IO_ERROR,      /* lost; err says how. Only tls_free may follow */
+};
+
+/*
+ * One step without waiting. After a WANT from tls_write_some the next write begins with the same bytes (more may follow,
+ * and the memory may have moved); reading in between is fine. A silent peer gives WANT_READ even if session tickets came.
+ */
+enum tls_io tls_read_some(struct tls *t, void *data, size_t size, size_t *done, struct error *err);
+enum tls_io tls_write_some(struct tls *t, const void *data, size_t len, size_t *done, struct error *err);
+/* Bytes that can be read without the socket becoming readable: poll(2) does not know of them. */
+size_t tls_pending(const struct tls *t);
+
+/* Wait for at least one byte: how many came, 0 at the end, -1 with err. */
+ssize_t tls_read(struct tls *t, void *data, size_t size, int64_t deadline, struct error *err);
+/* Write all, or false with err. */
+bool tls_write(struct tls *t, const void *data, size_t len, int64_t deadline, struct error *err);
+
+struct tls_info {
+    const char *version;  /* "TLSv1.3" */
+    const char *cipher;   /* "TLS_AES_256_GCM_SHA384" */
+    bool verified;        /* by chain and name, or by pin */
+    bool pinned;          /* by pin */
+    const char *reason;   /* why not verified, "" if it is */
+    const char *subject;  /* of the peer's certificate, escaped */
+    int days_left;        /* until it expires; negative when it has */
+    const char *cert_pin; /* SHA-256 of the certificate, hexadecimal */
+    const char *spki_pin; /* SHA-256 of its public key (SPKI) */
+    const char *summary; /* for logs: "TLSv1.3 TLS_AES_256_GCM_SHA384 verified" (or "pinned", "unverified") */
+};
+/* The strings live as long as `t`. */
+void tls_info(const struct tls *t, struct tls_info *info);
+
+/*
+ * The channel binding both ends can compute here: its type, "tls-exporter" (RFC 9266) over TLS 1.3, else
+ * "tls-server-end-point" (RFC 5929), with its data added to `out`; NULL when there is none.
+ */
+const char *tls_binding(struct tls *t, struct buf *out);
+/* Data for one type by name. False when it does not exist here. */
+bool tls_channel_binding(struct tls *t, const char *type, struct buf *out);
+
+#endif
