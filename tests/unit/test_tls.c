@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -380,6 +381,36 @@ START_TEST(a_server_certificate_given_as_ca_is_trusted_for_its_own_name)
     ck_assert_int_eq(o.failure, TLS_FAILURE_CERTIFICATE);
     disconnect(&o);
     free(leaf);
+    free_world(&w);
+}
+END_TEST
+
+START_TEST(a_hashed_directory_serves_as_ca_dir_and_as_the_system_store)
+{
+    struct world w = make_world(&good);
+    char *dir = mem_dup("./ca.XXXXXX"), *file;
+    FILE *f;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    file =
+        mem_format("%s/%08lx.0", dir, X509_NAME_hash_ex(X509_get_subject_name(w.ca.cert), NULL, NULL, NULL));
+    f = fopen(file, "w");
+    ck_assert(f != NULL && fputs(w.ca_pem, f) >= 0 && fclose(f) == 0);
+    for (int i = 0; i < 3; i++) {
+        struct tls_options options = { .host = HOST, .verify = true, .ca_dir = i == 0 ? dir : NULL };
+        struct outcome o;
+
+        (void)setenv(i == 1 ? "SSL_CERT_DIR" : "SSL_CERT_FILE", i == 1 ? dir : file, 1);
+        if (i == 2)
+            (void)unsetenv("SSL_CERT_DIR");
+        connect_to(&o, &w, &plain, options);
+        ck_assert_msg(o.tls != NULL, "%d: %s", i, o.err.text);
+        disconnect(&o);
+    }
+    (void)unlink(file);
+    (void)rmdir(dir);
+    free(file);
+    free(dir);
     free_world(&w);
 }
 END_TEST
@@ -800,6 +831,7 @@ END_TEST
 
 SUITE_MAIN("tls", only_a_certificate_for_this_host_by_a_known_ca_in_its_time_and_purpose_is_trusted,
     a_certificate_of_another_ca_is_not_trusted, a_server_certificate_given_as_ca_is_trusted_for_its_own_name,
+    a_hashed_directory_serves_as_ca_dir_and_as_the_system_store,
     a_pin_of_certificate_or_key_replaces_chain_name_and_dates,
     a_wrong_pin_is_refused_even_without_verification_and_the_right_one_is_told,
     opportunistic_takes_anything_but_tells_what_it_is, versions_below_the_least_are_refused,
