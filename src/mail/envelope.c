@@ -38,10 +38,9 @@ envelope_set_sender(struct envelope *e, const char *sender)
 size_t
 envelope_add(struct envelope *e, const char *address, unsigned notify, const char *orcpt)
 {
-    struct recipient r = { .address = mem_dup(address),
-        .notify = notify,
-        .orcpt = mem_dup(orcpt),
-        .state = ENVELOPE_OPEN };
+    struct recipient r = {
+        .address = mem_dup(address), .notify = notify, .orcpt = mem_dup(orcpt), .state = ENVELOPE_OPEN
+    };
 
     if (e->n == e->cap) {
         e->cap = e->cap ? e->cap * 2 : 4;
@@ -78,8 +77,8 @@ envelope_notify_parse(const char *text, size_t len, unsigned *notify)
     static const struct {
         const char *word;
         unsigned bit;
-    } words[] = { { "never", ENVELOPE_NEVER }, { "success", ENVELOPE_SUCCESS }, { "failure", ENVELOPE_FAILURE },
-        { "delay", ENVELOPE_DELAY } };
+    } words[] = { { "never", ENVELOPE_NEVER }, { "success", ENVELOPE_SUCCESS },
+        { "failure", ENVELOPE_FAILURE }, { "delay", ENVELOPE_DELAY } };
     struct slice rest = slice_make(text, len), part;
     unsigned all = 0;
 

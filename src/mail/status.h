@@ -1,0 +1,68 @@
+/*
+ * status: what a failure means: the only place with that policy (src/README.md, "Failure has a scope").
+ */
+#ifndef MAIL_STATUS_H
+#define MAIL_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* where it happened */
+enum status_stage {
+    STATUS_LOCAL, /* before anything was sent: the message itself, a worker */
+    STATUS_RESOLVE,
+    STATUS_CONNECT,
+    STATUS_TLS,
+    STATUS_GREETING,
+    STATUS_EHLO,
+    STATUS_STARTTLS,
+    STATUS_AUTH,
+    STATUS_MAIL,
+    STATUS_RCPT,
+    STATUS_DATA,    /* reply to DATA */
+    STATUS_CONTENT, /* while it is sent */
+    STATUS_END,     /* reply to the end of data */
+    STATUS_STAGES
+};
+
+/* what it was */
+enum status_cause {
+    STATUS_REPLY,       /* the peer said so: code */
+    STATUS_NETWORK,     /* no name, no connection, lost, timed out: try again */
+    STATUS_GARBAGE,     /* what came is no SMTP */
+    STATUS_CERTIFICATE, /* not trusted */
+    STATUS_HANDSHAKE,   /* TLS failed, not cut off */
+    STATUS_NOT_OFFERED, /* STARTTLS or a usable mechanism is missing */
+    STATUS_REFUSED,     /* refused here for good: size, address that needs SMTPUTF8, loop */
+    STATUS_MALFORMED,   /* the message itself */
+    STATUS_TROUBLE,     /* the machine: no worker, no memory, no file */
+    STATUS_CAUSES
+};
+
+enum status_scope { STATUS_ACCOUNT, STATUS_MESSAGE, STATUS_RECIPIENT };
+enum status_outcome { STATUS_DELIVERED, STATUS_DEFERRED, STATUS_BOUNCED, STATUS_FROZEN };
+
+struct status {
+    enum status_scope scope;
+    enum status_outcome outcome;
+    enum error_class class; /* exit code without a queue */
+};
+
+/* What happened to a message, or to one recipient of it, as the client reports it. */
+struct status_fact {
+    enum status_stage stage;
+    enum status_cause cause;
+    int code; /* STATUS_REPLY */
+    char enhanced[16];
+    char text[1000]; /* "550 5.1.1 no such user", or what went wrong; escaped */
+    bool maybe_sent; /* the last byte was out, the answer did not come */
+};
+
+/* `code` counts for STATUS_REPLY only. */
+struct status status_judge(enum status_stage stage, enum status_cause cause, int code);
+/* "MAIL FROM", "end of data" ...: for people */
+const char *status_stage_name(enum status_stage stage);
+
+#endif
