@@ -1,7 +1,6 @@
 /* file: descriptors and files with every result checked; knows no format. */
 #include "base/file.h"
 
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

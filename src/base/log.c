@@ -31,7 +31,8 @@ log_open(const char *ident, const char *target, enum log_level level, struct err
     if (target && strcmp(target, "-") == 0) {
         fd = STDERR_FILENO;
     } else if (target && *target) {
-        fd = open(target, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+        fd = open(
+            target, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
         if (fd < 0)
             return error_sys(err, ERROR_CONFIG, errno, "cannot open the log file %s", target);
     }

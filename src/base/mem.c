@@ -43,7 +43,8 @@ out_of_memory(size_t n)
 {
     /* no stdio buffers here: they may want memory */
     char text[160];
-    int len = snprintf(text, sizeof text, "%s: out of memory: %zu bytes were not to be had\n", program_name, n);
+    int len =
+        snprintf(text, sizeof text, "%s: out of memory: %zu bytes were not to be had\n", program_name, n);
 
     if (len > 0 && write(STDERR_FILENO, text, (size_t)len) < 0)
         _exit(EX_OSERR); /* nobody is listening; the exit code says it */

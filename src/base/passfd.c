@@ -66,7 +66,9 @@ passfd_receive(int sock, void *data, size_t size, int fds[PASSFD_MAX])
 {
     union control control;
     struct iovec iov = { .iov_base = data, .iov_len = size };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control
+    };
     ssize_t n;
 
     for (size_t i = 0; i < PASSFD_MAX; i++)
