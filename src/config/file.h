@@ -1,0 +1,30 @@
+/*
+ * file: the configuration file (libconfig behind a guard), the environment, and the secrets they name.
+ *
+ * The only code that knows libconfig. It checks before the library sees a byte: size, NUL, comments and strings that do not
+ * end, integers that do not fit, includes of what is no regular file (the library exits or hangs on them).
+ */
+#ifndef CONFIG_FILE_H
+#define CONFIG_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+
+struct config_request {
+    const char *file;      /* -C FILE; NULL: choose (own file of an ordinary user, else the system's) */
+    bool by_caller;        /* sendmail -C: the rules for a file that may have been injected apply */
+    uid_t uid;             /* who calls */
+    char *const *environ_; /* where SMTPRELAY_* come from */
+};
+
+/* Load, complete and check. False with err (78, or 75 for a file the caller may not read); *c is then cleared. */
+bool config_load(const struct config_request *req, struct config *c, struct error *err);
+/*
+ * Put into `c` what a worker of `account` needs besides: its secret (from wherever it is), CA, certificate and key as text.
+ * False with err: 77 for a secret that cannot be had, 78 for files.
+ */
+bool config_fetch(struct config *c, size_t account, struct error *err);
+
+#endif

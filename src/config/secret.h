@@ -1,0 +1,21 @@
+/* secret: passwords from files and commands, and who else may read them. */
+#ifndef CONFIG_SECRET_H
+#define CONFIG_SECRET_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+
+/*
+ * Check the files that hold secrets without reading them: below a home and readable by others is an error, root's own and
+ * readable by others a warning; `foreign`: named in a file that is not root's, so it has to be the caller's alone.
+ */
+bool secret_check(struct config *c, bool foreign, uid_t uid, struct error *err);
+/*
+ * Put the account's secret into CONFIG_AUTH_PASS: the first line of AuthPassFile (also $CREDENTIALS_DIRECTORY/NAME) or of what
+ * AuthPassCommand prints (no shell, 60 s). False with err: 78 for a file, 77 for a command that fails.
+ */
+bool secret_fetch(struct config *c, size_t account, struct error *err);
+
+#endif
