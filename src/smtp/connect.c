@@ -1,0 +1,243 @@
+/* connect: the race of addresses and the proxy's dialog; says nothing about what is spoken afterwards. */
+#include "smtp/connect.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "smtp/resolve.h"
+
+#define STAGGER_MS 250 /* RFC 8305, 5: Connection Attempt Delay */
+
+struct attempt {
+    int fd;
+    const struct resolve_address *a;
+};
+
+struct race {
+    struct attempt attempts[RESOLVE_MAX];
+    size_t n;       /* begun */
+    size_t open;    /* still trying */
+    struct buf why; /* what the failed ones said */
+};
+
+static void
+address_text(const struct resolve_address *a, char *out, size_t size)
+{
+    const void *p = a->addr.ss_family == AF_INET6
+                        ? (const void *)&((const struct sockaddr_in6 *)&a->addr)->sin6_addr
+                        : (const void *)&((const struct sockaddr_in *)&a->addr)->sin_addr;
+
+    if (!inet_ntop(a->addr.ss_family, p, out, (socklen_t)size))
+        (void)snprintf(out, size, "?");
+}
+
+static void
+note_failure(struct race *r, const struct resolve_address *a, int errno_value)
+{
+    char text[64];
+
+    if (r->why.len > 200)
+        return;
+    address_text(a, text, sizeof text);
+    buf_add_format(&r->why, "%s%s (%s)", r->why.len ? ", " : "", strerror(errno_value), text);
+}
+
+static bool
+bind_source(int fd, const char *source, sa_family_t family)
+{
+    struct resolve_addresses out;
+    struct error ignored;
+
+    if (!source)
+        return true;
+    if (!resolve_host(source, clock_ms(), &out, &ignored) || out.a[0].addr.ss_family != family) {
+        errno = EADDRNOTAVAIL;
+        return false;
+    }
+    return bind(fd, (const struct sockaddr *)&out.a[0].addr, out.a[0].len) == 0;
+}
+
+static void
+begin_attempt(struct race *r, const struct resolve_address *a, uint16_t port, const char *source)
+{
+    struct sockaddr_storage to = a->addr;
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+
+    if (to.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)&to)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)&to)->sin_port = htons(port);
+    r->attempts[r->n].a = a;
+    r->attempts[r->n].fd = -1;
+    if (fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
+        bind_source(fd, source, to.ss_family) &&
+        (connect(fd, (struct sockaddr *)&to, a->len) == 0 || errno == EINPROGRESS)) {
+        r->attempts[r->n].fd = fd;
+        r->open++;
+    } else {
+        note_failure(r, a, errno);
+        file_close(&fd);
+    }
+    r->n++;
+}
+
+/* The first that stands: its index, or -1 when none does yet */
+static int
+look(struct race *r, int wait)
+{
+    struct pollfd p[RESOLVE_MAX];
+
+    for (size_t i = 0; i < r->n; i++)
+        p[i] = (struct pollfd){ .fd = r->attempts[i].fd, .events = POLLOUT };
+    if (poll(p, (nfds_t)r->n, wait) <= 0)
+        return -1;
+    for (size_t i = 0; i < r->n; i++) {
+        int e = 0;
+        socklen_t len = sizeof e;
+        if (r->attempts[i].fd < 0 || !p[i].revents)
+            continue;
+        if (getsockopt(r->attempts[i].fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e == 0)
+            return (int)i;
+        note_failure(r, r->attempts[i].a, e);
+        file_close(&r->attempts[i].fd);
+        r->open--;
+    }
+    return -1;
+}
+
+static int
+run_race(const struct resolve_addresses *all, uint16_t port, const char *source, int64_t deadline,
+    struct connect_info *info, struct race *r)
+{
+    int winner = -1, fd = -1;
+    int64_t next = clock_ms();
+
+    buf_init(&r->why, 600);
+    while (winner < 0 && clock_left(deadline) != 0 && (r->open || r->n < all->n)) {
+        if (r->n < all->n && (r->open == 0 || clock_left(next) == 0)) {
+            begin_attempt(r, &all->a[r->n], port, source);
+            next = clock_deadline(STAGGER_MS);
+            continue;
+        }
+        winner = look(r, clock_left(r->n < all->n ? clock_min(next, deadline) : deadline));
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        if ((int)i == winner) {
+            fd = r->attempts[i].fd;
+            address_text(r->attempts[i].a, info->peer, sizeof info->peer);
+        } else {
+            file_close(&r->attempts[i].fd);
+        }
+    }
+    return fd;
+}
+
+static int
+connect_direct(const char *host, uint16_t port, const char *source, int64_t deadline,
+    struct connect_info *info, struct error *err)
+{
+    struct resolve_addresses all;
+    struct race race = { .n = 0 };
+    int64_t start = clock_us();
+    int fd;
+
+    if (!resolve_host(host, deadline, &all, err))
+        return -1;
+    info->resolve_us = clock_us() - start;
+    start = clock_us();
+    fd = run_race(&all, port, source, deadline, info, &race);
+    info->connect_us = clock_us() - start;
+    if (fd < 0 && race.why.len)
+        error_set(err, ERROR_TEMP, "%s:%u: %s", host, port, buf_str(&race.why));
+    else if (fd < 0)
+        error_set(err, ERROR_TEMP, "%s:%u: no connection in time", host, port);
+    buf_clear(&race.why);
+    return fd;
+}
+
+/* ---------------------------------------------------------------- SOCKS5 */
+
+static bool
+proxy_bytes(int fd, void *data, size_t len, bool reading, int64_t deadline)
+{
+    char *p = data;
+
+    while (len) {
+        struct pollfd w = { .fd = fd, .events = reading ? POLLIN : POLLOUT };
+        if (poll(&w, 1, clock_left(deadline)) <= 0)
+            return false;
+        ssize_t n = reading ? recv(fd, p, len, 0) : send(fd, p, len, MSG_NOSIGNAL);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool
+proxy_dialog(int fd, const struct connect_options *o, int64_t deadline, const char **why)
+{
+    static const char *const refusals[] = { "", "general failure", "not allowed by its rules",
+        "network unreachable", "host unreachable", "connection refused", "TTL expired",
+        "command not supported", "address type not supported" };
+    unsigned char hello[] = { 5, 1, 0 }, head[300] = { 5, 1, 0, 3 }, in[262];
+    size_t n = strlen(o->host), more;
+
+    *why = "it does not speak SOCKS5";
+    if (n > 255)
+        return false;
+    head[4] = (unsigned char)n;
+    memcpy(head + 5, o->host, n);
+    head[5 + n] = (unsigned char)(o->port >> 8);
+    head[6 + n] = (unsigned char)o->port;
+    if (!proxy_bytes(fd, hello, sizeof hello, false, deadline) || !proxy_bytes(fd, in, 2, true, deadline) ||
+        in[0] != 5)
+        return false;
+    if (in[1] != 0) {
+        *why = "it wants a login";
+        return false;
+    }
+    if (!proxy_bytes(fd, head, 7 + n, false, deadline) || !proxy_bytes(fd, in, 5, true, deadline) ||
+        in[0] != 5)
+        return false;
+    if (in[1] != 0) {
+        *why = in[1] < 9 ? refusals[in[1]] : "unknown refusal";
+        return false;
+    }
+    more = in[3] == 1 ? 3 + 2 : in[3] == 4 ? 15 + 2 : in[3] == 3 ? (size_t)in[4] + 2 : 0;
+    return more && proxy_bytes(fd, in, more, true, deadline);
+}
+
+int
+connect_host(const struct connect_options *o, int64_t deadline, struct connect_info *info, struct error *err)
+{
+    const char *why;
+    int fd;
+
+    memset(info, 0, sizeof *info);
+    if (!o->proxy_host)
+        return connect_direct(o->host, o->port, o->source, deadline, info, err);
+    fd = connect_direct(o->proxy_host, o->proxy_port, o->source, deadline, info, err);
+    if (fd < 0) {
+        error_context(err, "proxy");
+        return -1;
+    }
+    if (proxy_dialog(fd, o, deadline, &why))
+        return fd;
+    error_set(err, ERROR_TEMP, "%s:%u: the proxy %s:%u refuses: %s", o->host, o->port, o->proxy_host,
+        o->proxy_port, why);
+    file_close(&fd);
+    return -1;
+}

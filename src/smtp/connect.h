@@ -1,0 +1,29 @@
+/*
+ * connect: a TCP connection to a host by the fastest of its addresses (RFC 8305), or through a SOCKS5 proxy (RFC 1928).
+ */
+#ifndef SMTP_CONNECT_H
+#define SMTP_CONNECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct connect_options {
+    const char *host; /* A-labels or an IP literal */
+    uint16_t port;
+    const char *source;     /* SourceAddress, NULL = any */
+    const char *proxy_host; /* NULL = none */
+    uint16_t proxy_port;
+};
+
+struct connect_info {
+    char peer[64]; /* the address that answered */
+    int64_t resolve_us, connect_us;
+};
+
+/* A non-blocking, close-on-exec descriptor with TCP_NODELAY, or -1 with err ("HOST:PORT: why (address)"; ERROR_TEMP). */
+int connect_host(
+    const struct connect_options *o, int64_t deadline, struct connect_info *info, struct error *err);
+
+#endif

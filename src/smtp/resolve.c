@@ -1,0 +1,520 @@
+/* resolve: one c-ares channel an attempt, our own query and our own walk through the answer. */
+#include "smtp/resolve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <ares.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+#define HOSTS_MAX (1u << 20)
+#define CNAMES_MAX 10
+enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, TYPE_SRV = 33 };
+
+/* ---------------------------------------------------------------- literals and /etc/hosts */
+
+static bool
+add_literal(const char *text, struct resolve_address *out)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)&out->addr;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&out->addr;
+
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        out->len = sizeof *four;
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        out->len = sizeof *six;
+        return true;
+    }
+    return false;
+}
+
+static void
+add_address(struct resolve_addresses *out, const struct resolve_address *a)
+{
+    if (out->n < RESOLVE_MAX)
+        out->a[out->n++] = *a;
+}
+
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* "address name name # comment" */
+static void
+hosts_line(struct slice line, const char *host, struct resolve_addresses *out)
+{
+    char text[64];
+    struct resolve_address a;
+    size_t i = 0, words = 0;
+    bool known = false;
+
+    line = slice_sub(line, 0, slice_find(line, '#'));
+    while (i < line.len) {
+        size_t start;
+        while (i < line.len && is_blank(line.p[i]))
+            i++;
+        start = i;
+        while (i < line.len && !is_blank(line.p[i]))
+            i++;
+        struct slice word = slice_sub(line, start, i - start);
+        if (word.len == 0)
+            break;
+        if (words++ == 0) {
+            if (word.len >= sizeof text)
+                return;
+            (void)snprintf(text, sizeof text, "%.*s", SLICE_ARG(word));
+            known = add_literal(text, &a);
+        } else if (known && slice_is_nocase(word, host)) {
+            add_address(out, &a);
+            return;
+        }
+    }
+}
+
+static void
+from_hosts(const char *host, struct resolve_addresses *out)
+{
+    struct stat st;
+    struct error ignored;
+    struct buf b;
+    struct slice rest, line;
+    int fd = file_open_regular("/etc/hosts", &st, &ignored);
+
+    if (fd < 0)
+        return;
+    buf_init(&b, HOSTS_MAX);
+    if (file_read_all(fd, &b, "/etc/hosts", &ignored)) {
+        rest = buf_slice(&b);
+        while (slice_cut(&rest, '\n', &line))
+            hosts_line(line, host, out);
+    }
+    buf_clear(&b);
+    file_close(&fd);
+    if (out->n == 0 &&
+        (strcasecmp(host, "localhost") == 0 || slice_ends_nocase(slice_of(host), ".localhost"))) {
+        hosts_line(slice_of("::1 localhost"), "localhost", out); /* RFC 6761, 6.3 */
+        hosts_line(slice_of("127.0.0.1 localhost"), "localhost", out);
+    }
+}
+
+/* ---------------------------------------------------------------- queries */
+
+struct query {
+    int type;
+    bool done;
+    int status; /* ares status */
+    unsigned char *answer;
+    int len;
+};
+
+static void
+answered(void *arg, int status, int timeouts, unsigned char *answer, int len)
+{
+    struct query *q = arg;
+
+    (void)timeouts;
+    q->done = true;
+    q->status = status;
+    if (answer && len > 0) {
+        q->answer = mem_alloc((size_t)len);
+        memcpy(q->answer, answer, (size_t)len);
+        q->len = len;
+    }
+}
+
+/* A query with RD and AD set (RFC 6840, 5.7), EDNS left to the library's defaults; 0 when the name is malformed */
+static size_t
+build_query(const char *name, int type, unsigned char *out, size_t size)
+{
+    static const unsigned char head[] = { 0, 0, 0x01, 0x20, 0, 1, 0, 0, 0, 0, 0, 0 };
+    struct slice rest = slice_of(name), label;
+    size_t n = sizeof head;
+    struct timespec now = clock_wall();
+    unsigned id = (unsigned)(now.tv_nsec >> 4);
+    unsigned char random[2];
+
+    if (getentropy(random, sizeof random) == 0)
+        id = (unsigned)random[0] << 8 | random[1];
+    memcpy(out, head, sizeof head);
+    out[0] = (unsigned char)(id >> 8);
+    out[1] = (unsigned char)id;
+    if (rest.len && rest.p[rest.len - 1] == '.')
+        rest.len--;
+    while (slice_cut(&rest, '.', &label)) {
+        if (label.len == 0 || label.len > 63 || n + label.len + 6 > size || n + label.len > 12 + 253)
+            return 0;
+        out[n++] = (unsigned char)label.len;
+        memcpy(out + n, label.p, label.len);
+        n += label.len;
+    }
+    out[n++] = 0;
+    out[n++] = (unsigned char)(type >> 8);
+    out[n++] = (unsigned char)type;
+    out[n++] = 0;
+    out[n++] = 1;
+    return n;
+}
+
+/* Let the channel work until all queries are answered or the time is over */
+static void
+process(ares_channel channel, struct query *queries, size_t n, int64_t deadline)
+{
+    for (;;) {
+        ares_socket_t socks[ARES_GETSOCK_MAXNUM];
+        struct pollfd p[ARES_GETSOCK_MAXNUM];
+        struct timeval tv, *t;
+        int bits = ares_getsock(channel, socks, ARES_GETSOCK_MAXNUM), wait;
+        nfds_t count = 0;
+        bool all = true;
+
+        for (size_t i = 0; i < n; i++)
+            all = all && queries[i].done;
+        if (all || clock_left(deadline) == 0)
+            return;
+        for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+            short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
+                                   (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+            if (events)
+                p[count++] = (struct pollfd){ .fd = socks[i], .events = events };
+        }
+        t = ares_timeout(channel, NULL, &tv);
+        wait = clock_left(deadline);
+        if (t && (wait < 0 || tv.tv_sec * 1000 + tv.tv_usec / 1000 < wait))
+            wait = (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000) + 1;
+        if (poll(p, count, wait) < 0 && errno != EINTR)
+            return;
+        bool any = false;
+        for (nfds_t i = 0; i < count; i++) {
+            if (!p[i].revents)
+                continue;
+            any = true;
+            ares_process_fd(channel, p[i].revents & (POLLIN | POLLHUP | POLLERR) ? p[i].fd : ARES_SOCKET_BAD,
+                p[i].revents & POLLOUT ? p[i].fd : ARES_SOCKET_BAD);
+        }
+        if (!any)
+            ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* its own time-outs */
+    }
+}
+
+static bool
+ask(const char *name, struct query *queries, size_t n, int64_t deadline, struct error *err)
+{
+    struct ares_options options = {
+        .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP, .timeout = 2000, .tries = 3
+    };
+    unsigned char packet[600];
+    ares_channel channel;
+    int r = ares_init_options(&channel, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+
+    if (r != ARES_SUCCESS)
+        return error_set(err, ERROR_TEMP, "%s: no name service: %s", name, ares_strerror(r));
+    for (size_t i = 0; i < n; i++) {
+        size_t len = build_query(name, queries[i].type, packet, sizeof packet);
+        if (len)
+            ares_send(channel, packet, (int)len, answered, &queries[i]);
+        else
+            queries[i].done = true, queries[i].status = ARES_EBADNAME;
+    }
+    process(channel, queries, n, deadline);
+    ares_destroy(channel); /* answers what is open with ARES_EDESTRUCTION */
+    return true;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+struct walk {
+    const unsigned char *p;
+    size_t len, at;
+};
+
+static bool
+get16(struct walk *w, unsigned *v)
+{
+    if (w->len - w->at < 2)
+        return false;
+    *v = (unsigned)w->p[w->at] << 8 | w->p[w->at + 1];
+    w->at += 2;
+    return true;
+}
+
+/* A name, compression followed (RFC 1035, 4.1.4), each jump backwards, bounded; labels with odd bytes are refused */
+static bool
+get_name(struct walk *w, char out[256])
+{
+    size_t at = w->at, n = 0, limit = w->at;
+    bool jumped = false;
+
+    for (;;) {
+        if (at >= w->len)
+            return false;
+        unsigned c = w->p[at];
+        if (c == 0) {
+            at++;
+            break;
+        }
+        if ((c & 0xC0) == 0xC0) {
+            if (at + 1 >= w->len)
+                return false;
+            size_t to = (size_t)(c & 0x3F) << 8 | w->p[at + 1];
+            if (!jumped)
+                w->at = at + 2;
+            if (to >= limit)
+                return false; /* only backwards: no loop */
+            jumped = true;
+            limit = at = to;
+            continue;
+        }
+        if (c > 63 || at + 1 + c > w->len || n + c + 2 > 255)
+            return false;
+        if (n)
+            out[n++] = '.';
+        for (size_t i = 0; i < c; i++) {
+            char b = (char)w->p[at + 1 + i];
+            if (!ascii_is_alpha(b) && !ascii_is_digit(b) && b != '-' && b != '_')
+                return false;
+            out[n++] = b;
+        }
+        at += 1 + c;
+    }
+    if (!jumped)
+        w->at = at;
+    out[n] = '\0';
+    return true;
+}
+
+typedef void take_record(void *ctx, int type, struct walk rdata);
+
+/* Walk through the answer section: records of `type` at `name`, CNAMEs followed. False when it is malformed. */
+static bool
+walk_answer(const struct query *q, const char *name, take_record *take, void *ctx)
+{
+    struct walk w = { q->answer, (size_t)q->len, 4 };
+    char owner[256], wanted[256];
+    unsigned questions, answers, v;
+    size_t begin;
+
+    (void)snprintf(wanted, sizeof wanted, "%s", name);
+    if (strlen(wanted) && wanted[strlen(wanted) - 1] == '.')
+        wanted[strlen(wanted) - 1] = '\0';
+    if (!get16(&w, &questions) || !get16(&w, &answers) || questions != 1)
+        return false;
+    w.at = 12;
+    if (w.len < 12 || !get_name(&w, owner) || strcasecmp(owner, wanted) != 0 || !get16(&w, &v) ||
+        !get16(&w, &v))
+        return false;
+    begin = w.at;
+    for (unsigned hops = 0; hops <= CNAMES_MAX; hops++) {
+        char next[256] = "";
+        w.at = begin;
+        for (unsigned i = 0; i < answers; i++) {
+            unsigned type, length;
+            if (!get_name(&w, owner) || !get16(&w, &type))
+                return false;
+            w.at += 6; /* class, TTL */
+            if (w.at > w.len || !get16(&w, &length) || length > w.len - w.at)
+                return false;
+            struct walk rdata = { w.p, w.at + length, w.at };
+            if (strcasecmp(owner, wanted) == 0 && (int)type == q->type)
+                take(ctx, (int)type, rdata);
+            else if (strcasecmp(owner, wanted) == 0 && type == TYPE_CNAME && !get_name(&rdata, next))
+                return false;
+            w.at += length;
+        }
+        if (!next[0])
+            return true;
+        memcpy(wanted, next, sizeof wanted);
+    }
+    return false;
+}
+
+enum outcome { FOUND, ABSENT, UNKNOWN };
+
+/* No answer, or a code other than 0 and 3: it is not known (DESIGN "Libraries") */
+static enum outcome
+judge(const struct query *q)
+{
+    unsigned rcode = q->answer && q->len >= 12 ? q->answer[3] & 15u : 2;
+
+    if (q->answer && q->len >= 12 && rcode == 0)
+        return FOUND;
+    return q->answer && q->len >= 12 && rcode == 3 ? ABSENT : UNKNOWN;
+}
+
+static void
+take_address(void *ctx, int type, struct walk r)
+{
+    struct resolve_addresses *out = ctx;
+    struct resolve_address a;
+    struct sockaddr_in *four = (struct sockaddr_in *)&a.addr;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&a.addr;
+
+    memset(&a, 0, sizeof a);
+    if (type == TYPE_A && r.len - r.at == 4) {
+        four->sin_family = AF_INET;
+        memcpy(&four->sin_addr, r.p + r.at, 4);
+        a.len = sizeof *four;
+        add_address(out, &a);
+    } else if (type == TYPE_AAAA && r.len - r.at == 16) {
+        six->sin6_family = AF_INET6;
+        memcpy(&six->sin6_addr, r.p + r.at, 16);
+        a.len = sizeof *six;
+        add_address(out, &a);
+    }
+}
+
+static void
+interleave(
+    const struct resolve_addresses *six, const struct resolve_addresses *four, struct resolve_addresses *out)
+{
+    for (size_t i = 0; i < six->n || i < four->n; i++) {
+        if (i < six->n)
+            add_address(out, &six->a[i]);
+        if (i < four->n)
+            add_address(out, &four->a[i]);
+    }
+}
+
+bool
+resolve_host(const char *host, int64_t deadline, struct resolve_addresses *out, struct error *err)
+{
+    struct query q[2] = { { .type = TYPE_AAAA }, { .type = TYPE_A } };
+    struct resolve_addresses found[2] = { { .n = 0 }, { .n = 0 } };
+    struct resolve_address a;
+    bool well = true, unknown = false, absent = false;
+
+    memset(out, 0, sizeof *out);
+    if (add_literal(host, &a)) {
+        add_address(out, &a);
+        return true;
+    }
+    from_hosts(host, out);
+    if (out->n)
+        return true;
+    if (!ask(host, q, 2, deadline, err))
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        enum outcome o = judge(&q[i]);
+        if (o == FOUND)
+            well = walk_answer(&q[i], host, take_address, &found[i]) && well;
+        unknown = unknown || o == UNKNOWN;
+        absent = absent || o == ABSENT;
+        free(q[i].answer);
+    }
+    interleave(&found[0], &found[1], out);
+    if (out->n)
+        return true;
+    if (unknown || !well)
+        return error_set(err, ERROR_TEMP, "%s: the name service does not answer", host);
+    return error_set(
+        err, ERROR_TEMP, "%s: %s", host, absent ? "there is no such host" : "the host has no address");
+}
+
+/* ---------------------------------------------------------------- SRV */
+
+struct srv_list {
+    struct resolve_target *t;
+    size_t n, max;
+};
+
+static void
+take_srv(void *ctx, int type, struct walk r)
+{
+    struct srv_list *l = ctx;
+    unsigned priority, weight, port;
+    char host[256];
+
+    (void)type;
+    if (l->n == l->max || !get16(&r, &priority) || !get16(&r, &weight) || !get16(&r, &port) ||
+        !get_name(&r, host) || !host[0])
+        return; /* "." = not offered here */
+    l->t[l->n].priority = (uint16_t)priority;
+    l->t[l->n].weight = (uint16_t)weight;
+    l->t[l->n].port = (uint16_t)port;
+    memcpy(l->t[l->n].host, host, sizeof host);
+    l->n++;
+}
+
+static int
+by_priority(const void *a, const void *b)
+{
+    const struct resolve_target *x = a, *y = b;
+
+    return (int)x->priority - (int)y->priority;
+}
+
+static uint32_t
+random_below(uint32_t n)
+{
+    uint32_t v = 0;
+
+    if (getentropy(&v, sizeof v) != 0)
+        v = (uint32_t)clock_us();
+    return n ? v % n : 0;
+}
+
+/* RFC 2782: among equals of priority each next one is drawn by weight */
+static void
+order_by_weight(struct resolve_target *t, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++) {
+        uint32_t sum = 0, draw;
+        size_t k = i;
+        for (size_t j = i; j < n; j++)
+            sum += t[j].weight;
+        draw = random_below(sum + 1);
+        while (k + 1 < n && draw > t[k].weight) {
+            draw -= t[k].weight;
+            k++;
+        }
+        struct resolve_target chosen = t[k];
+        memmove(&t[i + 1], &t[i], (k - i) * sizeof *t);
+        t[i] = chosen;
+    }
+}
+
+bool
+resolve_srv(
+    const char *name, int64_t deadline, struct resolve_target *out, size_t max, size_t *n, struct error *err)
+{
+    struct query q = { .type = TYPE_SRV };
+    struct srv_list l = { out, 0, max };
+    enum outcome o;
+    bool well = true;
+
+    *n = 0;
+    if (!ask(name, &q, 1, deadline, err))
+        return false;
+    o = judge(&q);
+    if (o == FOUND)
+        well = walk_answer(&q, name, take_srv, &l);
+    free(q.answer);
+    if (o == UNKNOWN || !well)
+        return error_set(err, ERROR_TEMP, "%s: the name service does not answer", name);
+    qsort(out, l.n, sizeof *out, by_priority);
+    for (size_t i = 0; i < l.n;) {
+        size_t k = i;
+        while (k < l.n && out[k].priority == out[i].priority)
+            k++;
+        order_by_weight(out + i, k - i);
+        i = k;
+    }
+    *n = l.n;
+    return true;
+}

@@ -1,0 +1,483 @@
+/* session: the steps up to a usable connection, from top to bottom. What a failure means is mail/status's. */
+#include "smtp/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "smtp/sasl.h"
+
+#define CHALLENGES_MAX 8
+#define REPLY_LINES_MAX 20000
+
+/* ---------------------------------------------------------------- facts and exchanges */
+
+void
+session_fact(
+    struct status_fact *fact, enum status_stage stage, enum status_cause cause, const char *format, ...)
+{
+    char raw[1000];
+    va_list ap;
+
+    memset(fact, 0, sizeof *fact);
+    fact->stage = stage;
+    fact->cause = cause;
+    va_start(ap, format);
+    (void)vsnprintf(raw, sizeof raw, format, ap); /* cut is fine */
+    va_end(ap);
+    text_escape(fact->text, sizeof fact->text, slice_of(raw));
+}
+
+void
+session_fact_reply(struct status_fact *fact, enum status_stage stage, const struct reply *r)
+{
+    struct buf text;
+
+    memset(fact, 0, sizeof *fact);
+    fact->stage = stage;
+    fact->cause = STATUS_REPLY;
+    fact->code = r->code;
+    memcpy(fact->enhanced, r->enhanced, sizeof fact->enhanced);
+    buf_init(&text, REPLY_TEXT_MAX + 64);
+    reply_format(r, &text);
+    text_escape(fact->text, sizeof fact->text, buf_slice(&text));
+    buf_clear(&text);
+}
+
+static void
+show_sent(struct session *s, struct slice lines)
+{
+    struct slice line;
+
+    while (s->stream.hook && slice_cut(&lines, '\n', &line))
+        s->stream.hook(s->stream.hook_ctx, 'C', slice_trim(line));
+}
+
+bool
+session_send(struct session *s, struct slice lines, enum status_stage stage, struct status_fact *fact)
+{
+    show_sent(s, lines);
+    enum stream_result r = stream_write(&s->stream, lines, clock_deadline(s->options->timeout_ms));
+    if (r == STREAM_OK || (r == STREAM_CLOSED && s->stream.at < s->stream.in.len))
+        return true; /* what it said before it went is read as the reply */
+    session_fact(fact, stage, STATUS_NETWORK, "%s: %s", status_stage_name(stage), stream_text(r));
+    return false;
+}
+
+static bool
+read_reply(struct session *s, enum status_stage stage, int64_t ms, struct reply *r,
+    void (*each)(struct session *, struct slice), struct status_fact *fact)
+{
+    int64_t deadline = clock_deadline(ms);
+    enum reply_result result;
+
+    reply_clear(r);
+    do {
+        struct slice line, rest;
+        bool crlf;
+        enum stream_result got = stream_line(&s->stream, deadline, &line, &crlf);
+        if (got != STREAM_OK) {
+            session_fact(fact, stage, got == STREAM_TOO_LONG ? STATUS_GARBAGE : STATUS_NETWORK, "%s: %s",
+                status_stage_name(stage), stream_text(got));
+            return false;
+        }
+        result = crlf ? reply_line(r, line, &rest) : REPLY_BAD;
+        if (result == REPLY_BAD || r->lines > REPLY_LINES_MAX) {
+            session_fact(fact, stage, STATUS_GARBAGE, "%s: this is no SMTP reply: %.*s",
+                status_stage_name(stage), SLICE_ARG(slice_sub(line, 0, 200)));
+            return false;
+        }
+        if (each && r->lines > 1)
+            each(s, rest);
+    } while (result == REPLY_MORE);
+    return true;
+}
+
+bool
+session_reply(
+    struct session *s, enum status_stage stage, int64_t ms, struct reply *r, struct status_fact *fact)
+{
+    return read_reply(s, stage, ms, r, NULL, fact);
+}
+
+static bool
+exchange(
+    struct session *s, enum status_stage stage, const char *line, struct reply *r, struct status_fact *fact)
+{
+    return session_send(s, slice_of(line), stage, fact) &&
+           session_reply(s, stage, s->options->timeout_ms, r, fact);
+}
+
+/* ---------------------------------------------------------------- EHLO */
+
+static void
+take_limits(struct session_caps *c, struct slice rest)
+{
+    struct slice word;
+
+    while (slice_cut(&rest, ' ', &word)) {
+        if (slice_starts_nocase(word, "RCPTMAX="))
+            (void)slice_number(slice_from(word, 8), 1000000, &c->rcpt_max); /* nonsense is no limit */
+        else if (slice_starts_nocase(word, "MAILMAX="))
+            (void)slice_number(slice_from(word, 8), 1000000, &c->mail_max);
+    }
+}
+
+static void
+take_mechanisms(struct session_caps *c, struct slice rest)
+{
+    size_t have = strlen(c->mechanisms), room = sizeof c->mechanisms - have - 2;
+
+    c->auth = true;
+    if (rest.len > room)
+        return;
+    (void)snprintf(c->mechanisms + have, sizeof c->mechanisms - have, "%s%.*s", have ? " " : "",
+        (int)rest.len, rest.p ? rest.p : "");
+}
+
+static void
+take_capability(struct session *s, struct slice line)
+{
+    static const struct {
+        const char *word;
+        size_t offset;
+    } flags[] = {
+        { "PIPELINING", offsetof(struct session_caps, pipelining) },
+        { "8BITMIME", offsetof(struct session_caps, eightbit) },
+        { "SMTPUTF8", offsetof(struct session_caps, smtputf8) },
+        { "DSN", offsetof(struct session_caps, dsn) },
+        { "CHUNKING", offsetof(struct session_caps, chunking) },
+        { "BINARYMIME", offsetof(struct session_caps, binary) },
+        { "STARTTLS", offsetof(struct session_caps, starttls) },
+        { "SIZE", offsetof(struct session_caps, size) },
+    };
+    struct slice word = slice_sub(line, 0, slice_find(line, ' ')),
+                 rest = slice_trim(slice_from(line, word.len));
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (slice_is_nocase(word, flags[i].word))
+            *(bool *)((char *)&s->caps + flags[i].offset) = true;
+    if (slice_is_nocase(word, "SIZE"))
+        (void)slice_number(rest, UINT64_MAX, &s->caps.size_max); /* nonsense is no limit */
+    else if (slice_is_nocase(word, "LIMITS"))
+        take_limits(&s->caps, rest);
+    else if (slice_is_nocase(word, "AUTH"))
+        take_mechanisms(&s->caps, rest);
+    else if (slice_starts_nocase(line, "AUTH="))
+        take_mechanisms(&s->caps, slice_from(line, 5)); /* before RFC 2554 */
+}
+
+/* EHLO, and HELO where that is not known. A refusal of both is a fact. */
+static bool
+say_hello(struct session *s, struct status_fact *fact)
+{
+    char line[300];
+    struct reply r;
+    bool ok;
+
+    reply_init(&r);
+    memset(&s->caps, 0, sizeof s->caps);
+    (void)snprintf(line, sizeof line, "EHLO %s\r\n", s->options->ehlo_name);
+    ok = session_send(s, slice_of(line), STATUS_EHLO, fact) &&
+         read_reply(s, STATUS_EHLO, s->options->timeout_ms, &r, take_capability, fact);
+    if (ok && r.code >= 200 && r.code < 300) {
+        s->caps.esmtp = true;
+    } else if (ok && r.code >= 500) {
+        memset(&s->caps, 0, sizeof s->caps);
+        memcpy(line, "HELO", 4);
+        ok = exchange(s, STATUS_EHLO, line, &r, fact);
+        if (ok && (r.code < 200 || r.code > 299)) {
+            session_fact_reply(fact, STATUS_EHLO, &r);
+            ok = false;
+        }
+    } else if (ok) {
+        session_fact_reply(fact, STATUS_EHLO, &r);
+        ok = false;
+    }
+    reply_clear(&r);
+    return ok;
+}
+
+/* ---------------------------------------------------------------- TLS */
+
+static bool
+start_tls(struct session *s, struct status_fact *fact)
+{
+    static const enum status_cause causes[] = {
+        [TLS_FAILURE_NONE] = STATUS_TROUBLE,
+        [TLS_FAILURE_CONFIG] = STATUS_NOT_OFFERED,
+        [TLS_FAILURE_CERTIFICATE] = STATUS_CERTIFICATE,
+        [TLS_FAILURE_HANDSHAKE] = STATUS_HANDSHAKE,
+        [TLS_FAILURE_LOST] = STATUS_NETWORK,
+        [TLS_FAILURE_TIMEOUT] = STATUS_NETWORK,
+    };
+    struct tls_options o = s->options->tls_options;
+    enum tls_failure failure = TLS_FAILURE_NONE;
+    struct tls_info info;
+    struct error err;
+
+    o.opportunistic = s->options->tls == SESSION_TLS_OPPORTUNISTIC;
+    s->stream.tls = tls_start(s->stream.fd, &o, clock_deadline(s->options->timeout_ms), &failure, &err);
+    if (!s->stream.tls) {
+        session_fact(fact, STATUS_TLS, causes[failure], "%s", err.text);
+        return false;
+    }
+    tls_info(s->stream.tls, &info);
+    s->unverified = o.opportunistic && !info.verified;
+    (void)snprintf(s->tls_info, sizeof s->tls_info, "%s", info.summary);
+    return true;
+}
+
+/* STARTTLS of RFC 3207. True also where opportunistic TLS goes without. */
+static bool
+upgrade(struct session *s, struct status_fact *fact)
+{
+    bool must = s->options->tls == SESSION_TLS_STARTTLS;
+    struct reply r;
+    bool ok;
+
+    if (!s->caps.starttls) {
+        if (must)
+            session_fact(fact, STATUS_STARTTLS, STATUS_NOT_OFFERED,
+                "STARTTLS: the server does not offer it; nothing is sent in clear (UseTLS = \"implicit\" may "
+                "be what it wants)");
+        return !must;
+    }
+    reply_init(&r);
+    ok = exchange(s, STATUS_STARTTLS, "STARTTLS\r\n", &r, fact);
+    if (ok && r.code != 220) {
+        session_fact_reply(fact, STATUS_STARTTLS, &r);
+        reply_clear(&r);
+        return !must && fact->code != 421;
+    }
+    reply_clear(&r);
+    if (!ok)
+        return false;
+    /* CVE-2011-0411: what came in clear behind the 220 must never be taken for what comes through TLS */
+    if (s->stream.at < s->stream.in.len) {
+        session_fact(
+            fact, STATUS_STARTTLS, STATUS_HANDSHAKE, "STARTTLS: text was slipped in before the handshake");
+        return false;
+    }
+    return start_tls(s, fact) && say_hello(s, fact);
+}
+
+/* ---------------------------------------------------------------- AUTH */
+
+/* A line that holds a secret: the hook is shown `shown` in its place */
+static bool
+send_masked(
+    struct session *s, const char *shown, const char *prefix, struct slice text, struct status_fact *fact)
+{
+    struct buf line;
+    enum stream_result r;
+
+    buf_init(&line, 65536);
+    buf_add_str(&line, prefix);
+    buf_add_slice(&line, text);
+    buf_add_str(&line, "\r\n");
+    if (s->stream.hook)
+        s->stream.hook(s->stream.hook_ctx, 'C', slice_of(shown));
+    r = stream_write(&s->stream, buf_slice(&line), clock_deadline(s->options->timeout_ms));
+    buf_wipe(&line);
+    if (r == STREAM_OK)
+        return true;
+    session_fact(fact, STATUS_AUTH, STATUS_NETWORK, "AUTH: %s", stream_text(r));
+    return false;
+}
+
+/* Answer a 334. Trouble with it cancels the exchange by "*" (RFC 4954, 4). */
+static bool
+answer_challenge(struct session *s, struct sasl *sasl, struct slice text, struct reply *r,
+    struct error *trouble, struct status_fact *fact)
+{
+    struct slice response;
+    bool sent;
+
+    if (sasl_step(sasl, text, &response, trouble))
+        sent = send_masked(s, "*", "", response, fact);
+    else
+        sent = session_send(s, slice_of("*\r\n"), STATUS_AUTH, fact);
+    return sent && session_reply(s, STATUS_AUTH, s->options->timeout_ms, r, fact);
+}
+
+static bool
+begin_auth(struct session *s, struct sasl *sasl, const char *name, struct status_fact *fact)
+{
+    char prefix[64], shown[80];
+    struct slice initial;
+
+    if (sasl_initial(sasl, &initial)) {
+        (void)snprintf(prefix, sizeof prefix, "AUTH %s ", name);
+        (void)snprintf(shown, sizeof shown, "AUTH %s *", name);
+        return send_masked(s, shown, prefix, initial, fact);
+    }
+    (void)snprintf(prefix, sizeof prefix, "AUTH %s\r\n", name);
+    return session_send(s, slice_of(prefix), STATUS_AUTH, fact);
+}
+
+static bool
+authenticate(
+    struct session *s, struct sasl *sasl, const char *name, struct reply *r, struct status_fact *fact)
+{
+    struct error trouble, err;
+    bool ok;
+
+    error_init(&trouble);
+    ok = begin_auth(s, sasl, name, fact) && session_reply(s, STATUS_AUTH, s->options->timeout_ms, r, fact);
+    for (unsigned i = 0; ok && r->code == 334; i++) {
+        if (i == CHALLENGES_MAX) {
+            session_fact(fact, STATUS_AUTH, STATUS_GARBAGE, "AUTH: the server never stops asking");
+            return false;
+        }
+        char *text = slice_dup(buf_slice(&r->text)); /* the reply's memory is used again */
+        ok = answer_challenge(s, sasl, slice_make(text, r->text.len), r, &trouble, fact);
+        free(text);
+    }
+    if (!ok)
+        return false;
+    if (trouble.class != ERROR_NONE) {
+        session_fact(fact, STATUS_AUTH, trouble.class == ERROR_PROTOCOL ? STATUS_GARBAGE : STATUS_NOT_OFFERED,
+            "AUTH %s: %s", name, trouble.text);
+        return false;
+    }
+    if (r->code != 235) {
+        session_fact_reply(fact, STATUS_AUTH, r);
+        return false;
+    }
+    if (!sasl_finish(sasl, &err)) {
+        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH %s: %s", name, err.text);
+        return false;
+    }
+    return true;
+}
+
+static bool
+may_login(struct session *s, struct status_fact *fact)
+{
+    if (s->options->plaintext_auth || (s->stream.tls && !s->unverified))
+        return true;
+    session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED,
+        "AUTH: the connection is not protected by TLS; the login is not sent");
+    return false;
+}
+
+static bool
+run_login(struct session *s, const struct sasl_options *so, struct status_fact *fact)
+{
+    struct error err;
+    struct reply r;
+    struct sasl *sasl = sasl_start(so, &err);
+    bool ok;
+
+    if (!sasl) {
+        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH: %s", err.text);
+        return false;
+    }
+    reply_init(&r);
+    r.text.max = SASL_CHALLENGE_MAX;
+    ok = authenticate(s, sasl, sasl_name(so->mechanism), &r, fact);
+    buf_clear(&r.text);
+    sasl_free(sasl);
+    if (ok)
+        (void)snprintf(s->mechanism, sizeof s->mechanism, "%s", sasl_name(so->mechanism));
+    return ok;
+}
+
+static bool
+login(struct session *s, struct status_fact *fact)
+{
+    const struct session_options *o = s->options;
+    struct sasl_options so = { .offered = slice_of(s->caps.mechanisms),
+        .user = o->user,
+        .secret = slice_of(o->secret),
+        .host = o->host,
+        .port = o->port };
+    struct buf binding;
+    struct error err;
+    bool ok;
+
+    if (!may_login(s, fact))
+        return false;
+    buf_init(&binding, 1000);
+    if (s->stream.tls)
+        so.binding_type = tls_binding(s->stream.tls, &binding);
+    so.binding = buf_slice(&binding);
+    so.mechanism = sasl_choose(so.offered, o->method, so.binding_type != NULL, o->secret != NULL, &err);
+    if (so.mechanism == SASL_NONE) {
+        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH: %s", err.text);
+        ok = false;
+    } else {
+        ok = run_login(s, &so, fact);
+    }
+    buf_clear(&binding);
+    return ok;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static bool
+greeting(struct session *s, struct status_fact *fact)
+{
+    struct reply r;
+    bool ok;
+
+    reply_init(&r);
+    ok = session_reply(s, STATUS_GREETING, s->options->greeting_ms, &r, fact);
+    if (ok && r.code != 220) {
+        session_fact_reply(fact, STATUS_GREETING, &r);
+        ok = false;
+    }
+    reply_clear(&r);
+    return ok;
+}
+
+static bool
+open_steps(struct session *s, struct status_fact *fact)
+{
+    const struct session_options *o = s->options;
+
+    if (o->tls == SESSION_TLS_IMPLICIT && !start_tls(s, fact))
+        return false;
+    if (!greeting(s, fact) || !say_hello(s, fact))
+        return false;
+    if ((o->tls == SESSION_TLS_STARTTLS || o->tls == SESSION_TLS_OPPORTUNISTIC) && !upgrade(s, fact))
+        return false;
+    if (!o->user && !(o->method && strcasecmp(o->method, "external") == 0))
+        return true;
+    return login(s, fact);
+}
+
+bool
+session_open(struct session *s, int fd, const struct session_options *options, struct status_fact *fact)
+{
+    memset(s, 0, sizeof *s);
+    s->options = options;
+    stream_init(&s->stream, fd, options->hook, options->hook_ctx);
+    if (open_steps(s, fact))
+        return true;
+    session_close(s);
+    return false;
+}
+
+void
+session_close(struct session *s)
+{
+    if (s->stream.fd < 0)
+        return;
+    if (!s->stream.broken && s->caps.esmtp)
+        (void)stream_write(
+            &s->stream, slice_of("QUIT\r\n"), clock_deadline(1000)); /* manners; nobody waits for the 221 */
+    stream_close(&s->stream);
+}
+
+bool
+session_is_alive(struct session *s)
+{
+    return s->stream.fd >= 0 && !stream_has_input(&s->stream) &&
+           (!s->caps.mail_max || s->mails < s->caps.mail_max);
+}
