@@ -135,7 +135,8 @@ job_receive(int sock, char *buffer, struct job_packet *packet, struct error *err
         memcpy(&head, buffer, sizeof head);
         packet->type = (enum job_type)head.type;
         struct slice rest = slice_make(buffer + sizeof head, (size_t)n - sizeof head);
-        if (head.magic == MAGIC && unpack(&head, rest, packet) && (packet->type == JOB_START) == (packet->fd >= 0))
+        if (head.magic == MAGIC && unpack(&head, rest, packet) &&
+            (packet->type == JOB_START) == (packet->fd >= 0))
             return 1;
     }
     for (size_t i = 0; i < PASSFD_MAX; i++)

@@ -52,7 +52,8 @@ struct job_packet {
 };
 
 /* All send functions: false with errno; the peer's end being closed is EPIPE. */
-bool job_send_start(int sock, uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd);
+bool job_send_start(
+    int sock, uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd);
 bool job_send_text(int sock, enum job_type type, int level, const char *text);
 bool job_send_fact(int sock, const struct job_fact *fact);
 /*

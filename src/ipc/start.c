@@ -1,0 +1,66 @@
+/* start: packing and unpacking of the records between helper and daemon. */
+#include "ipc/start.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/passfd.h"
+
+struct wire {
+    uint32_t type;
+    uint32_t class;
+    char text[START_TEXT_MAX];
+};
+
+bool
+start_send(int sock, enum start_type type, enum error_class class, const char *text, int fd)
+{
+    struct wire w;
+
+    memset(&w, 0, sizeof w);
+    w.type = (uint32_t)type;
+    w.class = (uint32_t) class;
+    memcpy(w.text, text, strnlen(text, sizeof w.text - 1));
+    return passfd_send(sock, &w, sizeof w, &fd, fd >= 0 ? 1 : 0);
+}
+
+static bool
+is_valid(const struct wire *w, ssize_t n, const int fds[PASSFD_MAX])
+{
+    bool wants_fd = w->type == START_SETTINGS || w->type == START_READY;
+
+    return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_WORKER &&
+           memchr(w->text, 0, sizeof w->text) && (fds[0] >= 0) == wants_fd && fds[1] < 0 &&
+           (w->class == ERROR_NONE || (w->class >= ERROR_USAGE && w->class <= ERROR_CONFIG));
+}
+
+int
+start_receive(int sock, struct start_packet *packet, struct error *err)
+{
+    struct wire w;
+    int fds[PASSFD_MAX];
+    ssize_t n = passfd_receive(sock, &w, sizeof w, fds);
+
+    if (n > 0 && is_valid(&w, n, fds)) {
+        packet->type = (enum start_type)w.type;
+        packet->class = (enum error_class)w.class;
+        memcpy(packet->text, w.text, sizeof packet->text);
+        packet->fd = fds[0];
+        return 1;
+    }
+    for (size_t i = 0; i < PASSFD_MAX; i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]); /* not ours to keep */
+    packet->fd = -1;
+    if (n == 0 || (n < 0 && errno == ECONNRESET))
+        return 0;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return -2;
+    if (n < 0)
+        error_sys(err, ERROR_OS, errno, "cannot receive from the other process");
+    else
+        error_set(err, ERROR_INTERNAL, "a malformed packet between helper and daemon");
+    return -1;
+}
