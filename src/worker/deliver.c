@@ -1,0 +1,445 @@
+/* deliver: record -> message -> smarthost -> facts. Writes nothing but packets; decides nothing about retries. */
+#include "worker/deliver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <idn2.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "ipc/job.h"
+#include "smtp/connect.h"
+#include "smtp/resolve.h"
+#include "smtp/transaction.h"
+#include "worker/complete.h"
+
+#define HUBS_MAX 32
+#define PINS_MAX 16
+#define END_MS 600000 /* RFC 5321, 4.5.3.2.6: ten minutes for the answer to the last byte */
+
+struct worker {
+    int sock;
+    const struct config *c;
+    struct config_hub hub[HUBS_MAX];
+    size_t nhubs;
+    unsigned char pins[PINS_MAX][32];
+    size_t npins;
+    struct complete_settings complete;
+    struct session_options options;
+    struct session session;
+    bool warm;
+    char relay[200]; /* host:port of the session */
+    char host[256];  /* A-labels of it */
+    bool verbose;
+    struct connect_info info;
+    int64_t start_us, session_us, sent_us;
+};
+
+/* ---------------------------------------------------------------- settings */
+
+static struct slice
+text_slice(const struct config *c, enum config_key key)
+{
+    return slice_of(config_text(c, 0, key));
+}
+
+static bool
+take_hubs(struct worker *w, struct error *err)
+{
+    const struct config_value *v = config_value(w->c, 0, CONFIG_MAILHUB);
+
+    for (size_t i = 0; i < v->n && w->nhubs < HUBS_MAX; i++)
+        if (!config_hub_parse(w->c, 0, v->item[i], &w->hub[w->nhubs++], err))
+            return false;
+    return w->nhubs > 0 || error_set(err, ERROR_CONFIG, "mailhub: not set");
+}
+
+static void
+on_dialog(void *ctx, char who, struct slice line)
+{
+    struct worker *w = ctx;
+    char *text;
+
+    if (!w->verbose)
+        return;
+    text = mem_format("%c: %.*s", who, SLICE_ARG(line));
+    (void)job_send_text(w->sock, JOB_STEP, 0, text); /* nobody may be looking any more */
+    free(text);
+}
+
+static bool
+settle_settings(struct worker *w, struct error *err)
+{
+    const struct config *c = w->c;
+    const struct config_value *pins = config_value(c, 0, CONFIG_TLS_FINGERPRINT);
+    const struct config_value *own = config_value(c, 0, CONFIG_OWN_NAMES),
+                              *add = config_value(c, 0, CONFIG_ADD_HEADER);
+    const char *policy = config_text(c, 0, CONFIG_FROM_POLICY);
+
+    for (size_t i = 0; i < pins->n && i < PINS_MAX; i++)
+        w->npins += config_pin_parse(pins->item[i], w->pins[w->npins]);
+    w->complete = (struct complete_settings){ .hostname = config_text(c, 0, CONFIG_HOSTNAME),
+        .rewrite_domain = config_text(c, 0, CONFIG_REWRITE_DOMAIN),
+        .own_names = own->item,
+        .nown = own->n,
+        .force_from = policy && slice_is_nocase(slice_of(policy), "force"),
+        .from = config_text(c, 0, CONFIG_FROM),
+        .add_header = add->item,
+        .nadd = add->n };
+    w->options = (struct session_options){ .tls_options = { .verify = config_flag(c, 0, CONFIG_TLS_VERIFY),
+                                               .ca_pem = text_slice(c, CONFIG_CA_PEM),
+                                               .ca_dir = config_text(c, 0, CONFIG_TLS_CA_DIR),
+                                               .pins = (const unsigned char(*)[32])w->pins,
+                                               .npins = w->npins,
+                                               .min_version = config_text(c, 0, CONFIG_TLS_MIN_VERSION),
+                                               .cert_pem = text_slice(c, CONFIG_CERT_PEM),
+                                               .key_pem = text_slice(c, CONFIG_KEY_PEM) },
+        .ehlo_name = w->complete.hostname,
+        .user = config_text(c, 0, CONFIG_AUTH_USER),
+        .secret = config_text(c, 0, CONFIG_AUTH_PASS),
+        .method = config_text(c, 0, CONFIG_AUTH_METHOD),
+        .plaintext_auth = config_flag(c, 0, CONFIG_ALLOW_PLAINTEXT_AUTH),
+        .greeting_ms = config_number(c, 0, CONFIG_CONNECT_TIMEOUT),
+        .timeout_ms = config_number(c, 0, CONFIG_TIMEOUT),
+        .end_ms = END_MS,
+        .hook = on_dialog,
+        .hook_ctx = w };
+    return take_hubs(w, err);
+}
+
+/* ---------------------------------------------------------------- connecting */
+
+/* Host as A-labels without the final dot */
+static bool
+to_ascii(const char *host, char out[256], struct status_fact *fact)
+{
+    char *ascii = NULL;
+    int r;
+    size_t n = strlen(host);
+
+    if (n && host[n - 1] == '.')
+        n--;
+    if (text_is_ascii(slice_make(host, n))) {
+        (void)snprintf(out, 256, "%.*s", (int)n, host);
+        return true;
+    }
+    r = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    if (r != IDN2_OK) {
+        session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s: %s", host, idn2_strerror(r));
+        return false;
+    }
+    (void)snprintf(out, 256, "%s", ascii);
+    idn2_free(ascii);
+    return true;
+}
+
+static bool
+connect_to(struct worker *w, const char *name, uint16_t port, enum config_tls tls, struct status_fact *fact)
+{
+    static const enum session_tls modes[] = { [CONFIG_TLS_NONE] = SESSION_TLS_NONE,
+        [CONFIG_TLS_IMPLICIT] = SESSION_TLS_IMPLICIT,
+        [CONFIG_TLS_STARTTLS] = SESSION_TLS_STARTTLS,
+        [CONFIG_TLS_OPPORTUNISTIC] = SESSION_TLS_OPPORTUNISTIC };
+    struct connect_options o = { .port = port, .source = config_text(w->c, 0, CONFIG_SOURCE_ADDRESS) };
+    const char *proxy = config_text(w->c, 0, CONFIG_PROXY);
+    char *proxy_host = NULL;
+    struct error err;
+    int fd;
+
+    (void)snprintf(w->relay, sizeof w->relay, strchr(name, ':') ? "[%.180s]:%u" : "%.180s:%u", name, port);
+    if (!to_ascii(name, w->host, fact))
+        return false;
+    if (proxy && !config_proxy_parse(proxy, &proxy_host, &o.proxy_port, &err)) {
+        session_fact(fact, STATUS_CONNECT, STATUS_TROUBLE, "%s", err.text);
+        return false;
+    }
+    o.host = w->host;
+    o.proxy_host = proxy_host;
+    fd = connect_host(&o, clock_deadline(w->options.greeting_ms), &w->info, &err);
+    free(proxy_host);
+    if (fd < 0) {
+        session_fact(fact, STATUS_CONNECT, STATUS_NETWORK, "%s", err.text);
+        return false;
+    }
+    w->options.host = w->host;
+    w->options.port = port;
+    w->options.tls = modes[tls];
+    w->options.tls_options.host = w->host;
+    w->warm = session_open(&w->session, fd, &w->options, fact);
+    return w->warm;
+}
+
+/* srv:domain: implicit TLS where _submissions is offered, else STARTTLS by _submission (RFC 8314, 5.1) */
+static bool
+connect_srv(struct worker *w, const struct config_hub *h, struct status_fact *fact)
+{
+    static const struct {
+        const char *service;
+        enum config_tls tls;
+    } services[] = { { "_submissions._tcp", CONFIG_TLS_IMPLICIT },
+        { "_submission._tcp", CONFIG_TLS_STARTTLS } };
+    int64_t deadline = clock_deadline(w->options.greeting_ms);
+    struct resolve_target *targets = mem_array(HUBS_MAX, sizeof *targets);
+    struct error err;
+    bool ok = false;
+
+    session_fact(
+        fact, STATUS_RESOLVE, STATUS_NETWORK, "srv:%s: the domain names no submission server", h->host);
+    for (size_t i = 0; i < 2 && !ok; i++) {
+        size_t n = 0;
+        char *name = mem_format("%s.%s", services[i].service, h->host);
+        if (!resolve_srv(name, deadline, targets, HUBS_MAX, &n, &err))
+            session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s", err.text);
+        free(name);
+        for (size_t k = 0; k < n && !ok; k++) {
+            enum config_tls tls =
+                h->tls == CONFIG_TLS_NONE || h->tls == CONFIG_TLS_OPPORTUNISTIC ? h->tls : services[i].tls;
+            ok = connect_to(w, targets[k].host, targets[k].port, tls, fact);
+        }
+        if (n)
+            break; /* what is offered is what there is */
+    }
+    free(targets);
+    return ok;
+}
+
+/* The hubs in their order; trouble of the account at one is logged, and the next is tried */
+static bool
+open_session(struct worker *w, struct status_fact *fact)
+{
+    for (size_t i = 0; i < w->nhubs; i++) {
+        bool ok = w->hub[i].kind == CONFIG_HUB_SRV
+                      ? connect_srv(w, &w->hub[i], fact)
+                      : connect_to(w, w->hub[i].host, w->hub[i].port, w->hub[i].tls, fact);
+        if (ok)
+            return true;
+        if (i + 1 < w->nhubs) {
+            char *text = mem_format("%s: %s; trying the next mailhub", w->relay, fact->text);
+            (void)job_send_text(w->sock, JOB_LOG, 1, text); /* the fact comes anyway */
+            free(text);
+        }
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- one job */
+
+struct job {
+    struct worker *w;
+    struct record record;
+    struct complete complete;
+    int fd;
+    uint32_t *index; /* of the record's recipients */
+    struct transaction t;
+    struct buf paths; /* sender and recipients, NUL behind each */
+};
+
+static bool
+write_content(void *ctx, transaction_sink *sink, void *sink_ctx, struct error *err)
+{
+    struct job *j = ctx;
+
+    return complete_write(&j->complete, sink, sink_ctx, err);
+}
+
+static void
+report(struct job *j, uint32_t recipient, const struct status_fact *fact)
+{
+    struct job_fact f;
+
+    memset(&f, 0, sizeof f);
+    f.recipient = recipient;
+    f.stage = (int32_t)fact->stage;
+    f.cause = (int32_t)fact->cause;
+    f.code = fact->code;
+    f.maybe_sent = fact->maybe_sent;
+    memcpy(f.enhanced, fact->enhanced, sizeof f.enhanced);
+    (void)snprintf(f.relay, sizeof f.relay, "%s", j->w->relay);
+    (void)snprintf(f.text, sizeof f.text, "%s", fact->text);
+    (void)job_send_fact(j->w->sock, &f); /* a daemon that is gone needs no facts */
+}
+
+/* The same fact for all that were asked for */
+static void
+report_all(struct job *j, const struct job_packet *p, const struct status_fact *fact)
+{
+    for (uint32_t i = 0; i < p->recipients; i++)
+        if (job_bit(p->bitmap, i))
+            report(j, i, fact);
+}
+
+static bool
+add_path(struct job *j, const char *address, size_t *offset, struct error *err)
+{
+    *offset = j->paths.len;
+    if (!complete_path(&j->w->complete, address, &j->paths, &j->t.smtputf8, err))
+        return false;
+    buf_add_char(&j->paths, '\0');
+    return true;
+}
+
+/* Sender and recipients as they go out. A recipient that cannot is reported and left out. */
+static bool
+make_envelope(struct job *j, const struct job_packet *p, struct error *err)
+{
+    struct envelope *e = &j->record.envelope;
+    size_t *offset = mem_array(e->n + 1, sizeof *offset), sender;
+    bool ok = add_path(j, e->sender, &sender, err);
+
+    j->t.rcpt = mem_array(e->n, sizeof *j->t.rcpt);
+    j->index = mem_array(e->n, sizeof *j->index);
+    for (size_t i = 0; ok && i < e->n; i++) {
+        struct error bad;
+        struct status_fact fact;
+        if (!job_bit(p->bitmap, (uint32_t)i) || e->rcpt[i].state != ENVELOPE_OPEN)
+            continue;
+        size_t before = j->paths.len;
+        if (!add_path(j, e->rcpt[i].address, &offset[j->t.n], &bad)) {
+            buf_truncate(&j->paths, before);
+            session_fact(&fact, STATUS_LOCAL, STATUS_MALFORMED, "%s", bad.text);
+            report(j, (uint32_t)i, &fact);
+            continue;
+        }
+        j->t.rcpt[j->t.n].notify = e->rcpt[i].notify;
+        j->t.rcpt[j->t.n].orcpt = e->rcpt[i].orcpt;
+        j->index[j->t.n++] = (uint32_t)i;
+    }
+    for (size_t i = 0; ok && i < j->t.n; i++)
+        j->t.rcpt[i].path = j->paths.data + offset[i];
+    if (ok)
+        j->t.sender = j->paths.data + sender;
+    free(offset);
+    return ok;
+}
+
+static void
+show_done(struct job *j)
+{
+    struct worker *w = j->w;
+    struct buf b;
+
+    buf_init(&b, 1000);
+    buf_add_format(&b, "relay=%s tls=%s auth=%s delays=%.3f/%.3f/%.3f/%.3f", w->relay[0] ? w->relay : "none",
+        w->session.tls_info[0] ? w->session.tls_info : "none",
+        w->session.mechanism[0] ? w->session.mechanism : "none", (double)w->info.resolve_us / 1e6,
+        (double)w->info.connect_us / 1e6, (double)w->session_us / 1e6, (double)w->sent_us / 1e6);
+    (void)job_send_text(w->sock, JOB_DONE, 0, buf_str(&b)); /* see report() */
+    buf_clear(&b);
+}
+
+/* A reused connection that died before one byte of answer is not an attempt (src/README.md, "Failure has a scope") */
+static bool
+died_idle(const struct job *j, bool reused)
+{
+    const struct status_fact *f = &j->t.rcpt[0].fact;
+
+    return reused && (f->stage == STATUS_MAIL || (f->stage == STATUS_END && j->w->session.mails == 0)) &&
+           (f->cause == STATUS_NETWORK || f->code == 421);
+}
+
+static void
+send_message(struct job *j, const struct job_packet *p)
+{
+    struct worker *w = j->w;
+    struct status_fact fact;
+    bool reused = w->warm && session_is_alive(&w->session);
+
+    if (w->warm && !reused) {
+        session_close(&w->session);
+        w->warm = false;
+    }
+    for (;;) {
+        w->start_us = clock_us();
+        if (!reused && !open_session(w, &fact)) {
+            report_all(j, p, &fact);
+            return;
+        }
+        w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
+        int64_t begun = clock_us();
+        j->t.eight_bit = j->complete.eight_bit;
+        j->t.size = complete_size(&j->complete);
+        w->warm = transaction_run(&w->session, &j->t);
+        w->sent_us = clock_us() - begun;
+        if (!w->warm)
+            session_close(&w->session);
+        if (w->warm || !died_idle(j, reused))
+            break;
+        reused = false;
+        for (size_t i = 0; i < j->t.n; i++)
+            j->t.rcpt[i].done = false;
+    }
+    for (size_t i = 0; i < j->t.n; i++)
+        report(j, j->index[i], &j->t.rcpt[i].fact);
+}
+
+static void
+run_job(struct worker *w, const struct job_packet *p)
+{
+    struct job j = { .w = w, .fd = p->fd };
+    struct status_fact fact;
+    struct error err;
+    bool read, completed = false;
+
+    w->verbose = p->flags & JOB_VERBOSE;
+    w->relay[0] = '\0';
+    memset(&w->info, 0, sizeof w->info);
+    w->session_us = w->sent_us = 0;
+    buf_init(&j.paths, 64u << 20);
+    read = record_read(p->fd, &j.record, &err) && j.record.envelope.n == p->recipients;
+    if (read && make_envelope(&j, p, &err)) {
+        j.record.smtputf8 = j.t.smtputf8;
+        completed = complete_init(&j.complete, p->fd, &j.record, &w->complete, &err);
+    }
+    if (completed) {
+        j.t.ret = j.record.envelope.ret;
+        j.t.envid = j.record.envelope.envid;
+        j.t.write = write_content;
+        j.t.ctx = &j;
+        if (j.t.n)
+            send_message(&j, p);
+        complete_clear(&j.complete);
+    } else {
+        enum status_cause cause = err.class == ERROR_REFUSED        ? STATUS_REFUSED
+                                  : err.class == ERROR_DATA && read ? STATUS_MALFORMED
+                                                                    : STATUS_TROUBLE;
+        session_fact(&fact, STATUS_LOCAL, cause, "%s", err.text);
+        report_all(&j, p, &fact);
+    }
+    show_done(&j);
+    if (read)
+        record_clear(&j.record);
+    free(j.t.rcpt);
+    free(j.index);
+    buf_clear(&j.paths);
+}
+
+void
+deliver_run(int sock, const struct config *c)
+{
+    struct worker *w = mem_alloc(sizeof *w);
+    char *buffer = mem_alloc(JOB_PACKET_MAX);
+    struct job_packet p;
+    struct error err;
+
+    w->sock = sock;
+    w->c = c;
+    w->session.stream.fd = -1;
+    bool ok = settle_settings(w, &err);
+    while (job_receive(sock, buffer, &p, &err) == 1) {
+        if (p.type == JOB_START && ok)
+            run_job(w, &p);
+        file_close(&p.fd);
+        if (!ok)
+            break;
+    }
+    if (w->warm)
+        session_close(&w->session);
+    for (size_t i = 0; i < w->nhubs; i++)
+        free(w->hub[i].host);
+    free(buffer);
+    free(w);
+}
