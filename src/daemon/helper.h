@@ -1,0 +1,16 @@
+/*
+ * helper: the process that was started. It alone reads configuration and secrets and starts workers; it reads nothing from the
+ * network and nothing from clients.
+ */
+#ifndef DAEMON_HELPER_H
+#define DAEMON_HELPER_H
+
+#include "config/file.h"
+
+/*
+ * Serve the daemon at the other end of `sock` (ipc/start) until it hangs up: load the configuration that `req` says and send it,
+ * then start workers as asked.
+ */
+void helper_run(int sock, const struct config_request *req);
+
+#endif

@@ -1,0 +1,215 @@
+/* submission: bookkeeping of one message; which account and what a fact means is decided elsewhere. */
+#include "daemon/submission.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#define MEMORY_MAX (1u << 20)
+
+void
+submission_init(struct submission *s)
+{
+    memset(s, 0, sizeof *s);
+    record_init(&s->record);
+    s->fd = s->fd_read = -1;
+}
+
+void
+submission_clear(struct submission *s)
+{
+    for (size_t i = 0; i < s->record.envelope.n; i++) {
+        free(s->member[i].account);
+        free(s->member[i].text);
+    }
+    for (size_t i = 0; i < s->nnamed; i++)
+        free(s->named[i]);
+    free(s->member);
+    free(s->named);
+    record_clear(&s->record);
+    file_close(&s->fd);
+    file_close(&s->fd_read);
+    submission_init(s);
+}
+
+size_t
+submission_name(struct submission *s, const char *name)
+{
+    s->named = mem_resize(s->named, s->nnamed + 1, sizeof(char *));
+    s->named[s->nnamed] = mem_dup(name);
+    return s->nnamed++;
+}
+
+/* The domain without case, the local part with it (RFC 5321, 2.4) */
+static bool
+same_address(const char *a, const char *b)
+{
+    struct slice x = slice_of(a), y = slice_of(b);
+    size_t i = slice_find_last(x, '@'), j = slice_find_last(y, '@');
+
+    return i == j && slice_eq(slice_sub(x, 0, i), slice_sub(y, 0, j)) &&
+           slice_eq_nocase(slice_from(x, i), slice_from(y, j));
+}
+
+static bool
+is_there(const struct submission *s, const char *address, const char *account)
+{
+    for (size_t i = 0; i < s->record.envelope.n; i++)
+        if (same_address(s->record.envelope.rcpt[i].address, address) &&
+            strcmp(s->member[i].account, account) == 0)
+            return true;
+    return false;
+}
+
+void
+submission_add(struct submission *s, size_t recipient, const char *address, const char *account,
+    unsigned notify, const char *orcpt)
+{
+    /* merging is for what aliases double; 10,000 recipients of one list are told apart by the client already */
+    if (s->record.envelope.n < 1000 && is_there(s, address, account))
+        return;
+    size_t i = envelope_add(&s->record.envelope, address, notify, orcpt);
+    if (i >= s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 4;
+        s->member = mem_resize(s->member, s->cap, sizeof *s->member);
+    }
+    memset(&s->member[i], 0, sizeof s->member[i]);
+    s->member[i].recipient = recipient;
+    s->member[i].account = mem_dup(account);
+}
+
+static int
+temp_file(struct error *err)
+{
+    const char *tmpdir = getenv("TMPDIR");
+    const char *const dirs[] = { tmpdir && *tmpdir ? tmpdir : "/var/tmp", "/var/tmp", "/tmp", NULL };
+
+    return file_temp(dirs, err);
+}
+
+bool
+submission_begin(struct submission *s, struct error *err)
+{
+    s->fd = memfd_create("smtprelay", MFD_CLOEXEC);
+    s->in_memory = s->fd >= 0;
+    if (s->fd < 0)
+        s->fd = temp_file(err);
+    s->size = 0;
+    s->content_begun = true;
+    return s->fd >= 0 && record_begin(s->fd, &s->record, err);
+}
+
+/* The message has grown: from memory to a file of the same layout. */
+static bool
+move_to_file(struct submission *s, struct error *err)
+{
+    char piece[16384];
+    uint64_t at = 0, all = s->record.content_offset + s->size;
+    int fd = temp_file(err);
+
+    while (fd >= 0 && at < all) {
+        size_t n = all - at < sizeof piece ? (size_t)(all - at) : sizeof piece;
+        if (!file_pread(s->fd, piece, n, (off_t)at) || !file_pwrite(fd, piece, n, (off_t)at)) {
+            error_sys(err, ERROR_IO, errno, "cannot write the message to a temporary file");
+            file_close(&fd);
+        }
+        at += n;
+    }
+    if (fd < 0)
+        return false;
+    file_close(&s->fd);
+    s->fd = fd;
+    s->in_memory = false;
+    return true;
+}
+
+bool
+submission_content(struct submission *s, struct slice bytes, struct error *err)
+{
+    if (s->in_memory && s->size + bytes.len > MEMORY_MAX && !move_to_file(s, err))
+        return false;
+    if (!file_pwrite(s->fd, bytes.p, bytes.len, (off_t)(s->record.content_offset + s->size)))
+        return error_sys(err, ERROR_IO, errno, "cannot write the message to a temporary file");
+    s->size += bytes.len;
+    return true;
+}
+
+bool
+submission_finish(struct submission *s, struct error *err)
+{
+    char path[64];
+
+    if (!record_finish(s->fd, &s->record, s->size, err))
+        return false;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", s->fd);
+    s->fd_read = open(path, O_RDONLY | O_CLOEXEC);
+    if (s->fd_read < 0)
+        s->fd_read = fcntl(s->fd, F_DUPFD_CLOEXEC, 0); /* no /proc: the worker gets it as it is */
+    return s->fd_read >= 0 || error_sys(err, ERROR_OS, errno, "cannot hand over the message");
+}
+
+const char *
+submission_next(struct submission *s, unsigned char **bitmap)
+{
+    const char *account = NULL;
+    size_t n = s->record.envelope.n;
+
+    for (size_t i = 0; i < n; i++) {
+        struct submission_member *m = &s->member[i];
+        if (m->tried || (account && strcmp(m->account, account) != 0))
+            continue;
+        if (!account) {
+            account = m->account;
+            *bitmap = mem_alloc((n + 7) / 8);
+        }
+        (*bitmap)[i / 8] = (unsigned char)((*bitmap)[i / 8] | 1u << (i % 8));
+        m->tried = true;
+        m->class = ERROR_TEMP;
+    }
+    return account;
+}
+
+void
+submission_delivered(struct submission *s, uint32_t i)
+{
+    if (i < s->record.envelope.n)
+        s->member[i].delivered = true;
+}
+
+void
+submission_failed(
+    struct submission *s, uint32_t i, bool of_recipient, enum error_class class, const char *text)
+{
+    if (i >= s->record.envelope.n)
+        return;
+    s->member[i].delivered = false;
+    s->member[i].of_recipient = of_recipient;
+    s->member[i].class = class;
+    free(s->member[i].text);
+    s->member[i].text = mem_dup(text);
+}
+
+void
+submission_verdict(const struct submission *s, struct verdict *v)
+{
+    size_t n = s->record.envelope.n;
+    struct verdict_member *m = mem_array(n, sizeof *m);
+
+    for (size_t i = 0; i < n; i++) {
+        m[i].recipient = s->member[i].recipient;
+        m[i].address = s->record.envelope.rcpt[i].address;
+        m[i].delivered = s->member[i].delivered;
+        m[i].of_recipient = s->member[i].of_recipient;
+        m[i].class = s->member[i].class;
+        m[i].text = s->member[i].text ? s->member[i].text : "smtprelay-worker: no answer";
+    }
+    verdict_make(v, (const char *const *)s->named, s->nnamed, m, n);
+    free(m);
+}

@@ -1,0 +1,64 @@
+/*
+ * submission: one message on its way from a client to the workers: its record, its recipients, what became of them; no I/O but
+ * on the record's own descriptor.
+ */
+#ifndef DAEMON_SUBMISSION_H
+#define DAEMON_SUBMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "daemon/peer.h"
+#include "daemon/verdict.h"
+#include "queue/record.h"
+
+/* An address of the record: what became of it. */
+struct submission_member {
+    size_t recipient; /* index among the recipients as the client named them */
+    char *account;
+    bool tried, delivered, of_recipient;
+    enum error_class class;
+    char *text;
+};
+
+struct submission {
+    struct record record;
+    int fd;      /* the record, -1 = none */
+    int fd_read; /* the same, read-only, for workers */
+    bool in_memory;
+    uint64_t size;                    /* content so far */
+    struct submission_member *member; /* one for each recipient of the record */
+    size_t cap;
+    char **named; /* the recipients as the client named them */
+    size_t nnamed;
+    bool content_begun;
+};
+
+void submission_init(struct submission *s);
+void submission_clear(struct submission *s);
+/* The client named a recipient; returns its index. */
+size_t submission_name(struct submission *s, const char *name);
+/*
+ * An address the message has to go to for the named recipient `recipient`, by `account`. One that is there already is not
+ * added twice.
+ */
+void submission_add(struct submission *s, size_t recipient, const char *address, const char *account,
+    unsigned notify, const char *orcpt);
+/* The record's head is complete: begin the file. */
+bool submission_begin(struct submission *s, struct error *err);
+/* Content in wire form. Over 1 MB it moves from memory into an unnamed file in $TMPDIR, /var/tmp or /tmp. */
+bool submission_content(struct submission *s, struct slice bytes, struct error *err);
+bool submission_finish(struct submission *s, struct error *err);
+/*
+ * The next account with untried members: its name, the bitmap of these members (fresh memory, the caller frees it); NULL when
+ * all were tried. They count as tried from now on, failed with `class` and "no answer" until a fact says otherwise.
+ */
+const char *submission_next(struct submission *s, unsigned char **bitmap);
+void submission_delivered(struct submission *s, uint32_t i);
+void submission_failed(
+    struct submission *s, uint32_t i, bool of_recipient, enum error_class class, const char *text);
+/* What the caller is told. */
+void submission_verdict(const struct submission *s, struct verdict *v);
+
+#endif

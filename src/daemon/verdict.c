@@ -1,0 +1,117 @@
+/* verdict: counting and wording; what a reply means was decided before (mail/status). */
+#include "daemon/verdict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define TEXT_MAX 3000
+#define NAMED_MAX 1500 /* of the text, for naming recipients; the rest is counted */
+
+/* The worst first: what a caller should try again, then what the administrator has to mend, then refusals. */
+static const enum error_class ranking[] = { ERROR_INTERNAL, ERROR_OS, ERROR_IO, ERROR_TEMP, ERROR_ADMIN,
+    ERROR_PROTOCOL, ERROR_CONFIG, ERROR_NOUSER, ERROR_DATA, ERROR_REFUSED };
+
+static size_t rank(enum error_class class)
+{
+    size_t i = 0;
+
+    while (i < sizeof ranking / sizeof ranking[0] && ranking[i] != class)
+        i++;
+    return i;
+}
+
+/* A recipient as the caller named it */
+struct tally {
+    bool delivered;                      /* at least one member has it */
+    const struct verdict_member *failed; /* its worst failure */
+};
+
+static void
+count(struct tally *tally, const struct verdict_member *members, size_t nmembers)
+{
+    for (size_t i = 0; i < nmembers; i++) {
+        struct tally *t = &tally[members[i].recipient];
+        if (members[i].delivered)
+            t->delivered = true;
+        else if (!t->failed || rank(members[i].class) < rank(t->failed->class))
+            t->failed = &members[i];
+    }
+}
+
+static bool
+same_failure(const struct verdict_member *a, const struct verdict_member *b)
+{
+    return !a->of_recipient && !b->of_recipient && a->class == b->class && strcmp(a->text, b->text) == 0;
+}
+
+/* "a@x: why; b@x: why; and 3 more" */
+static void
+name_failures(struct buf *out, const char *const *names, const struct tally *tally, size_t n)
+{
+    size_t left = 0;
+    bool first = true;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!tally[i].failed)
+            continue;
+        if (out->len > NAMED_MAX) {
+            left++;
+            continue;
+        }
+        if (!first)
+            buf_add_str(out, "; ");
+        first = false;
+        buf_add_format(out, "%.300s: %.600s", names[i], tally[i].failed->text);
+    }
+    if (left)
+        buf_add_format(out, "; and %zu more", left);
+}
+
+static void
+word(struct verdict *v, const char *const *names, const struct tally *tally, size_t n, size_t served)
+{
+    const struct verdict_member *worst = NULL;
+    size_t failed = 0, alike = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!tally[i].failed)
+            continue;
+        failed++;
+        if (!worst || rank(tally[i].failed->class) < rank(worst->class))
+            worst = tally[i].failed;
+    }
+    if (!worst)
+        return;
+    v->class = worst->class;
+    for (size_t i = 0; i < n; i++)
+        alike += tally[i].failed && same_failure(tally[i].failed, worst);
+    if (served == 0 && alike == failed) {
+        buf_add_str(&v->text, worst->text); /* one trouble for all: no need to name each */
+        return;
+    }
+    if (served > 0)
+        buf_add_format(&v->text, "%zu of %zu recipients have it, not these: ", served, n);
+    name_failures(&v->text, names, tally, n);
+}
+
+void
+verdict_make(struct verdict *v, const char *const *names, size_t nrecipients,
+    const struct verdict_member *members, size_t nmembers)
+{
+    struct tally *tally = mem_array(nrecipients, sizeof *tally);
+    size_t served = 0;
+
+    v->class = ERROR_NONE;
+    buf_init(&v->text, TEXT_MAX);
+    count(tally, members, nmembers);
+    for (size_t i = 0; i < nrecipients; i++) {
+        /* one that aliases expanded counts as refused if all its members are; deferred members are still to be told of */
+        if (tally[i].delivered && tally[i].failed && tally[i].failed->class != ERROR_TEMP)
+            tally[i].failed = NULL;
+        served += tally[i].delivered;
+    }
+    word(v, names, tally, nrecipients, served);
+    free(tally);
+}
