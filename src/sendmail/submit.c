@@ -1,0 +1,370 @@
+/* submit: writes commands and content, reads replies meanwhile; what a message is, it does not know. */
+#include "sendmail/submit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/command.h"
+#include "mail/envelope.h"
+
+#define LINE_MAX_BYTES 65536
+
+struct submission {
+    int fd;
+    struct compose *c;
+    struct buf in;
+    bool greeted;
+    bool gone;      /* the server hung up */
+    bool all_out;   /* the last byte was written */
+    bool done;      /* the last reply is there */
+    size_t pending; /* replies still to come */
+    int code;       /* exit code */
+    struct error *err;
+    struct buf refused; /* of the last reply */
+    size_t nrefused;
+    char *last;      /* text of the last reply */
+    int64_t wait_ms; /* after the last byte; CLOCK_NEVER: as long as it takes */
+};
+
+/* ---------------------------------------------------------------- replies */
+
+/* "EX67 text" -> 67 and text */
+static enum error_class
+exit_code(struct slice *text, enum error_class otherwise)
+{
+    struct slice word = slice_sub(*text, 0, slice_find(*text, ' '));
+    uint64_t v;
+
+    if (!slice_starts(word, "EX") || !slice_number(slice_from(word, 2), 78, &v) || v < 64)
+        return otherwise;
+    *text = slice_trim(slice_from(*text, word.len));
+    return (enum error_class)v;
+}
+
+/* Behind the code and the enhanced code */
+static struct slice
+reply_text(struct slice line)
+{
+    struct slice text = slice_trim(slice_from(line, 4));
+    size_t blank = slice_find(text, ' ');
+
+    if (text.len && ascii_is_digit(text.p[0]) && slice_has(slice_sub(text, 0, blank), '.'))
+        text = slice_trim(slice_from(text, blank));
+    return text;
+}
+
+static void
+fail(struct submission *s, struct slice line)
+{
+    struct slice text = reply_text(line);
+    enum error_class class = exit_code(&text, line.p[0] == '4' ? ERROR_TEMP : ERROR_REFUSED);
+
+    if (s->code != 0)
+        return; /* the first one counts */
+    s->code = (int)class;
+    error_set(s->err, class, "%.*s", SLICE_ARG(text));
+}
+
+static void
+take_greeting(struct submission *s, struct slice line)
+{
+    const char *wait = memmem(line.p, line.len, "wait=", 5);
+    uint64_t seconds;
+
+    if (line.p[0] != '2') {
+        fail(s, line);
+        s->done = true;
+        return;
+    }
+    s->greeted = true;
+    s->wait_ms = CLOCK_NEVER;
+    if (wait) {
+        struct slice rest = slice_from(line, (size_t)(wait - line.p) + 5);
+        if (slice_number(slice_sub(rest, 0, slice_find(rest, ' ')), 1000000, &seconds) && seconds > 0)
+            s->wait_ms = (int64_t)seconds * 1000;
+    }
+}
+
+static void
+take_line(struct submission *s, struct slice line)
+{
+    struct slice text;
+    bool last;
+
+    if (line.len < 3)
+        return;
+    last = line.len == 3 || line.p[3] == ' ';
+    if (slice_starts(line, "150")) {
+        if (s->c->options->verbose) {
+            text = slice_from(line, 4);
+            fprintf(stderr, "%.*s\n", SLICE_ARG(text));
+        }
+        return;
+    }
+    if (!s->greeted) {
+        if (last)
+            take_greeting(s, line);
+        return;
+    }
+    text = reply_text(line);
+    if (!last && s->pending == 1) {
+        (void)exit_code(&text, ERROR_NOUSER);
+        buf_add_format(&s->refused, "%s%.*s", s->nrefused++ ? "; " : "", SLICE_ARG(text));
+    }
+    if (!last)
+        return;
+    if (line.p[0] != '2')
+        fail(s, line);
+    if (slice_starts(line, "421"))
+        s->done = true;
+    if (s->pending > 0 && --s->pending == 0) {
+        free(s->last);
+        s->last = slice_dup(text);
+        s->done = s->all_out;
+    }
+}
+
+static void
+take_input(struct submission *s)
+{
+    char piece[16384];
+    struct slice in, line;
+    size_t used = 0;
+    ssize_t n = recv(s->fd, piece, sizeof piece, MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        s->gone = true;
+        return;
+    }
+    buf_add(&s->in, piece, (size_t)n);
+    if (s->in.overflow) {
+        s->gone = true;
+        return;
+    }
+    in = buf_slice(&s->in);
+    while (!s->done) {
+        size_t end = slice_find(slice_from(in, used), '\n');
+        if (used + end >= in.len)
+            break;
+        line = slice_sub(in, used, end);
+        if (line.len && line.p[line.len - 1] == '\r')
+            line.len--;
+        used += end + 1;
+        take_line(s, line);
+    }
+    buf_consume(&s->in, used);
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* Write all of it, reading replies meanwhile. False when that is of no use any more. */
+static bool
+write_all(struct submission *s, struct slice data, int stall_ms)
+{
+    int64_t deadline = clock_deadline(stall_ms);
+
+    while (data.len && !s->done && !s->gone) {
+        struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLOUT };
+        int r = poll(&p, 1, clock_left(deadline));
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r <= 0)
+            return error_set(s->err, ERROR_TEMP, "smtprelayd: takes nothing for %d s", stall_ms / 1000);
+        if (p.revents & (POLLIN | POLLHUP))
+            take_input(s);
+        if (!(p.revents & POLLOUT) || s->gone)
+            continue;
+        ssize_t n = send(s->fd, data.p, data.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (n < 0) {
+            while (!s->gone && !s->done)
+                take_input(s); /* it may have said why */
+            return false;
+        }
+        data = slice_from(data, (size_t)n);
+        deadline = clock_deadline(stall_ms);
+    }
+    return data.len == 0;
+}
+
+static bool
+wait_for(struct submission *s, bool (*enough)(const struct submission *), int64_t deadline)
+{
+    while (!s->done && !s->gone && !enough(s)) {
+        struct pollfd p = { .fd = s->fd, .events = POLLIN };
+        int r = poll(&p, 1, clock_left(deadline));
+        if (r == 0)
+            return false;
+        if (r > 0)
+            take_input(s);
+    }
+    return true;
+}
+
+static bool
+is_greeted(const struct submission *s)
+{
+    return s->greeted;
+}
+
+static bool
+is_done(const struct submission *s)
+{
+    return s->done;
+}
+
+/* ---------------------------------------------------------------- commands */
+
+static void
+add_param(struct buf *b, const char *name, const char *value)
+{
+    if (!value || !*value)
+        return;
+    buf_add_format(b, " %s=", name);
+    text_percent_encode(b, slice_of(value));
+}
+
+static void
+add_mail(struct buf *b, const struct compose *c)
+{
+    const struct options *o = c->options;
+    const char *name = o->full_name ? o->full_name : getenv("NAME");
+    char cwd[4096];
+
+    buf_add_format(b, "MAIL FROM:<%s>", c->sender ? c->sender : "");
+    if (!c->sender)
+        buf_add_str(b, " X-LOGIN");
+    if (c->eight_bit)
+        buf_add_str(b, " BODY=8BITMIME");
+    if (c->utf8)
+        buf_add_str(b, " SMTPUTF8");
+    if (o->ret)
+        buf_add_format(b, " RET=%s", strcasecmp(o->ret, "full") == 0 ? "FULL" : "HDRS");
+    if (o->envid && *o->envid) {
+        buf_add_str(b, " ENVID=");
+        command_xtext_encode(b, slice_of(o->envid));
+    }
+    if (o->mode)
+        buf_add_format(b, " X-MODE=%c", o->mode);
+    else
+        buf_add_str(b, " X-MODE=default");
+    if (o->verbose)
+        buf_add_str(b, " X-VERBOSE");
+    add_param(b, "X-NAME", name && strlen(name) < 500 ? name : NULL);
+    add_param(b, "X-FROM", c->from_address);
+    add_param(b, "X-TAG", o->tag && strlen(o->tag) < 100 ? o->tag : NULL);
+    if (getcwd(cwd, sizeof cwd) && strlen(cwd) < 1000)
+        add_param(b, "X-CWD", cwd);
+    buf_add_str(b, "\r\n");
+}
+
+static void
+add_envelope(struct submission *s, struct buf *b)
+{
+    const struct compose *c = s->c;
+    unsigned notify = 0;
+
+    buf_add_str(b, "EHLO sendmail\r\n");
+    add_mail(b, c);
+    if (c->options->notify)
+        (void)envelope_notify_parse(
+            c->options->notify, strlen(c->options->notify), &notify); /* was checked */
+    for (size_t i = 0; i < c->rcpts.n; i++) {
+        buf_add_format(b, "RCPT TO:<%s>", c->rcpts.address[i]);
+        if (notify)
+            buf_add_format(b, " NOTIFY=%s", envelope_notify_text(notify));
+        buf_add_str(b, "\r\n");
+    }
+    s->pending = 2 + c->rcpts.n;
+}
+
+/* BDAT chunks until standard input has ended well; the last one says so */
+static bool
+write_content(struct submission *s, struct buf *b, int stall_ms)
+{
+    struct compose *c = s->c;
+
+    buf_add_format(b, "BDAT %zu%s\r\n", c->header.len + c->body.len, c->ended ? " LAST" : "");
+    s->pending++;
+    if (!write_all(s, buf_slice(b), stall_ms) || !write_all(s, buf_slice(&c->header), stall_ms))
+        return false;
+    for (;;) {
+        if (c->ended)
+            s->all_out = true; /* with the bytes below; an answer can only come after them */
+        if (!write_all(s, buf_slice(&c->body), stall_ms))
+            return false;
+        buf_reset(&c->body);
+        if (c->ended)
+            return true;
+        if (!compose_more(c, s->err)) {
+            s->code = (int)s->err->class; /* nothing is sent: the last chunk never comes */
+            return false;
+        }
+        buf_reset(b);
+        buf_add_format(b, "BDAT %zu%s\r\n", c->body.len, c->ended ? " LAST" : "");
+        s->pending++;
+        if (!write_all(s, buf_slice(b), stall_ms))
+            return false;
+    }
+}
+
+static int
+conclude(struct submission *s, char **note)
+{
+    if (s->code != 0)
+        return s->code;
+    if (s->done) {
+        if (s->nrefused)
+            *note = mem_format("some recipients were refused: %s", buf_str(&s->refused));
+        else if (s->c->options->verbose && s->last)
+            *note = mem_dup(s->last);
+        return 0;
+    }
+    if (s->all_out)
+        error_set(s->err, ERROR_TEMP, "smtprelayd: ended without an answer; the message may have been sent");
+    else if (s->err->class == ERROR_NONE)
+        error_set(s->err, ERROR_TEMP, "smtprelayd: ended before it took the message");
+    return (int)s->err->class;
+}
+
+int
+submit(int fd, struct compose *c, int greeting_ms, int stall_ms, char **note, struct error *err)
+{
+    struct submission s = { .fd = fd, .c = c, .err = err };
+    struct buf b;
+    int code;
+
+    error_init(err);
+    *note = NULL;
+    buf_init(&s.in, 4u << 20);
+    buf_init(&s.refused, 3000);
+    buf_init(&b, 64u << 20);
+    add_envelope(&s, &b);
+    if (!wait_for(&s, is_greeted, clock_deadline(greeting_ms))) {
+        error_set(err, ERROR_TEMP, "smtprelayd: no greeting within %d s", greeting_ms / 1000);
+    } else if (s.greeted && write_content(&s, &b, stall_ms)) {
+        if (!wait_for(&s, is_done, s.wait_ms == CLOCK_NEVER ? CLOCK_NEVER : clock_deadline(s.wait_ms)))
+            error_set(err, ERROR_TEMP,
+                "smtprelayd: no answer in the time it announced; the message may have been sent");
+    }
+    code = conclude(&s, note);
+    buf_clear(&s.in);
+    buf_clear(&s.refused);
+    buf_clear(&b);
+    free(s.last);
+    return code;
+}
