@@ -143,6 +143,7 @@ This is the text.
 END
 }
 
+# It has a line with a single dot: without `-i` it ends there.
 # A letter of about $1 kB.
 big_letter() {
     letter "a big letter"
@@ -201,6 +202,13 @@ count_messages() {
 
 expect_messages() {
     n=$(count_messages)
+    # the caller may have its answer before the hub has written the message down
+    tries=40
+    while [ "$n" -lt "$1" ] && [ "$tries" -gt 0 ]; do
+        tries=$((tries - 1))
+        sleep 0.05
+        n=$(count_messages)
+    done
     [ "$n" -eq "$1" ] || fail "$n messages arrived, not $1"
 }
 

@@ -17,18 +17,18 @@
 /* Run the tests; EXIT_SUCCESS when all passed. */
 int suite_run(const char *name, const TTest *const *tests, size_t n);
 
-#define SUITE_MAIN(name, ...)                                                                                           \
-    int main(void)                                                                                                      \
-    {                                                                                                                   \
-        const TTest *const tests[] = { __VA_ARGS__ };                                                                   \
-        return suite_run(name, tests, sizeof tests / sizeof tests[0]);                                                  \
+#define SUITE_MAIN(name, ...)                                          \
+    int main(void)                                                     \
+    {                                                                  \
+        const TTest *const tests[] = { __VA_ARGS__ };                  \
+        return suite_run(name, tests, sizeof tests / sizeof tests[0]); \
     }
 
 /* A slice against a C string, both shown on failure. */
-#define ck_assert_slice(got, want)                                                                                      \
-    do {                                                                                                                \
-        struct slice got_ = (got);                                                                                      \
-        ck_assert_msg(slice_is(got_, (want)), "got '%.*s', want '%s'", SLICE_ARG(got_), (want));                        \
+#define ck_assert_slice(got, want)                                                               \
+    do {                                                                                         \
+        struct slice got_ = (got);                                                               \
+        ck_assert_msg(slice_is(got_, (want)), "got '%.*s', want '%s'", SLICE_ARG(got_), (want)); \
     } while (0)
 
 #endif

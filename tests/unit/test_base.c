@@ -76,7 +76,8 @@ START_TEST(numbers_from_outside_are_range_checked)
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t v = 0;
-        ck_assert_msg(slice_number(slice_of(cases[i].text), cases[i].max, &v) == cases[i].ok, "%s", cases[i].text);
+        ck_assert_msg(
+            slice_number(slice_of(cases[i].text), cases[i].max, &v) == cases[i].ok, "%s", cases[i].text);
         ck_assert_uint_eq(v, cases[i].value);
     }
 }
@@ -105,16 +106,12 @@ START_TEST(no_control_character_survives_escaping)
     static const struct {
         const char *raw, *want;
     } cases[] = {
-        { "plain text", "plain text" },
-        { "a\r\nb\nc\td", "a b c d" },
-        { "\x1b[31mred", "\\x1B[31mred" },
-        { "\x7f", "\\x7F" },
-        { "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
-        { "\xff\xfe", "\\xFF\\xFE" },
-        { "\xc2\x9b", "\\xC2\\x9B" },                 /* C1 CSI */
-        { "\xe2\x80\xae", "\\xE2\\x80\\xAE" },        /* right-to-left override */
-        { "\xc0\xaf", "\\xC0\\xAF" },                 /* overlong */
-        { "\xed\xa0\x80", "\\xED\\xA0\\x80" },        /* surrogate */
+        { "plain text", "plain text" }, { "a\r\nb\nc\td", "a b c d" }, { "\x1b[31mred", "\\x1B[31mred" },
+        { "\x7f", "\\x7F" }, { "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" }, { "\xff\xfe", "\\xFF\\xFE" },
+        { "\xc2\x9b", "\\xC2\\x9B" },                   /* C1 CSI */
+        { "\xe2\x80\xae", "\\xE2\\x80\\xAE" },          /* right-to-left override */
+        { "\xc0\xaf", "\\xC0\\xAF" },                   /* overlong */
+        { "\xed\xa0\x80", "\\xED\\xA0\\x80" },          /* surrogate */
         { "\xf4\x90\x80\x80", "\\xF4\\x90\\x80\\x80" }, /* beyond U+10FFFF */
     };
     char out[100];
@@ -132,7 +129,10 @@ START_TEST(escaping_fits_any_size)
 
     for (size_t size = 1; size < sizeof out; size++) {
         memset(out, 'Z', sizeof out);
-        size_t n = text_escape(out, size, slice_of("ab\x01" "cd\xc3\xbc" "ef 0123456789 0123456789 0123456789"));
+        size_t n = text_escape(out, size,
+            slice_of("ab\x01"
+                     "cd\xc3\xbc"
+                     "ef 0123456789 0123456789 0123456789"));
         ck_assert_uint_lt(n, size);
         ck_assert_uint_eq(strlen(out), n);
         ck_assert(text_is_utf8(slice_of(out)));
@@ -237,8 +237,8 @@ START_TEST(deadlines_end)
 END_TEST
 
 SUITE_MAIN("base", a_buffer_never_grows_beyond_its_maximum, a_buffer_gives_its_bytes_in_order,
-    numbers_from_outside_are_range_checked, slices_are_cut_and_trimmed, no_control_character_survives_escaping,
-    escaping_fits_any_size, percent_encoding_round_trips_every_byte,
+    numbers_from_outside_are_range_checked, slices_are_cut_and_trimmed,
+    no_control_character_survives_escaping, escaping_fits_any_size, percent_encoding_round_trips_every_byte,
     the_nearest_name_is_the_one_with_the_smallest_distance, errors_are_one_line_with_their_context_in_front,
     descriptors_travel_with_their_packet, a_sealed_file_cannot_be_changed, only_regular_files_are_opened,
     deadlines_end)

@@ -1,0 +1,4 @@
+#!/bin/sh
+# The hostile peers of group [auth] in hostile.table.
+. "$(dirname "$0")/hostile-run"
+hostile_group auth

@@ -1,0 +1,123 @@
+#!/bin/sh
+# A good smarthost of every kind: certificates, mechanisms, and whatever it does not offer.
+. "$(dirname "$0")/lib.sh"
+
+ALL="PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-256-PLUS XOAUTH2 OAUTHBEARER EXTERNAL"
+letter
+
+# certificate NAME CODE MODE [settings]: what the certificate NAME leads to
+certificate() {
+    name=$1 code=$2 mode=$3
+    shift 3
+    begin "with $mode the certificate '$name' ends with $code${1:+ (${1%%=*})}"
+    hub_start - --tls "$mode" --cert "$name" --auth PLAIN
+    conf_tls "$mode" yes "$@"
+    send -f alice@example.org bob@example.net
+    expect_rc "$code"
+    expect_one_line
+    no_secret_in_clear
+    if [ "$code" = 0 ]; then expect_messages 1; else expect_messages 0; fi
+    if [ "$code" != 0 ]; then expect_no_dialog "AUTH PLAIN "; fi
+    end
+}
+
+# pin NAME WHICH: the hexadecimal digest of a certificate or its key
+pin() {
+    sed -n "s/^$2 //p" "$CERTS/$1.pin"
+}
+
+for mode in starttls implicit; do
+    certificate valid 0 $mode
+    certificate expired 77 $mode
+    certificate wronghost 77 $mode
+    certificate untrusted 77 $mode
+done
+certificate intermediate 0 implicit
+certificate notyet 77 implicit
+certificate clienteku 77 implicit
+certificate selfsigned 77 implicit
+certificate wildcard 77 implicit
+certificate untrusted 0 implicit "TLSFingerprint=$(pin untrusted certificate)"
+certificate selfsigned 0 implicit "TLSFingerprint=$(pin selfsigned spki)"
+certificate valid 77 implicit "TLSFingerprint=$(pin client spki)"
+certificate expired 0 implicit TLSVerify=false
+
+# mechanism OFFERED USED [settings]
+mechanism() {
+    offered=$1 used=$2
+    shift 2
+    begin "where '$offered' is offered, $used is used"
+    hub_start - --tls starttls --auth "$offered" --require-auth --client-cert
+    conf_tls starttls yes "$@"
+    send -f alice@example.org bob@example.net
+    expect_rc 0
+    expect_one_line
+    expect_messages 1
+    expect_env "auth: $used $USER_NAME"
+    expect_manners
+    no_secret_in_clear
+    end
+}
+
+mechanism "$ALL" SCRAM-SHA-256-PLUS
+mechanism "PLAIN SCRAM-SHA-256 LOGIN" SCRAM-SHA-256
+mechanism "LOGIN SCRAM-SHA-1" SCRAM-SHA-1
+mechanism "LOGIN PLAIN CRAM-MD5" PLAIN
+mechanism "LOGIN" LOGIN
+mechanism "CRAM-MD5" CRAM-MD5
+mechanism "$ALL" XOAUTH2 AuthMethod=xoauth2
+mechanism "$ALL" OAUTHBEARER AuthMethod=oauthbearer
+mechanism "$ALL" EXTERNAL AuthMethod=external AuthPass= "TLSCert=$CERTS/client.crt" "TLSKey=$CERTS/client.key"
+
+begin "without TLS no login is tried"
+hub_start - --auth "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256" --auth-clear
+conf_tls false yes
+send -f alice@example.org bob@example.net
+expect_rc 77
+expect_messages 0
+expect_one_line
+expect_no_dialog "C: AUTH"
+no_secret_in_clear
+end
+
+# without CAPABILITIES: three recipients all the same, and nothing used that was not offered
+without() {
+    begin "a smarthost that is told '$*' gets the message in good manners"
+    hub_start - "$@"
+    conf_tls false ''
+    send -i -f alice@example.org -N success,failure a@example.net b@example.net c@example.net
+    expect_rc 0
+    expect_one_line
+    expect_messages 1
+    expect_env 'rcpt: <a@example.net>'
+    expect_env 'rcpt: <c@example.net>'
+    expect_manners
+    grep -q '^\.\.and this line' "$HUB_DIR/1.msg" || fail "the dots are not those of the letter"
+    end
+}
+
+without --offer none
+without --offer "-PIPELINING" --delay 20ms
+without --offer "-CHUNKING" --delay 20ms
+without --offer "-CHUNKING -BINARYMIME -PIPELINING"
+without --offer "-DSN"
+without --offer "-SIZE -8BITMIME -SMTPUTF8 -ENHANCEDSTATUSCODES"
+without --delay 20ms
+
+begin "more recipients than LIMITS allows go in several transactions"
+hub_start - --offer "LIMITS RCPTMAX=2"
+conf_tls false ''
+send -f alice@example.org a@example.net b@example.net c@example.net d@example.net e@example.net
+expect_rc 0
+expect_messages 3
+expect_manners
+end
+
+begin "with PIPELINING and CHUNKING a message is one flight"
+hub_start -
+conf_tls false ''
+send -f alice@example.org a@example.net b@example.net
+expect_rc 0
+expect_env "via: BDAT"
+grep -qx 'flights: 1' "$HUB_DIR/1.env" || fail "$(grep '^flights' "$HUB_DIR/1.env")"
+end

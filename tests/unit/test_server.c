@@ -1,0 +1,209 @@
+/* server: what our own client, and a program that speaks SMTP to sendmail -bs, is answered. */
+#include "unit/suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "daemon/server.h"
+
+/* An owner that writes down what it is asked, and refuses what a test wants refused. */
+struct owner {
+    struct buf log;
+    const char *refuse; /* recipient */
+    bool fail_content;
+};
+
+static bool
+on_recipient(void *ctx, const struct server_transaction *t, const char *address, struct error *err)
+{
+    struct owner *o = ctx;
+
+    (void)t;
+    if (o->refuse && strcmp(address, o->refuse) == 0)
+        return error_set(err, ERROR_NOUSER, "%s: no such alias", address);
+    buf_add_format(&o->log, "rcpt %s|", address);
+    return true;
+}
+
+static bool
+on_begin(void *ctx, struct server_transaction *t, struct error *err)
+{
+    struct owner *o = ctx;
+
+    (void)err;
+    buf_add_format(&o->log, "begin <%s>%s%s%s n=%zu|", t->envelope.sender, t->own_sender ? " own" : "",
+        t->eight_bit ? " 8bit" : "", t->smtputf8 ? " utf8" : "", t->envelope.n);
+    return true;
+}
+
+static bool
+on_content(void *ctx, struct slice bytes, struct error *err)
+{
+    struct owner *o = ctx;
+
+    if (o->fail_content)
+        return error_set(err, ERROR_IO, "disk full");
+    buf_add_slice(&o->log, bytes);
+    return true;
+}
+
+static bool
+on_end(void *ctx, struct error *err)
+{
+    struct owner *o = ctx;
+
+    (void)err;
+    buf_add_str(&o->log, "|end|");
+    return true;
+}
+
+static void
+on_drop(void *ctx)
+{
+    struct owner *o = ctx;
+
+    buf_add_str(&o->log, "drop|");
+}
+
+static const struct server_events events = { on_recipient, on_begin, on_content, on_end, on_drop };
+static const struct server_limits limits = { 1000, 3, 0 };
+
+/* Play `in` in pieces of `step` bytes, answer each content with a verdict; out and log are fresh C strings. */
+static void
+play(enum server_kind kind, struct owner *o, const char *in, size_t step, char **out, char **log)
+{
+    struct server *s = server_new(kind, "host.example.org", &limits, &events, o);
+    struct slice rest = slice_of(in);
+
+    buf_init(&o->log, 100000);
+    server_greet(s, NULL);
+    while (rest.len) {
+        struct slice piece = slice_sub(rest, 0, step);
+        rest = slice_from(rest, piece.len);
+        server_feed(s, piece);
+        while (server_is_waiting(s))
+            server_verdict(s, ERROR_NONE, "sent", NULL, 0);
+    }
+    *out = slice_dup(buf_slice(server_output(s)));
+    server_free(s);
+    *log = buf_steal(&o->log);
+}
+
+static const struct {
+    const char *what;
+    enum server_kind kind;
+    const char *in;
+    const char *out[10]; /* these, in this order */
+    const char *log;     /* this is in the log */
+    const char *never;   /* and this is not */
+} cases[] = {
+    { "our client's one write", SERVER_LOCAL,
+        "EHLO sendmail\r\nMAIL FROM:<> X-LOGIN X-MODE=i BODY=8BITMIME\r\nRCPT TO:<root>\r\nBDAT 8 LAST\r\nA: "
+        "b\r\n\r\n",
+        { "220 ", "250-X-SMTPRELAY", "250 2.1.0", "250 2.1.5", "250 2.0.0 sent" },
+        "begin <> own 8bit n=1|A: b\r\n\r\n|end|", NULL },
+    { "chunks, the last of them empty", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3\r\na\r\nBDAT 3\r\nb\r\nBDAT 0 LAST\r\n",
+        { "250 2.0.0 chunk taken", "250 2.0.0 chunk taken", "250 2.0.0 sent" }, "a\r\nb\r\n|end|", NULL },
+    { "a refused recipient spoils our client's transaction", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<bad>\r\nBDAT 3 LAST\r\na\r\nQUIT\r\n",
+        { "550 5.1.1 EX67 bad: no such alias", "501 5.5.4 EX64", "221 " }, "drop|", "end|" },
+    { "a refused recipient does not spoil a -bs transaction", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<bad>\r\nRCPT TO:<c@d>\r\nDATA\r\na\r\n.\r\nQUIT\r\n",
+        { "550 5.1.1 bad: no such alias", "250 2.1.5", "354 ", "250 2.0.0 sent", "221 " }, "n=1|a\r\n|end|",
+        NULL },
+    { "too many recipients", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<1@d>\r\nRCPT TO:<2@d>\r\nRCPT TO:<3@d>\r\nRCPT TO:<4@d>\r\n",
+        { "550 5.5.3 EX69" }, "rcpt 3@d", "rcpt 4@d" },
+    { "a message announced larger than MaxMessageSize", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b> SIZE=1001\r\n", { "552 5.3.4 EX69" }, "", "begin" },
+    { "-bs with LF", SERVER_BS, "EHLO s\nMAIL FROM:<a@b>\nRCPT TO:<c@d>\nDATA\na\n..\n.\nQUIT\n",
+        { "250 ENH", "354 ", "250 2.0.0 sent", "221 " }, "a\r\n.\r\n|end|", NULL },
+    { "-bs with LF after CRLF", SERVER_BS, "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\nx\r\n.\r\n",
+        { "250 2.1.5", "550 5.5.2" }, "rcpt", "begin" },
+    { "-bs with CRLF after LF", SERVER_BS, "EHLO s\nMAIL FROM:<a@b>\r\n", { "250 ENH", "550 5.5.2" }, "",
+        "begin" },
+    { "-bs: smuggling", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\na\r\n.\nMAIL FROM:<evil@x>\r\n",
+        { "354 ", "550 5.5.2" }, "", "end|" },
+    { "no private extension for -bs", SERVER_BS, "EHLO s\r\nMAIL FROM:<a@b> X-LOGIN\r\nBDAT 3 LAST\r\na\r\n",
+        { "555 5.5.4", "501 5.5.4" }, "", "begin" },
+    { "out of turn", SERVER_BS,
+        "MAIL FROM:<a@b>\r\nEHLO s\r\nRCPT TO:<a@b>\r\nDATA\r\nFOO\r\nNOOP\r\nRSET\r\nQUIT\r\n",
+        { "503 ", "250 ENH", "503 ", "503 ", "500 ", "250 ", "250 ", "221 " }, "", "begin" },
+    { "end of input inside the content", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhalf a mess", { "354 " }, "drop|", "end|" },
+    { "end of input between chunks", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3\r\na\r\n", { "250 2.0.0 chunk" }, "drop|",
+        "end|" },
+    { "two messages in one session", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n1\r\n.\r\nMAIL FROM:<e@f>\r\nRCPT "
+        "TO:<g@h>\r\nDATA\r\n2\r\n.\r\n",
+        { "250 2.0.0 sent", "250 2.1.0", "250 2.0.0 sent" }, "begin <e@f> n=1|2\r\n|end|", NULL },
+    { "addresses that are none", SERVER_LOCAL, "EHLO s\r\nMAIL FROM:<a b@c>\r\nRCPT TO:<@>\r\n",
+        { "553 5.5.4 EX65", "553 5.1.3 EX65" }, "", "rcpt" },
+};
+
+START_TEST(sessions_go_as_their_rfc_says)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t step = 1; step <= 64; step *= 8) {
+            struct owner o = { .refuse = "bad" };
+            char *out, *log, *at;
+
+            play(cases[i].kind, &o, cases[i].in, step, &out, &log);
+            at = out;
+            for (size_t j = 0; cases[i].out[j]; j++) {
+                at = strstr(at, cases[i].out[j]);
+                ck_assert_msg(at != NULL, "%s: no '%s' in:\n%s", cases[i].what, cases[i].out[j], out);
+                at++;
+            }
+            ck_assert_msg(strstr(log, cases[i].log) != NULL, "%s: log: %s", cases[i].what, log);
+            if (cases[i].never)
+                ck_assert_msg(!strstr(log, cases[i].never), "%s: log: %s", cases[i].what, log);
+            free(out);
+            free(log);
+        }
+    }
+}
+END_TEST
+
+START_TEST(content_that_cannot_be_kept_is_refused_at_its_end)
+{
+    struct owner o = { .fail_content = true };
+    char *out, *log;
+
+    play(SERVER_LOCAL, &o,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3\r\na\r\nBDAT 3 LAST\r\nb\r\n", 7, &out, &log);
+    ck_assert_msg(strstr(out, "452 4.3.1 EX74 disk full") != NULL, "%s", out);
+    ck_assert(!strstr(log, "end|"));
+    free(out);
+    free(log);
+}
+END_TEST
+
+START_TEST(a_verdict_names_the_refused_recipients)
+{
+    static const char *const refused[] = { "bad@x: 550 5.1.1 no\r\n250 forged" };
+    struct owner o = { .refuse = NULL };
+    struct server *s = server_new(SERVER_LOCAL, "h", &limits, &events, &o);
+    const char *out;
+
+    buf_init(&o.log, 1000);
+    server_feed(s, slice_of("EHLO s\r\nMAIL FROM:<a@b> X-VERBOSE\r\nRCPT TO:<c@d>\r\nBDAT 3 LAST\r\na\r\n"));
+    ck_assert(server_is_waiting(s));
+    server_progress(s, slice_of("C: MAIL\r\nS: 250"));
+    server_verdict(s, ERROR_NONE, "queued", refused, 1);
+    out = buf_str(server_output(s));
+    ck_assert_msg(
+        strstr(out,
+            "150 C: MAIL S: 250\r\n250-2.0.0 EX67 bad@x: 550 5.1.1 no 250 forged\r\n250 2.0.0 queued\r\n"),
+        "%s", out);
+    server_free(s);
+    buf_clear(&o.log);
+}
+END_TEST
+
+SUITE_MAIN("server", sessions_go_as_their_rfc_says, content_that_cannot_be_kept_is_refused_at_its_end,
+    a_verdict_names_the_refused_recipients)

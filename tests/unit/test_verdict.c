@@ -1,0 +1,63 @@
+/* verdict: what the caller is told when not all recipients fared alike. */
+#include "unit/suite.h"
+
+#include <string.h>
+
+#include "daemon/verdict.h"
+
+static const char *const names[] = { "a@x", "b@x", "team" };
+
+#define SENT(r)                            \
+    {                                      \
+        r, "", true, false, ERROR_NONE, "" \
+    }
+#define REFUSED(r)                                           \
+    {                                                        \
+        r, "", false, true, ERROR_NOUSER, "550 no such user" \
+    }
+#define LATER(r)                                    \
+    {                                               \
+        r, "", false, true, ERROR_TEMP, "450 later" \
+    }
+#define DOWN(r)                                                       \
+    {                                                                 \
+        r, "", false, false, ERROR_TEMP, "hub:25: connection refused" \
+    }
+
+static const struct {
+    const char *what;
+    size_t n;
+    struct verdict_member m[4];
+    size_t nm;
+    enum error_class class;
+    const char *has, *lacks;
+} cases[] = {
+    { "all have it", 2, { SENT(0), SENT(1) }, 2, ERROR_NONE, "", "x" },
+    { "one refused, one sent", 2, { SENT(0), REFUSED(1) }, 2, ERROR_NOUSER, "1 of 2", "a@x" },
+    { "75 before 67", 3, { SENT(0), REFUSED(1), LATER(2) }, 3, ERROR_TEMP, "team: 450", NULL },
+    { "one trouble for all is said once", 2, { DOWN(0), DOWN(1) }, 2, ERROR_TEMP,
+        "hub:25: connection refused", "a@x" },
+    { "a refused recipient is named", 1, { REFUSED(0) }, 1, ERROR_NOUSER, "a@x: 550 no such user", NULL },
+    { "an alias of which one member was refused is served", 3, { SENT(0), SENT(1), SENT(2), REFUSED(2) }, 4,
+        ERROR_NONE, "", "team" },
+    { "an alias all of whose members were refused is refused", 3,
+        { SENT(0), SENT(1), REFUSED(2), REFUSED(2) }, 4, ERROR_NOUSER, "2 of 3", NULL },
+};
+
+START_TEST(the_caller_is_told_who_has_it_and_who_has_not)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct verdict v;
+        verdict_make(&v, names, cases[i].n, cases[i].m, cases[i].nm);
+        ck_assert_msg(v.class == cases[i].class, "%s: %d", cases[i].what, (int)v.class);
+        ck_assert_msg(
+            strstr(buf_str(&v.text), cases[i].has) != NULL, "%s: %s", cases[i].what, buf_str(&v.text));
+        if (cases[i].lacks)
+            ck_assert_msg(
+                !strstr(buf_str(&v.text), cases[i].lacks), "%s: %s", cases[i].what, buf_str(&v.text));
+        buf_clear(&v.text);
+    }
+}
+END_TEST
+
+SUITE_MAIN("verdict", the_caller_is_told_who_has_it_and_who_has_not)
