@@ -223,7 +223,8 @@ decode_recipient(struct record *r, struct slice line, uint64_t mark)
     if (!slice_cut(&line, ' ', &state) || state.len != 1 || !slice_cut(&line, ' ', &address) ||
         !slice_cut(&line, ' ', &notify) || !slice_number(notify, 15, &n))
         return false;
-    ok = memchr(".+-", state.p[0], 3) && decode_text(address, &a) && *a && (line.len == 0 || decode_text(line, &o));
+    ok = memchr(".+-", state.p[0], 3) && decode_text(address, &a) && *a &&
+         (line.len == 0 || decode_text(line, &o));
     if (ok) {
         size_t i = envelope_add(&r->envelope, a, (unsigned)n, o);
         r->envelope.rcpt[i].state = state.p[0];
@@ -301,8 +302,8 @@ record_read(int fd, struct record *r, struct error *err)
         return error_set(err, ERROR_DATA, "queue file: torn or not ours");
     len = (size_t)r->content_offset - FIRST_LENGTH;
     head = mem_alloc(len);
-    ok = file_pread(fd, head, len, FIRST_LENGTH) && decode_head(r, slice_make(head, len)) && r->envelope.sender &&
-         r->id && r->account && r->envelope.n > 0;
+    ok = file_pread(fd, head, len, FIRST_LENGTH) && decode_head(r, slice_make(head, len)) &&
+         r->envelope.sender && r->id && r->account && r->envelope.n > 0;
     free(head);
     if (ok)
         return true;
