@@ -1,0 +1,65 @@
+/* status: what a failure means; each row is a promise of the exit code table. */
+#include "unit/suite.h"
+
+#include "mail/status.h"
+
+static const struct {
+    enum status_stage stage;
+    enum status_cause cause;
+    int code;
+    enum status_scope scope;
+    enum status_outcome outcome;
+    int exit;
+} cases[] = {
+    { STATUS_GREETING, STATUS_REPLY, 554, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_GREETING, STATUS_REPLY, 421, STATUS_ACCOUNT, STATUS_DEFERRED, 75 },
+    { STATUS_GREETING, STATUS_REPLY, 250, STATUS_ACCOUNT, STATUS_DEFERRED, 76 },
+    { STATUS_EHLO, STATUS_REPLY, 550, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_STARTTLS, STATUS_REPLY, 454, STATUS_ACCOUNT, STATUS_DEFERRED, 75 },
+    { STATUS_STARTTLS, STATUS_NOT_OFFERED, 0, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_AUTH, STATUS_REPLY, 535, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_AUTH, STATUS_REPLY, 454, STATUS_ACCOUNT, STATUS_DEFERRED, 75 },
+    { STATUS_MAIL, STATUS_REPLY, 530, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_MAIL, STATUS_REPLY, 550, STATUS_MESSAGE, STATUS_BOUNCED, 69 },
+    { STATUS_MAIL, STATUS_REPLY, 451, STATUS_MESSAGE, STATUS_DEFERRED, 75 },
+    { STATUS_RCPT, STATUS_REPLY, 550, STATUS_RECIPIENT, STATUS_BOUNCED, 67 },
+    { STATUS_RCPT, STATUS_REPLY, 552, STATUS_RECIPIENT, STATUS_DEFERRED, 75 },
+    { STATUS_RCPT, STATUS_REPLY, 450, STATUS_RECIPIENT, STATUS_DEFERRED, 75 },
+    { STATUS_RCPT, STATUS_REPLY, 421, STATUS_ACCOUNT, STATUS_DEFERRED, 75 },
+    { STATUS_RCPT, STATUS_REPLY, 530, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_DATA, STATUS_REPLY, 554, STATUS_MESSAGE, STATUS_BOUNCED, 69 },
+    { STATUS_DATA, STATUS_REPLY, 250, STATUS_ACCOUNT, STATUS_DEFERRED, 76 },
+    { STATUS_END, STATUS_REPLY, 250, STATUS_MESSAGE, STATUS_DELIVERED, 0 },
+    { STATUS_END, STATUS_REPLY, 354, STATUS_ACCOUNT, STATUS_DEFERRED, 76 },
+    { STATUS_END, STATUS_REPLY, 552, STATUS_MESSAGE, STATUS_BOUNCED, 69 },
+    { STATUS_END, STATUS_REPLY, 451, STATUS_MESSAGE, STATUS_DEFERRED, 75 },
+    { STATUS_END, STATUS_NETWORK, 0, STATUS_ACCOUNT, STATUS_DEFERRED, 75 },
+    { STATUS_TLS, STATUS_CERTIFICATE, 0, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_TLS, STATUS_HANDSHAKE, 0, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
+    { STATUS_CONNECT, STATUS_NETWORK, 0, STATUS_ACCOUNT, STATUS_DEFERRED, 75 },
+    { STATUS_EHLO, STATUS_GARBAGE, 0, STATUS_ACCOUNT, STATUS_DEFERRED, 76 },
+    { STATUS_LOCAL, STATUS_MALFORMED, 0, STATUS_MESSAGE, STATUS_BOUNCED, 65 },
+};
+
+START_TEST(each_failure_has_its_scope_and_exit_code)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct status s = status_judge(cases[i].stage, cases[i].cause, cases[i].code);
+        ck_assert_msg(
+            s.scope == cases[i].scope && s.outcome == cases[i].outcome && (int)s.class == cases[i].exit,
+            "%s %d: scope %d outcome %d exit %d", status_stage_name(cases[i].stage), cases[i].code,
+            (int)s.scope, (int)s.outcome, (int)s.class);
+    }
+}
+END_TEST
+
+START_TEST(wrong_password_never_bounces_mail)
+{
+    for (int code = 530; code <= 538; code++)
+        for (int stage = STATUS_GREETING; stage <= STATUS_END; stage++)
+            ck_assert_int_eq(
+                status_judge((enum status_stage)stage, STATUS_REPLY, code).outcome, STATUS_FROZEN);
+}
+END_TEST
+
+SUITE_MAIN("status", each_failure_has_its_scope_and_exit_code, wrong_password_never_bounces_mail)
