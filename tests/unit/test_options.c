@@ -7,7 +7,7 @@
 #include "sendmail/options.h"
 
 static const struct {
-    const char *argv[12];
+    const char *argv[16];
     int usage; /* refused with 64 */
     enum options_action action;
     const char *sender, *name;
@@ -61,7 +61,7 @@ same(const char *a, const char *b)
 START_TEST(every_caller_is_understood)
 {
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        char *argv[13] = { NULL }, *recipients[13], joined[200] = "", storage[12][60];
+        char *argv[17] = { NULL }, *recipients[17], joined[200] = "", storage[16][60];
         int argc = 0;
         struct options o;
         struct error err;
