@@ -17,6 +17,7 @@
 #define HEADER_MAX (8u << 20)
 #define PIECE 65536
 #define RECEIVED_MAX 100
+#define LINE_MAX_OCTETS 999   /* 998 and the CR, which the scan counts (RFC 5322, 2.1.1) */
 #define ENCODED_WORD_BYTES 45 /* of text in one encoded-word: 60 of base64 (RFC 2047, 2) */
 
 static void add_encoded(struct buf *out, struct slice text);
@@ -478,6 +479,7 @@ scan_body(struct complete *c, struct error *err)
             return false;
         for (size_t i = 0; i < got; i++) {
             c->eight_bit = c->eight_bit || (unsigned char)piece[i] > 127;
+            c->has_nul = c->has_nul || piece[i] == '\0';
             line = piece[i] == '\n' ? 0 : line + 1;
             if (line > c->longest_line)
                 c->longest_line = line;
@@ -532,6 +534,12 @@ void
 complete_clear(struct complete *c)
 {
     buf_clear(&c->header);
+}
+
+bool
+complete_is_binary(const struct complete *c)
+{
+    return c->has_nul || c->longest_line > LINE_MAX_OCTETS;
 }
 
 uint64_t

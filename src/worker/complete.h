@@ -33,6 +33,7 @@ struct complete {
     uint64_t body_offset; /* in the record's content */
     uint64_t body_size;
     bool eight_bit;        /* header or body */
+    bool has_nul;          /* in the body */
     bool header_eight_bit; /* raw UTF-8 is left in the header */
     uint64_t longest_line;
 };
@@ -41,6 +42,8 @@ struct complete {
 bool complete_init(struct complete *c, int fd, const struct record *record,
     const struct complete_settings *settings, struct error *err);
 void complete_clear(struct complete *c);
+/* Is it such as RFC 5321 does not carry (a NUL, a line over 998 octets), so that BODY=BINARYMIME (RFC 3030) has to? */
+bool complete_is_binary(const struct complete *c);
 /* Octets that complete_write will write. */
 uint64_t complete_size(const struct complete *c);
 /* Header and body into the sink, in pieces; stops when it returns false. False with err when the record cannot be read. */

@@ -361,6 +361,8 @@ send_message(struct job *j, const struct job_packet *p)
         w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
         int64_t begun = clock_us();
         j->t.eight_bit = j->complete.eight_bit;
+        /* the peer's offer is known only now, and may differ from one smarthost to the next */
+        j->t.binary = complete_is_binary(&j->complete) && w->session.caps.binary && w->session.caps.chunking;
         j->t.size = complete_size(&j->complete);
         w->warm = transaction_run(&w->session, &j->t);
         w->sent_us = clock_us() - begun;

@@ -113,6 +113,28 @@ expect_messages 3
 expect_manners
 end
 
+begin "a line of 5,000 octets and a NUL go as they are where the smarthost takes BINARYMIME"
+hub_start -
+conf_tls false ''
+{ head -c 5000 /dev/zero | tr '\0' x; printf '\r\na\000b\r\n'; } >"$T/long"
+{ printf 'From: alice@example.org\nTo: bob@example.net\nSubject: long\n\n'; tr -d '\r' <"$T/long"; } >"$MSG"
+send -i -f alice@example.org bob@example.net
+expect_rc 0
+expect_messages 1
+expect_dialog "BODY=BINARYMIME"
+expect_manners
+tail -c "$(wc -c <"$T/long")" "$HUB_DIR/1.msg" | cmp -s - "$T/long" || fail "the text is not what was sent"
+letter
+end
+
+begin "an ordinary text is not called binary"
+hub_start -
+conf_tls false ''
+send -i -f alice@example.org bob@example.net
+expect_rc 0
+expect_no_dialog "BODY=BINARYMIME"
+end
+
 begin "with PIPELINING and CHUNKING a message is one flight"
 hub_start -
 conf_tls false ''
