@@ -86,23 +86,33 @@ file_read_some(int fd, void *data, size_t len)
     return n;
 }
 
+static bool
+is_shortage(int e)
+{
+    return e == EMFILE || e == ENFILE || e == ENOMEM || e == EIO || e == ESTALE || e == ETIMEDOUT;
+}
+
 int
 file_open_regular(const char *path, struct stat *st, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), saved = errno;
 
     if (fd < 0) {
-        error_sys(err, ERROR_CONFIG, errno, "cannot open %s", path);
+        error_sys(err, is_shortage(saved) ? ERROR_TEMP : ERROR_CONFIG, saved, "cannot open %s", path);
+        errno = saved;
         return -1;
     }
     if (fstat(fd, st) != 0) {
-        error_sys(err, ERROR_CONFIG, errno, "cannot look at %s", path);
+        saved = errno;
+        error_sys(err, ERROR_CONFIG, saved, "cannot look at %s", path);
     } else if (!S_ISREG(st->st_mode)) {
+        saved = EINVAL;
         error_set(err, ERROR_CONFIG, "%s: not a regular file", path);
     } else {
         return fd;
     }
     file_close(&fd);
+    errno = saved;
     return -1;
 }
 

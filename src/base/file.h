@@ -20,7 +20,8 @@ bool file_pread(int fd, void *data, size_t len, off_t offset);
 ssize_t file_read_some(int fd, void *data, size_t len);
 /*
  * Open a regular file for reading: never blocks on a FIFO, never a device or folder. Symbolic links are followed (an
- * administrator may use them). *st is that of the open file. -1 with err (class ERROR_CONFIG).
+ * administrator may use them). *st is that of the open file. -1 with err (class ERROR_CONFIG; ERROR_TEMP where the system is
+ * short of something) and errno.
  */
 int file_open_regular(const char *path, struct stat *st, struct error *err);
 /* All of the rest of `fd` into `out` (bounded by out->max: err says the file is too large). */
