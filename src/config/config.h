@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -123,10 +124,19 @@ struct config {
     size_t n;
     char *path;          /* the file, NULL = none was read */
     bool own_file;       /* the caller's own file, or one given by -C */
+    bool own_commands;   /* the caller's own file: what it runs gets the caller's environment */
+    bool foreign;        /* given to sendmail -C and not all root's: it may have been injected */
+    uid_t uid;           /* who calls */
     struct buf warnings; /* lines for the administrator */
 };
 
+enum { CONFIG_ACCOUNTS_MAX = 1000 };
+
 const struct config_info *config_info(enum config_key key);
+/* What a value of this setting has to be, in words. */
+const char *config_wanted(enum config_key key);
+/* A list of logins and uids. */
+bool config_is_users(enum config_key key);
 /* Without case; CONFIG_KEYS when there is none. `nearest` (may be NULL) gets the most alike name. */
 enum config_key config_find(const char *name, bool in_account, const char **nearest);
 
@@ -140,13 +150,20 @@ size_t config_add_account(struct config *c);
  */
 bool config_set(struct config *c, size_t account, enum config_key key, struct slice text, bool first,
     const char *origin, struct error *err);
+/* Give it no value, which hides default and inheritance. */
+void config_set_empty(struct config *c, size_t account, enum config_key key, const char *origin);
+/* As if it had never been set. */
+void config_unset(struct config *c, size_t account, enum config_key key);
+void config_copy(struct config *c, size_t from, size_t to, enum config_key key);
 /*
  * After all was set: defaults, inheritance by accounts, names of accounts, and the checks over several settings. `machine` is
  * what hostname becomes when it is not set. False with err (ERROR_CONFIG).
  */
 bool config_complete(struct config *c, const char *machine, const char *mailname, struct error *err);
+/* The names under which this machine is local, besides hostname and localhost; NULL and duplicates are left out. */
+void config_add_own_names(struct config *c, const char *const names[], size_t n);
 
-/* Values. Text is NULL when there is none. */
+/* Values. Text is NULL when there is none, or an empty one. */
 const char *config_text(const struct config *c, size_t account, enum config_key key);
 int64_t config_number(const struct config *c, size_t account, enum config_key key);
 bool config_flag(const struct config *c, size_t account, enum config_key key);

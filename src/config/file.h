@@ -1,9 +1,4 @@
-/*
- * file: the configuration file (libconfig behind a guard), the environment, and the secrets they name.
- *
- * The only code that knows libconfig. It checks before the library sees a byte: size, NUL, comments and strings that do not
- * end, integers that do not fit, includes of what is no regular file (the library exits or hangs on them).
- */
+/* file: the configuration file that counts, the environment, and the secrets they name. */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
 
@@ -19,7 +14,10 @@ struct config_request {
     char *const *environ_; /* where SMTPRELAY_* come from */
 };
 
-/* Load, complete and check. False with err (78, or 75 for a file the caller may not read); *c is then cleared. */
+/*
+ * Load, complete and check. False with err (78, naming file and line or variable; 75 for what the caller may not read); *c is then
+ * cleared.
+ */
 bool config_load(const struct config_request *req, struct config *c, struct error *err);
 /*
  * Put into `c` what a worker of `account` needs besides: its secret (from wherever it is), CA, certificate and key as text.

@@ -2,71 +2,121 @@
 #include "config/secret.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/run.h"
 
 #define SECRET_MAX 65536
 #define COMMAND_MS 60000
-#define WORDS_MAX 64
 
-/* A bare NAME is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5)) */
+/* ---------------------------------------------------------------- files */
+
+/* A bare NAME is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5)); NULL when that is not set */
 static char *
 secret_path(const char *name)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
 
-    if (!strchr(name, '/') && dir && *dir == '/')
-        return mem_format("%s/%s", dir, name);
-    return mem_dup(name);
+    if (strchr(name, '/'))
+        return mem_dup(name);
+    return dir && *dir == '/' ? mem_format("%s/%s", dir, name) : NULL;
 }
 
 static bool
-check_one(struct config *c, const char *path, bool foreign, uid_t uid, struct error *err)
+is_below(const char *path, const char *dir)
 {
-    struct stat st;
+    size_t n = dir ? strlen(dir) : 0;
 
-    if (stat(path, &st) != 0)
-        return error_sys(err, errno == EACCES ? ERROR_TEMP : ERROR_CONFIG, errno, "AuthPassFile: %s", path);
-    if (!S_ISREG(st.st_mode))
-        return error_set(err, ERROR_CONFIG, "AuthPassFile: %s: not a regular file", path);
-    if (foreign && (st.st_uid != uid || (st.st_mode & 077)))
-        return error_set(err, ERROR_CONFIG,
-            "AuthPassFile: %s: has to belong to you and be readable by nobody else (chmod 600)", path);
-    if (!(st.st_mode & 04))
+    while (n > 0 && dir[n - 1] == '/')
+        n--;
+    return n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+/* Wherever links lead */
+static bool
+is_in_home(const char *path, uid_t uid)
+{
+    char real[PATH_MAX];
+    struct passwd *pw = getpwuid(uid);
+
+    if (!realpath(path, real))
+        return false;
+    return is_below(real, "/home") || is_below(real, "/root") || (pw && is_below(real, pw->pw_dir));
+}
+
+/* May this file hold a secret? `st` is of the file as it is opened, or as it stands there. */
+static bool
+check_file(struct config *c, const char *path, const struct stat *st, struct error *err)
+{
+    if (!S_ISREG(st->st_mode))
+        return error_set(err, ERROR_CONFIG, "%s: not a regular file", path);
+    if (c->foreign && (st->st_uid != c->uid || (st->st_mode & 077)))
+        return error_set(
+            err, ERROR_CONFIG, "%s: has to belong to you and be readable by nobody else (chmod 600)", path);
+    if (!(st->st_mode & 04))
         return true;
-    if (st.st_uid != 0 || strncmp(path, "/home/", 6) == 0 || strncmp(path, "/root/", 6) == 0)
-        return error_set(err, ERROR_CONFIG, "AuthPassFile: %s: others may read it; chmod o-r", path);
-    buf_add_format(&c->warnings, "AuthPassFile: %s: others may read it\n", path);
+    if (st->st_uid != 0 || is_in_home(path, c->uid))
+        return error_set(err, ERROR_CONFIG, "%s: others may read it; chmod o-r", path);
     return true;
 }
 
-bool
-secret_check(struct config *c, bool foreign, uid_t uid, struct error *err)
+static bool
+fail_file(const char *path, int e, struct error *err)
 {
+    if (e == EACCES || e == EPERM)
+        return error_set(err, ERROR_TEMP, "the daemon is not running, and %s may not be read by you", path);
+    return error_sys(err, ERROR_CONFIG, e, "%s", path);
+}
+
+static bool
+check_one(struct config *c, size_t account, struct error *err)
+{
+    const char *name = config_text(c, account, CONFIG_AUTH_PASS_FILE);
+    char *path = name ? secret_path(name) : NULL;
+    struct stat st;
+    bool ok = true;
+
+    if (name && !path)
+        buf_add_format(&c->warnings,
+            "AuthPassFile: %s is a credential of the service, and $CREDENTIALS_DIRECTORY is not set here\n",
+            name);
+    if (!path)
+        return true;
+    ok = stat(path, &st) == 0 ? check_file(c, path, &st, err) : fail_file(path, errno, err);
+    if (ok && (st.st_mode & 04))
+        buf_add_format(&c->warnings, "AuthPassFile: %s: others may read it\n", path);
+    if (!ok) {
+        error_context(err, "AuthPassFile");
+        error_context(err, "%s", config_value(c, account, CONFIG_AUTH_PASS_FILE)->origin);
+    }
+    free(path);
+    return ok;
+}
+
+static void
+warn_of_key(struct config *c, size_t account)
+{
+    const char *key = config_text(c, account, CONFIG_TLS_KEY);
     struct stat st;
 
-    if (foreign && c->path && stat(c->path, &st) == 0 && st.st_uid == 0)
-        foreign = false; /* the file is root's */
+    if (key && stat(key, &st) == 0 && (st.st_mode & 04))
+        buf_add_format(&c->warnings, "TLSKey: %s: others may read it\n", key);
+}
+
+bool
+secret_check(struct config *c, struct error *err)
+{
     for (size_t a = 0; a < c->n; a++) {
-        const char *name = config_text(c, a, CONFIG_AUTH_PASS_FILE);
-        if (!name)
-            continue;
-        char *path = secret_path(name);
-        bool ok = check_one(c, path, foreign, uid, err);
-        free(path);
-        if (!ok)
+        if (!check_one(c, a, err))
             return false;
+        warn_of_key(c, a);
     }
     return true;
 }
@@ -76,134 +126,87 @@ static bool
 take_first_line(struct config *c, size_t account, struct buf *text, const char *origin, struct error *err)
 {
     struct slice s = buf_slice(text);
+    size_t end = slice_find(s, '\n');
 
-    s = slice_sub(s, 0, slice_find(s, '\n'));
+    if (end == s.len && text->overflow)
+        return error_set(err, ERROR_CONFIG, "%s: its first line is too long", origin);
+    s = slice_sub(s, 0, end);
     if (s.len && s.p[s.len - 1] == '\r')
         s.len--;
     if (s.len == 0)
         return error_set(err, ERROR_CONFIG, "%s: its first line is empty", origin);
-    if (slice_has(s, '\0'))
-        return error_set(err, ERROR_CONFIG, "%s: a NUL byte in the secret", origin);
     return config_set(c, account, CONFIG_AUTH_PASS, s, true, origin, err);
+}
+
+static bool
+read_secret(struct config *c, size_t account, const char *path, struct error *err)
+{
+    struct stat st;
+    struct buf b;
+    int fd = file_open_regular(path, &st, err);
+    bool ok;
+
+    if (fd < 0)
+        return errno == EACCES ? fail_file(path, errno, err) : false;
+    buf_init(&b, SECRET_MAX);
+    ok = check_file(c, path, &st, err) && file_read_all(fd, &b, path, err) &&
+         take_first_line(c, account, &b, path, err);
+    file_close(&fd);
+    buf_wipe(&b);
+    return ok;
 }
 
 static bool
 fetch_file(struct config *c, size_t account, const char *name, struct error *err)
 {
     char *path = secret_path(name);
-    struct stat st;
+    bool ok = path ? read_secret(c, account, path, err)
+                   : error_set(err, ERROR_CONFIG, "%s: $CREDENTIALS_DIRECTORY is not set", name);
+
+    free(path);
+    return ok || error_context(err, "AuthPassFile");
+}
+
+/* ---------------------------------------------------------------- commands */
+
+/* The caller's own command gets all of the caller's environment, another the little that does no harm */
+static char **
+command_environment(const struct config *c)
+{
+    static const char *const kept[] = { "HOME", "PATH", "USER", "LANG" };
+    extern char **environ;
+    size_t n = 0, all = 0;
+    char **env;
+
+    while (environ && environ[all])
+        all++;
+    env = mem_array(all + sizeof kept / sizeof kept[0] + 1, sizeof(char *));
+    for (size_t i = 0; c->own_commands && i < all; i++)
+        env[n++] = mem_dup(environ[i]);
+    for (size_t i = 0; !c->own_commands && i < sizeof kept / sizeof kept[0]; i++)
+        if (getenv(kept[i]))
+            env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
+    return env;
+}
+
+static bool
+fetch_command(struct config *c, size_t account, const char *command, struct error *err)
+{
+    char **env = command_environment(c);
     struct buf b;
-    bool ok = false;
-    int fd = file_open_regular(path, &st, err);
+    bool ok;
 
     buf_init(&b, SECRET_MAX);
-    if (fd >= 0)
-        ok = file_read_all(fd, &b, path, err) && take_first_line(c, account, &b, path, err);
-    if (!ok)
-        error_context(err, "AuthPassFile");
-    file_close(&fd);
+    ok = run_command(command, env, COMMAND_MS, &b, err) &&
+         take_first_line(c, account, &b, "what the command printed", err);
     buf_wipe(&b);
-    free(path);
-    return ok;
-}
-
-/* Cut a command line at blanks; quotes keep words together. No shell, no expansion. */
-static bool
-split_words(char *line, char *words[WORDS_MAX])
-{
-    size_t n = 0;
-    char *to = line;
-
-    while (*line) {
-        while (*line == ' ' || *line == '\t')
-            line++;
-        if (!*line)
-            break;
-        if (n == WORDS_MAX - 1)
-            return false;
-        words[n++] = to;
-        for (char quote = '\0'; *line && (quote || (*line != ' ' && *line != '\t')); line++) {
-            if (quote ? *line == quote : *line == '"' || *line == '\'')
-                quote = quote ? '\0' : *line;
-            else
-                *to++ = *line;
-        }
-        if (*line)
-            line++;
-        *to++ = '\0';
-    }
-    words[n] = NULL;
-    return n > 0;
-}
-
-static pid_t
-start_command(char *words[], int out)
-{
-    pid_t pid = fork();
-    int null;
-
-    if (pid != 0)
-        return pid;
-    null = open("/dev/null", O_RDONLY);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0)
-        _exit(127);
-    (void)close_range(3, ~0U, 0); /* nothing of ours is for it */
-    execvp(words[0], words);
-    _exit(127);
-}
-
-/* What it prints until it ends or the time is over */
-static bool
-read_output(int fd, struct buf *out, int64_t deadline)
-{
-    char piece[4096];
-
-    for (;;) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        int r = poll(&p, 1, clock_left(deadline));
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r <= 0)
-            return false;
-        ssize_t n = file_read_some(fd, piece, sizeof piece);
-        if (n <= 0) {
-            mem_wipe(piece, sizeof piece);
-            return n == 0;
-        }
-        buf_add(out, piece, (size_t)n);
-    }
-}
-
-static bool
-run_command(const char *command, struct buf *out, struct error *err)
-{
-    char *line = mem_dup(command), *words[WORDS_MAX];
-    int pipes[2], status = 0;
-    bool in_time;
-    pid_t pid;
-
-    if (!split_words(line, words) || pipe2(pipes, O_CLOEXEC) != 0) {
-        free(line);
-        return error_set(err, ERROR_ADMIN, "AuthPassCommand: cannot be started");
-    }
-    pid = start_command(words, pipes[1]);
-    file_close(&pipes[1]);
-    in_time = pid > 0 && read_output(pipes[0], out, clock_deadline(COMMAND_MS));
-    file_close(&pipes[0]);
-    if (pid > 0 && !in_time)
-        (void)kill(pid, SIGKILL);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    free(line);
-    if (pid < 0)
-        return error_sys(err, ERROR_ADMIN, errno, "AuthPassCommand: cannot be started");
-    if (!in_time)
-        return error_set(err, ERROR_ADMIN, "AuthPassCommand: did not end within 60 s");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return error_set(err, ERROR_ADMIN, "AuthPassCommand: it failed (%s %d)",
-            WIFEXITED(status) ? "exit code" : "signal",
-            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-    return true;
+    for (char **e = env; *e; e++)
+        mem_free_secret(*e);
+    free(env);
+    if (ok)
+        return true;
+    err->class = ERROR_ADMIN;
+    return error_context(err, "AuthPassCommand");
 }
 
 bool
@@ -211,17 +214,8 @@ secret_fetch(struct config *c, size_t account, struct error *err)
 {
     const char *file = config_text(c, account, CONFIG_AUTH_PASS_FILE);
     const char *command = config_text(c, account, CONFIG_AUTH_PASS_COMMAND);
-    struct buf b;
-    bool ok;
 
     if (file)
         return fetch_file(c, account, file, err);
-    if (!command)
-        return true;
-    buf_init(&b, SECRET_MAX);
-    ok = run_command(command, &b, err) && take_first_line(c, account, &b, "AuthPassCommand", err);
-    if (!ok)
-        err->class = ERROR_ADMIN;
-    buf_wipe(&b);
-    return ok;
+    return command ? fetch_command(c, account, command, err) : true;
 }

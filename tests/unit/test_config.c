@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "config/guard.h"
 
 static const struct {
     enum config_key key;
@@ -32,6 +31,39 @@ static const struct {
     { CONFIG_PROXY, "http://x", false, 0 },
     { CONFIG_MAX_RECIPIENTS, "0", false, 0 },
     { CONFIG_HOSTNAME, "a b", false, 0 },
+    { CONFIG_HOSTNAME, "web1:25", false, 0 },
+    { CONFIG_HOSTNAME, "[192.0.2.1]", true, 0 },
+    { CONFIG_HOSTNAME, "[192.0.2.256]", false, 0 },
+    { CONFIG_MAILHUB, "h:587:tls", false, 0 },
+    { CONFIG_MAILHUB, "2001:db8::1", true, 0 },
+    { CONFIG_MAILHUB, "[fe80::1%eth0]:25", true, 0 },
+    { CONFIG_MAILHUB, "srv:", false, 0 },
+    { CONFIG_TIMEOUT, "99999999999999w", false, 0 },
+    { CONFIG_TIMEOUT, "0s", false, 0 },
+    { CONFIG_MAX_MESSAGE_SIZE, "9000000T", false, 0 },
+    { CONFIG_MAX_MESSAGE_SIZE, "9999999999999999999", false, 0 },
+    { CONFIG_MAX_QUEUE_SIZE, "3000000000", true, 3000000000 },
+    { CONFIG_RATE_LIMIT, "10/d", true, 1 },
+    { CONFIG_RATE_LIMIT, "99999999999/s", false, 0 },
+    { CONFIG_USE_TLS, "YES", true, 0 },
+    { CONFIG_TLS_VERIFY, "on", true, 1 },
+    { CONFIG_ROOT, "", true, 0 },
+    { CONFIG_REWRITE_DOMAIN, "", true, 0 },
+    { CONFIG_ADD_HEADER, "X A: b", false, 0 },
+    { CONFIG_SENDER, "@shop.example", true, 0 },
+    { CONFIG_SENDER, "shop.example", false, 0 },
+    { CONFIG_SOURCE_ADDRESS, "::1", true, 0 },
+    { CONFIG_SOURCE_ADDRESS, "eth0", false, 0 },
+    { CONFIG_LISTEN_NETWORKS, "192.0.2.0/33", false, 0 },
+    { CONFIG_LISTEN_NETWORKS, "::1/128", true, 0 },
+    { CONFIG_TLS_CA_FILE, "ca.pem", false, 0 },
+    { CONFIG_AUTH_PASS_FILE, "mail", true, 0 },
+    { CONFIG_AUTH_PASS_FILE, "secrets/mail", false, 0 },
+    { CONFIG_LOG_FILE, "-", true, 0 },
+    { CONFIG_SOCKET,
+        "/a/very/long/path/to/a/socket/that/does/not/fit/into/an/address/of/this/family/whatever/one/does/"
+        "about/it",
+        false, 0 },
 };
 
 START_TEST(values_are_checked_by_what_they_mean)
@@ -63,6 +95,7 @@ static const struct {
     { "h", "implicit", NULL, CONFIG_TLS_IMPLICIT, "h", 465 },
     { "h:465", "starttls", NULL, CONFIG_TLS_STARTTLS, "h", 465 },
     { "h", "false", NULL, CONFIG_TLS_NONE, "h", 25 },
+    { "h", "yes", NULL, CONFIG_TLS_STARTTLS, "h", 25 },
     { "[::1]:26", "opportunistic", NULL, CONFIG_TLS_OPPORTUNISTIC, "::1", 26 },
     { "h:0", "true", NULL, CONFIG_TLS_NONE, NULL, 0 },
     { "h:65536", "true", NULL, CONFIG_TLS_NONE, NULL, 0 },
@@ -125,32 +158,199 @@ START_TEST(the_daemon_gets_no_secret_and_the_worker_its_own)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- accounts */
+
+static void
+set(struct config *c, size_t account, enum config_key key, const char *text)
+{
+    struct error err;
+
+    ck_assert_msg(config_set(c, account, key, slice_of(text), true, "t", &err), "%s", err.text);
+}
+
+/* The default account with a login, and one more */
+static void
+begin_two(struct config *c)
+{
+    config_begin(c);
+    set(c, 0, CONFIG_MAILHUB, "hub.example");
+    set(c, 0, CONFIG_AUTH_USER, "u@example.org");
+    set(c, 0, CONFIG_AUTH_PASS, "first");
+    set(c, 0, CONFIG_USE_STARTTLS, "true");
+    ck_assert_uint_eq(config_add_account(c), 1);
+}
+
+START_TEST(an_account_inherits_what_it_does_not_set)
+{
+    struct config c;
+    struct error err;
+
+    begin_two(&c);
+    set(&c, 0, CONFIG_ADD_HEADER, "X-A: 1");
+    set(&c, 0, CONFIG_TIMEOUT, "7s");
+    set(&c, 1, CONFIG_HOSTNAME, "other.example");
+    ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+    for (enum config_key k = 0; k < CONFIG_NAME; k++) {
+        const struct config_value *a = config_value(&c, 0, k), *b = config_value(&c, 1, k);
+        if (k == CONFIG_HOSTNAME)
+            continue;
+        ck_assert_msg(a->set == b->set && a->n == b->n && a->number == b->number, "%s", config_info(k)->name);
+        for (size_t i = 0; i < a->n; i++)
+            ck_assert_str_eq(a->item[i], b->item[i]);
+    }
+    ck_assert_str_eq(config_account_name(&c, 1), "account1");
+    config_end(&c);
+}
+END_TEST
+
+START_TEST(an_accounts_own_secret_takes_the_place_of_the_inherited_one)
+{
+    struct config c;
+    struct error err;
+
+    begin_two(&c);
+    set(&c, 1, CONFIG_AUTH_PASS_COMMAND, "/bin/echo x");
+    ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+    ck_assert_ptr_null(config_text(&c, 1, CONFIG_AUTH_PASS));
+    ck_assert_str_eq(config_text(&c, 1, CONFIG_AUTH_USER), "u@example.org");
+    config_end(&c);
+}
+END_TEST
+
+START_TEST(an_empty_authuser_in_an_account_means_no_login)
+{
+    struct config c;
+    struct error err;
+
+    begin_two(&c);
+    set(&c, 1, CONFIG_AUTH_USER, "");
+    ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+    ck_assert_ptr_null(config_text(&c, 1, CONFIG_AUTH_PASS));
+    config_end(&c);
+}
+END_TEST
+
+START_TEST(an_accounts_own_tls_mode_hides_the_inherited_starttls)
+{
+    struct config c;
+    struct config_hub h;
+    struct error err;
+
+    begin_two(&c);
+    set(&c, 1, CONFIG_USE_TLS, "false");
+    ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+    ck_assert(config_hub_parse(&c, 1, "h", &h, &err));
+    ck_assert_int_eq(h.tls, CONFIG_TLS_NONE);
+    free(h.host);
+    config_end(&c);
+}
+END_TEST
+
+START_TEST(an_empty_list_hides_the_inherited_one)
+{
+    struct config c;
+    struct error err;
+
+    begin_two(&c);
+    set(&c, 0, CONFIG_ADD_HEADER, "X-A: 1");
+    config_set_empty(&c, 1, CONFIG_ADD_HEADER, "t");
+    ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+    ck_assert_uint_eq(config_value(&c, 1, CONFIG_ADD_HEADER)->n, 0);
+    config_end(&c);
+}
+END_TEST
+
+START_TEST(every_account_knows_the_machines_own_names)
+{
+    static const char *const names[] = { "web1", NULL, "web1.example.org", "LOCALHOST" };
+    struct config c, d;
+    struct error err;
+    struct buf flat;
+    const struct config_value *own;
+
+    begin_two(&c);
+    ck_assert(config_complete(&c, "m.example", NULL, &err));
+    config_add_own_names(&c, names, 4);
+    buf_init(&flat, 100000);
+    config_encode(&c, 1, true, &flat);
+    ck_assert(config_decode(&d, buf_slice(&flat), &err));
+    own = config_value(&d, 0, CONFIG_OWN_NAMES);
+    ck_assert_uint_eq(own->n, 5);
+    ck_assert_str_eq(own->item[0], "m.example");
+    ck_assert_str_eq(own->item[4], "web1.example.org");
+    config_end(&d);
+    config_end(&c);
+    buf_clear(&flat);
+}
+END_TEST
+
 static const struct {
-    const char *text, *why;
-} texts[] = {
-    { "a = \"b\";", NULL },
-    { "a = \"b", "not closed" },
-    { "/* x", "comment is not closed" },
-    { "# \"\na = 2147483647;", NULL },
-    { "a = 2147483648;", "too large" },
-    { "a = \"2147483648\";", NULL },
-    { "@include \"rel\"", "absolute" },
-    { "@include \"/dev/null\"", "regular" },
-    { "mailhub=mail:25\nUseTLS=YES\n", "ssmtp" },
+    enum config_key key;
+    const char *first, *second, *why;
+} contradictions[] = {
+    { CONFIG_FALLBACK, "b", "a", "circle" },
+    { CONFIG_FALLBACK, "a", NULL, "circle" },
+    { CONFIG_FALLBACK, "c", NULL, "no account named c" },
+    { CONFIG_NAME, "x", "x", "two accounts are named x" },
+    { CONFIG_NAME, "default", NULL, "two accounts are named default" },
+    { CONFIG_TLS_KEY, "/k", NULL, "TLSCert is missing" },
+    { CONFIG_AUTH_PASS_FILE, "/f", NULL, NULL },
+    { CONFIG_MAILHUB, "direct", NULL, "not built yet" },
+    { CONFIG_PROVIDER, "gmail", NULL, "not built yet" },
 };
 
-START_TEST(the_library_sees_only_what_it_can_bear)
+START_TEST(what_contradicts_itself_is_refused_and_located)
 {
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (size_t i = 0; i < sizeof contradictions / sizeof contradictions[0]; i++) {
+        struct config c;
         struct error err;
-        bool ok = guard_check(slice_of(texts[i].text), "f.conf", &err);
+        bool ok;
 
-        ck_assert_msg(ok == (texts[i].why == NULL), "%s: %s", texts[i].text, ok ? "taken" : err.text);
+        begin_two(&c);
+        (void)config_add_account(&c);
+        set(&c, 1, CONFIG_NAME, "a");
+        set(&c, 2, CONFIG_NAME, "b");
+        set(&c, 1, contradictions[i].key, contradictions[i].first);
+        if (contradictions[i].second)
+            set(&c, 2, contradictions[i].key, contradictions[i].second);
+        ok = config_complete(&c, "m.example", NULL, &err);
+        ck_assert_msg(ok == !contradictions[i].why, "%zu: %s", i, ok ? "taken" : err.text);
         if (!ok)
-            ck_assert_msg(strstr(err.text, texts[i].why) && strstr(err.text, "f.conf line"), "%s", err.text);
+            ck_assert_msg(strstr(err.text, contradictions[i].why) && strstr(err.text, "t: "), "%s", err.text);
+        config_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(a_machine_without_a_usable_name_greets_with_an_address)
+{
+    struct config c;
+    struct error err;
+
+    begin_two(&c);
+    ck_assert(config_complete(&c, "my host.local", NULL, &err));
+    ck_assert_str_eq(config_text(&c, 0, CONFIG_HOSTNAME), "[127.0.0.1]");
+    config_end(&c);
+}
+END_TEST
+
+START_TEST(malformed_flat_settings_are_refused)
+{
+    static const char *const texts[] = { "", "\n", "mailhub=h\n", "account=\n\n", "account=\nnosuch=1\n",
+        "account=\nmailhub=%4\n", "account=\nTimeout=soon\n", "account=\nmailhub\n" };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct config c;
+        struct error err;
+        ck_assert_msg(!config_decode(&c, slice_of(texts[i]), &err), "%s", texts[i]);
     }
 }
 END_TEST
 
 SUITE_MAIN("config", values_are_checked_by_what_they_mean, ports_and_tls_follow_one_another,
-    the_daemon_gets_no_secret_and_the_worker_its_own, the_library_sees_only_what_it_can_bear)
+    the_daemon_gets_no_secret_and_the_worker_its_own, an_account_inherits_what_it_does_not_set,
+    an_accounts_own_secret_takes_the_place_of_the_inherited_one,
+    an_empty_authuser_in_an_account_means_no_login, an_accounts_own_tls_mode_hides_the_inherited_starttls,
+    an_empty_list_hides_the_inherited_one, every_account_knows_the_machines_own_names,
+    what_contradicts_itself_is_refused_and_located, a_machine_without_a_usable_name_greets_with_an_address,
+    malformed_flat_settings_are_refused)

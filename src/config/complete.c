@@ -1,0 +1,313 @@
+/* complete: what follows from the settings together: inheritance, defaults, contradictions. */
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/value.h"
+
+/* ---------------------------------------------------------------- inheritance */
+
+/* An account that sets one of these inherits none of the others: they would contradict it. */
+static const enum config_key families[][3] = {
+    { CONFIG_MAILHUB, CONFIG_PROVIDER, CONFIG_PROVIDER },
+    { CONFIG_USE_TLS, CONFIG_USE_STARTTLS, CONFIG_USE_STARTTLS },
+    { CONFIG_TLS_CERT, CONFIG_TLS_KEY, CONFIG_TLS_KEY },
+    { CONFIG_AUTH_PASS, CONFIG_AUTH_PASS_FILE, CONFIG_AUTH_PASS_COMMAND },
+    { CONFIG_FROM_POLICY, CONFIG_FROM_LINE_OVERRIDE, CONFIG_FROM_LINE_OVERRIDE },
+};
+
+static bool
+family_is_set(const struct config_account *a, enum config_key key)
+{
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        const enum config_key *k = families[f];
+        if (k[0] == key || k[1] == key || k[2] == key)
+            return a->value[k[0]].set || a->value[k[1]].set || a->value[k[2]].set;
+    }
+    return a->value[key].set;
+}
+
+static bool
+is_secret_way(size_t key)
+{
+    return key == CONFIG_AUTH_PASS || key == CONFIG_AUTH_PASS_FILE || key == CONFIG_AUTH_PASS_COMMAND;
+}
+
+static void
+inherit(struct config *c, size_t a)
+{
+    struct config_account *to = &c->account[a];
+    const struct config_value *user = &to->value[CONFIG_AUTH_USER];
+    bool take[CONFIG_NAME];
+    bool other_hub = to->value[CONFIG_MAILHUB].set && !user->set && !family_is_set(to, CONFIG_AUTH_PASS);
+
+    for (size_t i = 0; i < CONFIG_NAME; i++) {
+        take[i] = c->account[0].value[i].set && !family_is_set(to, (enum config_key)i);
+        if (is_secret_way(i) && user->set && !config_text(c, a, CONFIG_AUTH_USER))
+            take[i] = false; /* AuthUser = "": no login here */
+    }
+    for (size_t i = 0; i < CONFIG_NAME; i++)
+        if (take[i])
+            config_copy(c, 0, a, (enum config_key)i);
+    if (other_hub && config_text(c, a, CONFIG_AUTH_USER))
+        buf_add_format(&c->warnings,
+            "account %s: its own mailhub gets the login of the default account; AuthUser = \"\" means none\n",
+            config_account_name(c, a));
+}
+
+static void
+set_default(struct config *c, size_t account, enum config_key key, const char *text, const char *origin)
+{
+    struct error err;
+
+    if (!c->account[account].value[key].set && text)
+        (void)config_set(
+            c, account, key, slice_of(text), true, origin, &err); /* defaults are right, or left out */
+}
+
+/* ---------------------------------------------------------------- contradictions */
+
+/* Where a value stands, in front of what is wrong with it */
+static bool
+fail_at(const struct config *c, size_t account, enum config_key key, struct error *err)
+{
+    const struct config_value *v = config_value(c, account, key);
+
+    return v->set && v->origin ? error_context(err, "%s", v->origin) : false;
+}
+
+/* Only one way to a secret, and a login for it */
+static bool
+check_secret(struct config *c, size_t a, struct error *err)
+{
+    static const enum config_key ways[] = { CONFIG_AUTH_PASS, CONFIG_AUTH_PASS_FILE,
+        CONFIG_AUTH_PASS_COMMAND };
+    const char *method = config_text(c, a, CONFIG_AUTH_METHOD);
+    bool external = slice_is_nocase(slice_of(method), "external");
+    enum config_key way = CONFIG_KEYS;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (!config_text(c, a, ways[i]))
+            continue;
+        if (way != CONFIG_KEYS) {
+            error_set(err, ERROR_CONFIG, "%s: %s is set, too; only one way to the password is possible",
+                config_info(ways[i])->name, config_info(way)->name);
+            return fail_at(c, a, ways[i], err);
+        }
+        way = ways[i];
+    }
+    if (way == CONFIG_KEYS && config_text(c, a, CONFIG_AUTH_USER) && !external) {
+        error_set(err, ERROR_CONFIG, "AuthUser: AuthPass, AuthPassFile or AuthPassCommand is missing");
+        return fail_at(c, a, CONFIG_AUTH_USER, err);
+    }
+    if (way != CONFIG_KEYS && !config_text(c, a, CONFIG_AUTH_USER) && !external) {
+        error_set(err, ERROR_CONFIG, "%s: AuthUser is missing", config_info(way)->name);
+        return fail_at(c, a, way, err);
+    }
+    return true;
+}
+
+static bool
+check_hubs(struct config *c, size_t a, struct error *err)
+{
+    const struct config_value *hubs = config_value(c, a, CONFIG_MAILHUB);
+    struct config_hub h;
+
+    if (hubs->n == 0)
+        return error_set(
+            err, ERROR_CONFIG, "mailhub: not set; name the smarthost: mailhub = \"smtp.example.com:587\";");
+    for (size_t i = 0; i < hubs->n; i++) {
+        if (!config_hub_parse(c, a, hubs->item[i], &h, err))
+            return fail_at(c, a, CONFIG_MAILHUB, err);
+        free(h.host);
+        if (h.kind == CONFIG_HUB_DIRECT) {
+            error_set(err, ERROR_CONFIG, "mailhub: \"direct\" is not built yet; name a smarthost");
+            return fail_at(c, a, CONFIG_MAILHUB, err);
+        }
+    }
+    return true;
+}
+
+/* What is in the table but does nothing yet must not look as if it did */
+static bool
+check_built(struct config *c, size_t a, struct error *err)
+{
+    static const enum config_key later[] = { CONFIG_PROVIDER, CONFIG_LISTEN, CONFIG_METRICS_FILE,
+        CONFIG_TROUBLE_COMMAND };
+
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (!config_text(c, a, later[i]))
+            continue;
+        error_set(err, ERROR_CONFIG, "%s: not built yet%s", config_info(later[i])->name,
+            later[i] == CONFIG_PROVIDER ? "; set mailhub, AuthUser and From instead" : "; take it out");
+        return fail_at(c, a, later[i], err);
+    }
+    if (a == 0 && config_value(c, 0, CONFIG_RATE_LIMIT)->set)
+        buf_add_str(&c->warnings, "RateLimit: not built yet, it has no effect\n");
+    return true;
+}
+
+static bool
+check_account(struct config *c, size_t a, struct error *err)
+{
+    const char *user = config_text(c, a, CONFIG_AUTH_USER);
+    const struct config_value *line_override = config_value(c, a, CONFIG_FROM_LINE_OVERRIDE);
+
+    if (!check_built(c, a, err) || !check_hubs(c, a, err) || !check_secret(c, a, err))
+        return false;
+    if (!config_text(c, a, CONFIG_TLS_KEY))
+        set_default(c, a, CONFIG_TLS_KEY, config_text(c, a, CONFIG_TLS_CERT), "TLSCert");
+    if (config_text(c, a, CONFIG_TLS_KEY) && !config_text(c, a, CONFIG_TLS_CERT)) {
+        error_set(err, ERROR_CONFIG, "TLSKey: TLSCert is missing");
+        return fail_at(c, a, CONFIG_TLS_KEY, err);
+    }
+    if (user && value_is_address(slice_of(user)))
+        set_default(c, a, CONFIG_FROM, user, "AuthUser");
+    set_default(c, a, CONFIG_ROOT, config_text(c, a, CONFIG_FROM), "From");
+    if (line_override->set)
+        set_default(
+            c, a, CONFIG_FROM_POLICY, line_override->number ? "qualify" : "force", "FromLineOverride");
+    return true;
+}
+
+static bool
+check_retry(const struct config *c, struct error *err)
+{
+    if (config_number(c, 0, CONFIG_RETRY_MIN) <= config_number(c, 0, CONFIG_RETRY_MAX))
+        return true;
+    error_set(err, ERROR_CONFIG, "RetryMin: it is longer than RetryMax");
+    return fail_at(c, 0, CONFIG_RETRY_MIN, err);
+}
+
+/* Jobs and records know an account by its name */
+static bool
+check_names(const struct config *c, struct error *err)
+{
+    for (size_t a = 1; a < c->n; a++) {
+        if (config_account_find(c, config_account_name(c, a)) == a)
+            continue;
+        error_set(err, ERROR_CONFIG, "name: two accounts are named %s", config_account_name(c, a));
+        return fail_at(c, a, CONFIG_NAME, err);
+    }
+    return true;
+}
+
+static bool
+check_fallbacks(const struct config *c, struct error *err)
+{
+    for (size_t a = 1; a < c->n; a++) {
+        size_t at = a, steps = 0;
+        const char *next;
+        while ((next = config_text(c, at, CONFIG_FALLBACK)) != NULL && steps++ <= c->n) {
+            at = config_account_find(c, next);
+            if (at == c->n) {
+                error_set(err, ERROR_CONFIG, "fallback: there is no account named %s", next);
+                return fail_at(c, a, CONFIG_FALLBACK, err);
+            }
+        }
+        if (next) {
+            error_set(err, ERROR_CONFIG, "fallback: it leads in a circle");
+            return fail_at(c, a, CONFIG_FALLBACK, err);
+        }
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static void
+set_defaults(struct config *c, size_t a, const char *machine, const char *mailname)
+{
+    set_default(c, a, CONFIG_HOSTNAME, machine, "the machine's name");
+    set_default(c, a, CONFIG_HOSTNAME, "[127.0.0.1]", "the machine has no usable name");
+    set_default(c, a, CONFIG_REWRITE_DOMAIN, mailname, "/etc/mailname");
+    for (size_t i = 0; i < CONFIG_NAME; i++)
+        set_default(c, a, (enum config_key)i, config_info((enum config_key)i)->standard, "default");
+}
+
+bool
+config_complete(struct config *c, const char *machine, const char *mailname, struct error *err)
+{
+    for (size_t a = 0; a < c->n; a++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, a ? "account%zu" : "default", a);
+        set_default(c, a, CONFIG_NAME, name, "default");
+    }
+    for (size_t a = 1; a < c->n; a++)
+        inherit(c, a);
+    for (size_t a = 0; a < c->n; a++) {
+        if (!check_account(c, a, err))
+            return a == 0 ? false : error_context(err, "account %s", config_account_name(c, a));
+        set_defaults(c, a, machine, mailname);
+    }
+    return check_retry(c, err) && check_names(c, err) && check_fallbacks(c, err);
+}
+
+static void
+add_own_name(struct config *c, size_t a, const char *name)
+{
+    const struct config_value *own = config_value(c, a, CONFIG_OWN_NAMES);
+    struct error err;
+
+    if (!name || !*name)
+        return;
+    for (size_t i = 0; i < own->n; i++)
+        if (slice_is_nocase(slice_of(name), own->item[i]))
+            return;
+    (void)config_set(
+        c, a, CONFIG_OWN_NAMES, slice_of(name), false, "machine", &err); /* what is no name is left out */
+}
+
+void
+config_add_own_names(struct config *c, const char *const names[], size_t n)
+{
+    for (size_t a = 0; a < c->n; a++) {
+        add_own_name(c, a, config_text(c, a, CONFIG_HOSTNAME));
+        add_own_name(c, a, "localhost");
+        add_own_name(c, a, "localhost.localdomain");
+        for (size_t i = 0; i < n; i++)
+            add_own_name(c, a, names[i]);
+    }
+}
+
+/* ---------------------------------------------------------------- mailhub */
+
+static enum config_tls
+hub_tls(const struct config *c, size_t account, uint16_t port)
+{
+    struct slice word = slice_of(config_text(c, account, CONFIG_USE_TLS));
+    const struct config_value *starttls = config_value(c, account, CONFIG_USE_STARTTLS);
+    int64_t flag = 1;
+
+    if (slice_is_nocase(word, "implicit"))
+        return CONFIG_TLS_IMPLICIT;
+    if (slice_is_nocase(word, "starttls"))
+        return CONFIG_TLS_STARTTLS;
+    if (slice_is_nocase(word, "opportunistic"))
+        return CONFIG_TLS_OPPORTUNISTIC;
+    (void)value_parse_bool(word, &flag); /* not set: true */
+    if (starttls->set && starttls->number)
+        return CONFIG_TLS_STARTTLS; /* as in ssmtp: it means TLS, too */
+    if (!flag)
+        return CONFIG_TLS_NONE;
+    if (starttls->set)
+        return CONFIG_TLS_IMPLICIT; /* as in ssmtp: TLS, but not that way */
+    return port == 465 ? CONFIG_TLS_IMPLICIT : CONFIG_TLS_STARTTLS;
+}
+
+bool
+config_hub_parse(
+    const struct config *c, size_t account, const char *text, struct config_hub *h, struct error *err)
+{
+    bool login = config_text(c, account, CONFIG_AUTH_USER) != NULL;
+
+    if (!value_split_hub(slice_of(text), h))
+        return error_set(err, ERROR_CONFIG, "mailhub: \"%s\" is not host, host:port or [address]:port", text);
+    h->tls = hub_tls(c, account, h->port);
+    if (h->port == 0)
+        h->port = h->tls == CONFIG_TLS_IMPLICIT ? 465 : login ? 587 : 25;
+    return true;
+}

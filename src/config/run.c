@@ -1,0 +1,164 @@
+/* run: fork, exec, and a loop that ends with the command or the time, whatever its children hold open. */
+#include "config/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define WORDS_MAX 64
+#define TICK_MS 20
+
+/* Cut a command line at blanks, in place */
+static bool
+split_words(char *line, char *words[WORDS_MAX])
+{
+    size_t n = 0;
+    char *to = line;
+
+    while (*line) {
+        while (*line == ' ' || *line == '\t')
+            line++;
+        if (!*line)
+            break;
+        if (n == WORDS_MAX - 1)
+            return false;
+        words[n++] = to;
+        char quote = '\0';
+        for (; *line && (quote || (*line != ' ' && *line != '\t')); line++) {
+            if (quote ? *line == quote : *line == '"' || *line == '\'')
+                quote = quote ? '\0' : *line;
+            else
+                *to++ = *line;
+        }
+        if (quote)
+            return false;
+        if (*line)
+            line++;
+        *to++ = '\0';
+    }
+    words[n] = NULL;
+    return n > 0;
+}
+
+/* In the child: as a program expects it, not as a daemon keeps it */
+static void
+become(char *words[], char *const *env, int out)
+{
+    static const int reset[] = { SIGPIPE, SIGXFSZ, SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGUSR1 };
+    int null = open("/dev/null", O_RDONLY);
+    sigset_t none;
+
+    if (setpgid(0, 0) != 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+        _exit(127);
+    (void)close_range(3, ~0U, 0); /* nothing of ours is for it */
+    for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++)
+        (void)signal(reset[i], SIG_DFL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    execvpe(words[0], words, env);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* What is there to be read now; false when no more will come */
+static bool
+drain(int fd, struct buf *out)
+{
+    char piece[4096];
+    ssize_t n;
+
+    while ((n = file_read_some(fd, piece, sizeof piece)) > 0)
+        buf_add(out, piece, (size_t)n);
+    mem_wipe(piece, sizeof piece);
+    return n < 0 && errno == EAGAIN;
+}
+
+/* Has it ended? It stays a zombie, so that nobody else gets its number. */
+static bool
+has_ended(pid_t pid)
+{
+    siginfo_t info = { 0 };
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+/* Its end counts, not that of its output: it may close that early, and its children may keep it */
+static bool
+collect(pid_t pid, int fd, struct buf *out, int64_t deadline)
+{
+    bool open = true;
+
+    for (;;) {
+        bool ended = has_ended(pid);
+        struct pollfd p = { .fd = open ? fd : -1, .events = POLLIN };
+        open = open && drain(fd, out);
+        if (ended)
+            return true;
+        int left = clock_left(deadline);
+        if (left == 0)
+            return false;
+        (void)poll(&p, 1, left < TICK_MS ? left : TICK_MS); /* a signal or nothing: the loop looks again */
+    }
+}
+
+static bool
+judge(bool in_time, int status, int64_t limit_ms, struct error *err)
+{
+    if (!in_time)
+        return error_set(
+            err, ERROR_ADMIN, "the command did not end within %lld s", (long long)(limit_ms + 999) / 1000);
+    if (WIFSIGNALED(status))
+        return error_set(err, ERROR_ADMIN, "the command was ended by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status) == 127 || WEXITSTATUS(status) == 126)
+        return error_set(err, ERROR_ADMIN, "the command cannot be run (exit code %d)", WEXITSTATUS(status));
+    if (WEXITSTATUS(status) != 0)
+        return error_set(err, ERROR_ADMIN, "the command failed with exit code %d", WEXITSTATUS(status));
+    return true;
+}
+
+static bool
+run_words(char *words[], char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+{
+    int pipes[2], status = 0;
+    bool in_time;
+    pid_t pid;
+
+    if (pipe2(pipes, O_CLOEXEC) != 0)
+        return error_sys(err, ERROR_ADMIN, errno, "the command cannot be started");
+    pid = fork();
+    if (pid == 0)
+        become(words, env, pipes[1]);
+    file_close(&pipes[1]);
+    if (pid < 0 || !file_nonblocking(pipes[0], true)) {
+        file_close(&pipes[0]);
+        return error_sys(err, ERROR_ADMIN, errno, "the command cannot be started");
+    }
+    (void)setpgid(pid, pid); /* whoever is first; it fails when the child was */
+    in_time = collect(pid, pipes[0], out, clock_deadline(limit_ms));
+    file_close(&pipes[0]);
+    if (!in_time)
+        (void)kill(-pid, SIGKILL); /* the group has it, and at least the zombie */
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return judge(in_time, status, limit_ms, err);
+}
+
+bool
+run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+{
+    char *line = mem_dup(command), *words[WORDS_MAX];
+    bool ok = split_words(line, words)
+                  ? run_words(words, env, limit_ms, out, err)
+                  : error_set(err, ERROR_ADMIN, "the command is empty, too long, or a quote is not closed");
+
+    free(line);
+    return ok;
+}

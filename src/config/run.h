@@ -1,0 +1,18 @@
+/* run: a configured command, with no shell and within a time limit. */
+#ifndef CONFIG_RUN_H
+#define CONFIG_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/*
+ * Run `command` (words at blanks, quotes keep them together, nothing is expanded) with environment `env` and collect what it prints
+ * until it ends; what does not fit into `out` sets its overflow. Standard input is empty, standard error ours, nothing else is open.
+ * Over the limit it is killed with its children. False with err (ERROR_ADMIN, says what failed but not what was printed).
+ */
+bool run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct error *err);
+
+#endif
