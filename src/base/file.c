@@ -226,3 +226,14 @@ file_close(int *fd)
         (void)close(*fd); /* nothing written through it is still to be synced: writers sync first */
     *fd = -1;
 }
+
+int
+file_reopen(int fd)
+{
+    char path[64];
+    int again;
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    again = open(path, O_RDONLY | O_CLOEXEC);
+    return again >= 0 ? again : fcntl(fd, F_DUPFD_CLOEXEC, 0); /* no /proc: as it is */
+}

@@ -169,3 +169,9 @@ loop_stop(struct loop *l)
 {
     l->stopped = true;
 }
+
+void
+loop_reset(struct loop *l)
+{
+    l->stopped = false;
+}

@@ -25,5 +25,7 @@ void loop_cancel(struct loop_timer *t);
 /* Until loop_stop was called. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+/* Forget a loop_stop, so that loop_run may be called again. */
+void loop_reset(struct loop *l);
 
 #endif

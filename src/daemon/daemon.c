@@ -17,10 +17,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/route.h"
+#include "daemon/park.h"
 #include "daemon/peer.h"
 #include "daemon/pool.h"
+#include "daemon/settings.h"
 #include "daemon/submission.h"
-#include "ipc/start.h"
 #include "mail/address.h"
 #include "mail/stamp.h"
 #include "mail/status.h"
@@ -36,7 +37,10 @@ struct daemon {
     struct loop_watch *in_watch, *out_watch;
     bool in_ended;
     struct submission sub;
-    struct buf done; /* what workers said they used, for the log */
+    struct spool *spool; /* NULL: there is no queue to write to */
+    char mode;           /* of the transaction: 'i', 'b', 'q' */
+    bool queued;         /* something of it is in the queue */
+    struct buf done;     /* what workers said they used, for the log */
     int64_t begun_ms;
     size_t serial;
 };
@@ -182,6 +186,15 @@ set(char **field, const char *text)
     *field = mem_dup(text ? text : "");
 }
 
+/* Delivery: its first letter is the mode */
+static char
+delivery_mode(const struct daemon *d)
+{
+    const char *delivery = config_text(&d->config, 0, CONFIG_DELIVERY);
+
+    return delivery ? ascii_lower(delivery[0]) : 'i';
+}
+
 static bool
 on_begin(void *ctx, struct server_transaction *t, struct error *err)
 {
@@ -211,6 +224,8 @@ on_begin(void *ctx, struct server_transaction *t, struct error *err)
     free(path);
     r->envelope.ret = t->envelope.ret;
     r->envelope.envid = mem_dup(t->envelope.envid);
+    d->queued = false;
+    d->mode = t->mode && strchr("ibq", t->mode) ? t->mode : delivery_mode(d);
     r->smtputf8 = t->smtputf8;
     r->eight_bit = t->eight_bit;
     /* NOTIFY and ORCPT belong to the named recipient; names that were refused are not in t */
@@ -254,6 +269,8 @@ start_next(struct daemon *d)
     free(bitmap);
 }
 
+static void queue_now(void *ctx);
+
 static bool
 on_end(void *ctx, struct error *err)
 {
@@ -261,7 +278,10 @@ on_end(void *ctx, struct error *err)
 
     if (!submission_finish(&d->sub, err))
         return false;
-    start_next(d);
+    if (d->spool && d->mode != 'i')
+        loop_at(d->loop, clock_ms(), queue_now, d); /* the verdict may not come from within */
+    else
+        start_next(d);
     return true;
 }
 
@@ -276,21 +296,6 @@ on_drop(void *ctx)
 static const struct server_events server_events = { on_recipient, on_begin, on_content, on_end, on_drop };
 
 /* ---------------------------------------------------------------- events of the workers */
-
-/* "hub:25: RCPT TO: 550 5.1.1 no such user"; a fact that is no reply says where by itself, mostly */
-static char *
-fact_text(const struct job_fact *f)
-{
-    bool named = f->relay[0] && strncmp(f->text, f->relay, strlen(f->relay)) == 0;
-    const char *maybe = f->maybe_sent ? "; the message may have been sent" : "";
-
-    if (f->cause == STATUS_REPLY)
-        return mem_format(
-            "%s: %s: %s%s", f->relay, status_stage_name((enum status_stage)f->stage), f->text, maybe);
-    if (f->relay[0] && !named && f->stage > STATUS_RESOLVE)
-        return mem_format("%s: %s%s", f->relay, f->text, maybe);
-    return mem_format("%s%s", f->text, maybe);
-}
 
 static bool
 is_fact_valid(const struct job_fact *f)
@@ -313,7 +318,7 @@ take_fact(struct daemon *d, const struct job_fact *f)
             buf_add_format(&d->done, "reply=\"%s\" ", f->text);
         return;
     }
-    text = fact_text(f);
+    text = settings_fact_text(f);
     submission_failed(&d->sub, f->recipient, s.scope == STATUS_RECIPIENT, s.class, text);
     free(text);
 }
@@ -369,7 +374,7 @@ fall_back(struct daemon *d)
 
 /* One line a message: who, from whom, to whom, how it went */
 static void
-log_message(struct daemon *d, const struct verdict *v)
+log_message(struct daemon *d, const struct verdict *v, const char *queued)
 {
     const struct record *r = &d->sub.record;
     struct buf b;
@@ -382,7 +387,9 @@ log_message(struct daemon *d, const struct verdict *v)
     buf_add_format(&b, " size=%llu delay=%.3f ", (unsigned long long)d->sub.size,
         (double)(clock_ms() - d->begun_ms) / 1000);
     buf_add_slice(&b, buf_slice(&d->done));
-    if (v->class == ERROR_NONE)
+    if (v->class == ERROR_NONE && queued)
+        buf_add_format(&b, " status=queued why=\"%.1000s\"", queued);
+    else if (v->class == ERROR_NONE)
         buf_add_str(&b, " status=sent");
     else
         buf_add_format(
@@ -391,19 +398,69 @@ log_message(struct daemon *d, const struct verdict *v)
     buf_clear(&b);
 }
 
+/* What is deferred goes into the queue, if there is one, with why it waits in `why` */
+static void
+queue_rest(struct daemon *d, struct buf *why)
+{
+    struct error err;
+    bool any = false;
+
+    for (size_t i = 0; i < d->sub.record.envelope.n; i++) {
+        const struct submission_member *m = &d->sub.member[i];
+        if (!submission_is_deferred(m))
+            continue;
+        if (!any && m->text)
+            buf_add_str(why, m->text);
+        any = true;
+    }
+    if (!d->spool || !any)
+        return;
+    if (park_rest(d->spool, &d->sub, &err))
+        d->queued = true;
+    else
+        log_line(LOG_LEVEL_ERROR, "%s: %s", d->sub.record.id, err.text);
+}
+
 static void
 conclude(struct daemon *d)
 {
     struct verdict v;
+    struct buf why;
     char *text;
 
+    buf_init(&why, 1500);
+    queue_rest(d, &why);
     submission_verdict(&d->sub, &v);
     (void)buf_str(&v.text);
-    log_message(d, &v);
-    text = v.class == ERROR_NONE ? mem_format("sent as %s", d->sub.record.id) : mem_dup(buf_str(&v.text));
+    if (v.class != ERROR_NONE)
+        text = mem_dup(buf_str(&v.text));
+    else if (d->queued)
+        text = mem_format("queued as %s%s%s", d->sub.record.id, why.len ? ": " : "", buf_str(&why));
+    else
+        text = mem_format("sent as %s", d->sub.record.id);
+    log_message(d, &v, d->queued ? text : NULL);
     server_verdict(d->server, v.class, text, NULL, 0);
     free(text);
+    buf_clear(&why);
     buf_clear(&v.text);
+}
+
+/* -odb, -odq: durable first; without a daemon the next run of the queue delivers it */
+static void
+queue_now(void *ctx)
+{
+    struct daemon *d = ctx;
+    struct buf ignored;
+
+    buf_init(&ignored, 1);
+    queue_rest(d, &ignored);
+    buf_clear(&ignored);
+    if (!d->queued) {
+        start_next(d); /* not writable after all: it goes directly */
+        return;
+    }
+    conclude(d);
+    pump(d);
 }
 
 static void
@@ -490,56 +547,18 @@ out_ready(void *ctx, int fd, short revents)
 
 /* ---------------------------------------------------------------- beginning */
 
-/* The settings from the helper; false with err when there are none to be had */
-static bool
-receive_settings(struct daemon *d, int helper_sock, struct error *err)
-{
-    struct start_packet p;
-    struct buf flat;
-    int r = start_receive(helper_sock, &p, err);
-    bool ok;
-
-    if (r != 1)
-        return r == 0 ? error_set(err, ERROR_INTERNAL, "smtprelayd: its helper process has ended") : false;
-    if (p.type != START_SETTINGS) {
-        file_close(&p.fd);
-        return error_set(err, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
-    }
-    buf_init(&flat, 64u << 20);
-    ok = file_read_all(p.fd, &flat, "settings", err) && config_decode(&d->config, buf_slice(&flat), err);
-    buf_clear(&flat);
-    file_close(&p.fd);
-    return ok;
-}
-
-static void
-open_log(const struct config *c)
-{
-    static const char *const levels[] = { "error", "warning", "info", "debug" };
-    const char *level = config_text(c, 0, CONFIG_LOG_LEVEL);
-    enum log_level l = LOG_LEVEL_INFO;
-    struct error err;
-
-    for (size_t i = 0; level && i < 4; i++)
-        if (strcasecmp(level, levels[i]) == 0)
-            l = (enum log_level)i;
-    if (!log_open("smtprelay", config_text(c, 0, CONFIG_LOG_FILE), l, &err))
-        (void)log_open("smtprelay", NULL, l, &err); /* a log file that cannot be opened must not stop mail */
-    if (!config_flag(c, 0, CONFIG_TLS_VERIFY))
-        log_line(LOG_LEVEL_WARNING, "TLSVerify = false: certificates are not checked");
-}
-
 static bool
 begin(struct daemon *d, int helper_sock, struct error *err)
 {
-    if (!receive_settings(d, helper_sock, err)) {
-        config_begin(&d->config);
+    struct error no_queue;
+
+    if (!settings_receive(&d->config, helper_sock, err))
         return false;
-    }
-    open_log(&d->config);
+    settings_open_log(&d->config);
     if (!route_is_allowed(&d->config, d->peer.uid, d->peer.login))
         return error_set(err, ERROR_ADMIN, "user %s: not permitted to send mail (AllowUsers, DenyUsers)",
             *d->peer.login ? d->peer.login : "without a name");
+    d->spool = park_open(config_text(&d->config, 0, CONFIG_QUEUE_DIR), &no_queue); /* it goes without */
     return true;
 }
 
@@ -578,6 +597,7 @@ daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind)
     submission_clear(&d.sub);
     buf_clear(&d.done);
     peer_clear(&d.peer);
+    spool_close(d.spool);
     config_end(&d.config);
     return ok ? 0 : (int)err.class;
 }

@@ -21,20 +21,22 @@
 #include "config/route.h"
 #include "daemon/daemon.h"
 #include "daemon/helper.h"
+#include "daemon/run.h"
 
 extern char **environ;
 
-enum mode { MODE_DAEMON, MODE_STDIO, MODE_ALIASES, MODE_VERIFY };
+enum mode { MODE_DAEMON, MODE_STDIO, MODE_ALIASES, MODE_VERIFY, MODE_LIST, MODE_RUN };
 
 struct arguments {
     enum mode mode;
     bool bs;
+    struct run_filter filter;
     struct config_request request;
     char **rest;
 };
 
-static const char usage[] =
-    "usage: smtprelayd [-C FILE] [--stdio [--bs] | --check-aliases | --verify ADDRESS...]\n";
+static const char usage[] = "usage: smtprelayd [-C FILE] [--stdio [--bs] | --check-aliases | --verify "
+                            "ADDRESS... | --list | --run [I|R|STEXT]]\n";
 
 static void
 parse_arguments(int argc, char **argv, struct arguments *a)
@@ -54,6 +56,10 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->mode = MODE_ALIASES;
         } else if (strcmp(argv[i], "--verify") == 0) {
             a->mode = MODE_VERIFY;
+        } else if (strcmp(argv[i], "--list") == 0) {
+            a->mode = MODE_LIST;
+        } else if (strcmp(argv[i], "--run") == 0) {
+            a->mode = MODE_RUN;
         } else if (strcmp(argv[i], "-C") == 0 && i + 1 < argc) {
             a->request.file = argv[++i];
         } else if (strcmp(argv[i], "--version") == 0) {
@@ -70,6 +76,8 @@ parse_arguments(int argc, char **argv, struct arguments *a)
         }
     }
     a->rest = argv + i;
+    if (a->mode == MODE_RUN && a->rest[0])
+        a->filter = (struct run_filter){ a->rest[0][0], a->rest[0] + 1 };
 }
 
 static int
@@ -85,7 +93,8 @@ serve_stdio(const struct arguments *a)
         fatal(EX_TEMPFAIL, "cannot start a process: %s", strerror(errno));
     if (pid == 0) {
         file_close(&pair[0]);
-        exit(daemon_serve_one(in, out, pair[1], a->bs ? SERVER_BS : SERVER_LOCAL));
+        exit(a->mode == MODE_RUN ? run_queue(pair[1], &a->filter)
+                                 : daemon_serve_one(in, out, pair[1], a->bs ? SERVER_BS : SERVER_LOCAL));
     }
     file_close(&pair[1]);
     /* the client's descriptors are the daemon's alone */
@@ -113,6 +122,30 @@ check_aliases(const struct arguments *a)
     printf("%zu aliases\n", n);
     config_end(&c);
     return 0;
+}
+
+/* Before anything is set up nothing waits: scripts ask for the queue on fresh machines, too */
+static bool
+is_configured(const struct arguments *a)
+{
+    return a->request.file || access(path_config, F_OK) == 0;
+}
+
+static int
+list(const struct arguments *a)
+{
+    struct config c;
+    struct error err;
+    int rc;
+
+    if (!config_load(&a->request, &c, &err)) {
+        if (is_configured(a))
+            fatal((int)err.class, "%s", err.text);
+        return run_list(path_queue);
+    }
+    rc = run_list(config_text(&c, 0, CONFIG_QUEUE_DIR));
+    config_end(&c);
+    return rc;
 }
 
 static void
@@ -169,10 +202,16 @@ main(int argc, char **argv)
         fatal(EX_OSERR, "cannot set up this process: %s", strerror(errno));
     parse_arguments(argc, argv, &a);
     switch (a.mode) {
+    case MODE_RUN:
+        if (!is_configured(&a) && access(path_queue, F_OK) != 0)
+            return 0;
+        return serve_stdio(&a);
     case MODE_STDIO:
         return serve_stdio(&a);
     case MODE_ALIASES:
         return check_aliases(&a);
+    case MODE_LIST:
+        return list(&a);
     case MODE_VERIFY:
         return verify(&a);
     case MODE_DAEMON:

@@ -144,14 +144,9 @@ submission_content(struct submission *s, struct slice bytes, struct error *err)
 bool
 submission_finish(struct submission *s, struct error *err)
 {
-    char path[64];
-
     if (!record_finish(s->fd, &s->record, s->size, err))
         return false;
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", s->fd);
-    s->fd_read = open(path, O_RDONLY | O_CLOEXEC);
-    if (s->fd_read < 0)
-        s->fd_read = fcntl(s->fd, F_DUPFD_CLOEXEC, 0); /* no /proc: the worker gets it as it is */
+    s->fd_read = file_reopen(s->fd);
     return s->fd_read >= 0 || error_sys(err, ERROR_OS, errno, "cannot hand over the message");
 }
 
@@ -205,11 +200,18 @@ submission_verdict(const struct submission *s, struct verdict *v)
     for (size_t i = 0; i < n; i++) {
         m[i].recipient = s->member[i].recipient;
         m[i].address = s->record.envelope.rcpt[i].address;
-        m[i].delivered = s->member[i].delivered;
+        m[i].delivered = s->member[i].delivered || s->member[i].queued;
         m[i].of_recipient = s->member[i].of_recipient;
         m[i].class = s->member[i].class;
         m[i].text = s->member[i].text ? s->member[i].text : "smtprelay-worker: no answer";
     }
     verdict_make(v, (const char *const *)s->named, s->nnamed, m, n);
     free(m);
+}
+
+bool
+submission_is_deferred(const struct submission_member *m)
+{
+    return !m->delivered && !m->queued && m->class != ERROR_NOUSER && m->class != ERROR_REFUSED &&
+           m->class != ERROR_DATA;
 }

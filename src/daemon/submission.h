@@ -17,7 +17,7 @@
 struct submission_member {
     size_t recipient; /* index among the recipients as the client named them */
     char *account;
-    bool tried, delivered, of_recipient;
+    bool tried, delivered, queued, of_recipient;
     enum error_class class;
     char *text;
 };
@@ -58,6 +58,8 @@ const char *submission_next(struct submission *s, unsigned char **bitmap);
 void submission_delivered(struct submission *s, uint32_t i);
 void submission_failed(
     struct submission *s, uint32_t i, bool of_recipient, enum error_class class, const char *text);
+/* Is it still to be tried: not taken, not refused for good? */
+bool submission_is_deferred(const struct submission_member *m);
 /* What the caller is told. */
 void submission_verdict(const struct submission *s, struct verdict *v);
 

@@ -20,6 +20,9 @@
 #define HEAD_MAX (16u << 20)
 #define CONTENT_MAX 9999999999999999u /* sixteen digits */
 #define RCPT_PREFIX "rcpt "
+#define HINT_PREFIX "hint "
+#define HINT_WIDTH 640
+#define REASON_MAX 200 /* bytes; encoded three times as many */
 
 enum kind { TEXT, NUMBER, FLAG };
 
@@ -77,6 +80,7 @@ record_clear(struct record *r)
         free(*s);
         *s = NULL;
     }
+    free(r->reason);
     envelope_clear(&r->envelope);
     record_init(r);
 }
@@ -132,7 +136,9 @@ record_begin(int fd, struct record *r, struct error *err)
     buf_init(&head, HEAD_MAX - FIRST_LENGTH);
     for (size_t i = 0; i < NFIELDS; i++)
         format_field(&head, r, i);
-    buf_add_format(&head, "ret %d\n", (int)r->envelope.ret);
+    buf_add_format(&head, "ret %d\n" HINT_PREFIX, (int)r->envelope.ret);
+    r->hint_offset = FIRST_LENGTH + head.len;
+    buf_add_format(&head, "%-*s\n", HINT_WIDTH, "0 0 ");
     for (size_t i = 0; i < r->envelope.n; i++)
         format_recipient(&head, &r->envelope.rcpt[i]);
     buf_add_char(&head, '\n');
@@ -164,6 +170,23 @@ record_mark(int fd, const struct record *r, size_t i, enum envelope_state state)
 
     ensure(i < r->envelope.n && r->envelope.rcpt[i].mark > 0);
     return file_pwrite(fd, &c, 1, (off_t)r->envelope.rcpt[i].mark);
+}
+
+bool
+record_note(int fd, const struct record *r)
+{
+    struct slice reason = slice_of(r->reason);
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, HINT_WIDTH);
+    buf_add_format(&b, "%" PRId64 " %" PRId64 " ", r->attempts, r->last_try);
+    text_percent_encode(&b, slice_sub(reason, 0, REASON_MAX));
+    while (!b.overflow && b.len < HINT_WIDTH)
+        buf_add_char(&b, ' ');
+    ok = r->hint_offset && !b.overflow && file_pwrite(fd, b.data, b.len, (off_t)r->hint_offset);
+    buf_clear(&b);
+    return ok;
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -235,6 +258,22 @@ decode_recipient(struct record *r, struct slice line, uint64_t mark)
     return ok;
 }
 
+/* A hint that cannot be read is one that was lost */
+static void
+decode_hint(struct record *r, struct slice line)
+{
+    struct slice attempts, last;
+    uint64_t n, when;
+
+    if (!slice_cut(&line, ' ', &attempts) || !slice_cut(&line, ' ', &last) ||
+        !slice_number(attempts, INT32_MAX, &n) || !slice_number(last, INT64_MAX, &when))
+        return;
+    r->attempts = (int64_t)n;
+    r->last_try = (int64_t)when;
+    if (!decode_text(slice_trim(line), &r->reason))
+        r->reason = NULL;
+}
+
 static bool
 decode_line(struct record *r, struct slice line, uint64_t offset)
 {
@@ -243,6 +282,11 @@ decode_line(struct record *r, struct slice line, uint64_t offset)
 
     if (slice_starts(line, RCPT_PREFIX))
         return decode_recipient(r, slice_from(line, strlen(RCPT_PREFIX)), offset + strlen(RCPT_PREFIX));
+    if (slice_starts(line, HINT_PREFIX) && line.len == strlen(HINT_PREFIX) + HINT_WIDTH) {
+        r->hint_offset = offset + strlen(HINT_PREFIX);
+        decode_hint(r, slice_from(line, strlen(HINT_PREFIX)));
+        return true;
+    }
     if (!slice_cut(&line, ' ', &key))
         return false;
     for (size_t i = 0; i < NFIELDS; i++)

@@ -3,6 +3,7 @@
  *
  *     smtprelay-record 1 HEAD-LENGTH CONTENT-LENGTH      fixed width, patched when the content is complete
  *     key value                                          values percent-encoded (base/text), unknown keys are passed over
+ *     hint ATTEMPTS LAST-TRY REASON                      of fixed width, written in place and not synced: it may be lost
  *     rcpt STATE address notify orcpt                    STATE is one byte, marked in place
  *                                                        an empty line
  *     content, in wire form (CRLF, no transport stuffing)
@@ -37,6 +38,11 @@ struct record {
     char *account;
     bool smtputf8, eight_bit;
     uint64_t content_offset, content_size;
+    /* hints */
+    uint64_t hint_offset; /* record.c's */
+    int64_t attempts;     /* so far */
+    int64_t last_try;     /* seconds of the wall clock, 0 = none */
+    char *reason;         /* why it still waits, "" = not known */
 };
 
 void record_init(struct record *r);
@@ -52,5 +58,7 @@ bool record_finish(int fd, struct record *r, uint64_t content_size, struct error
 bool record_read(int fd, struct record *r, struct error *err);
 /* Mark recipient `i` in place. False with errno. */
 bool record_mark(int fd, const struct record *r, size_t i, enum envelope_state state);
+/* Note an attempt: attempts, last_try and reason of *r (cut to what fits) in place. False with errno. */
+bool record_note(int fd, const struct record *r);
 
 #endif

@@ -217,10 +217,9 @@ act(const struct options *o)
     case OPTIONS_BS:
         return become(o, "--stdio", "--bs");
     case OPTIONS_MAILQ:
-        puts("Mail queue is empty");
-        return 0;
+        return become(o, "--list", NULL);
     case OPTIONS_QUEUE_RUN:
-        return 0; /* nothing waits: there is no queue yet */
+        return become(o, "--run", NULL);
     case OPTIONS_ALIASES:
         return become(o, "--check-aliases", NULL);
     case OPTIONS_VERIFY:

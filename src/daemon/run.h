@@ -1,0 +1,21 @@
+/*
+ * run: one pass over the queue without a daemon (`sendmail -q`), and the list of what waits (`mailq`).
+ */
+#ifndef DAEMON_RUN_H
+#define DAEMON_RUN_H
+
+/* Which messages are meant: `by` is 'I' (id), 'R' (a recipient) or 'S' (the sender), which contains `match`; 0 = all. */
+struct run_filter {
+    char by;
+    const char *match;
+};
+
+/*
+ * Try each waiting message once, workers from `helper_sock` (ipc/start). A smarthost that is down is asked once, not for each
+ * message. Returns the exit code; trouble is told on stderr.
+ */
+int run_queue(int helper_sock, const struct run_filter *filter);
+/* Print what waits in the queue at `path` in Postfix's form (postqueue -p). No queue is an empty one; one that cannot be read is 75. */
+int run_list(const char *path);
+
+#endif

@@ -1,0 +1,66 @@
+/* settings: receiving and applying; what a setting means is config's. */
+#include "daemon/settings.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "ipc/start.h"
+#include "mail/status.h"
+
+bool
+settings_receive(struct config *c, int helper_sock, struct error *err)
+{
+    struct start_packet p;
+    struct buf flat;
+    int r = start_receive(helper_sock, &p, err);
+    bool ok;
+
+    config_begin(c);
+    if (r != 1)
+        return r == 0 ? error_set(err, ERROR_INTERNAL, "smtprelayd: its helper process has ended") : false;
+    if (p.type != START_SETTINGS) {
+        file_close(&p.fd);
+        return error_set(err, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
+    }
+    buf_init(&flat, 64u << 20);
+    ok = file_read_all(p.fd, &flat, "settings", err) && config_decode(c, buf_slice(&flat), err);
+    buf_clear(&flat);
+    file_close(&p.fd);
+    return ok;
+}
+
+void
+settings_open_log(const struct config *c)
+{
+    static const char *const levels[] = { "error", "warning", "info", "debug" };
+    const char *level = config_text(c, 0, CONFIG_LOG_LEVEL);
+    enum log_level l = LOG_LEVEL_INFO;
+    struct error err;
+
+    for (size_t i = 0; level && i < 4; i++)
+        if (strcasecmp(level, levels[i]) == 0)
+            l = (enum log_level)i;
+    if (!log_open("smtprelay", config_text(c, 0, CONFIG_LOG_FILE), l, &err))
+        (void)log_open("smtprelay", NULL, l, &err); /* a log file that cannot be opened must not stop mail */
+    if (!config_flag(c, 0, CONFIG_TLS_VERIFY))
+        log_line(LOG_LEVEL_WARNING, "TLSVerify = false: certificates are not checked");
+}
+
+/* A fact that is no reply says where by itself, mostly */
+char *
+settings_fact_text(const struct job_fact *f)
+{
+    bool named = f->relay[0] && strncmp(f->text, f->relay, strlen(f->relay)) == 0;
+    const char *maybe = f->maybe_sent ? "; the message may have been sent" : "";
+
+    if (f->cause == STATUS_REPLY)
+        return mem_format(
+            "%s: %s: %s%s", f->relay, status_stage_name((enum status_stage)f->stage), f->text, maybe);
+    if (f->relay[0] && !named && f->stage > STATUS_RESOLVE)
+        return mem_format("%s: %s%s", f->relay, f->text, maybe);
+    return mem_format("%s%s", f->text, maybe);
+}
+

@@ -1,0 +1,15 @@
+/* settings: what every form of the daemon does with the settings the helper hands it. */
+#ifndef DAEMON_SETTINGS_H
+#define DAEMON_SETTINGS_H
+
+#include "config/config.h"
+#include "ipc/job.h"
+
+/* Receive them into *c, which config_end clears in any case. False with err: there are none to be had. */
+bool settings_receive(struct config *c, int helper_sock, struct error *err);
+/* Open the log as they say. */
+void settings_open_log(const struct config *c);
+/* What a fact is for people: "hub:25: RCPT TO: 550 5.1.1 no such user". Fresh memory. */
+char *settings_fact_text(const struct job_fact *f);
+
+#endif
