@@ -26,7 +26,11 @@ settings_receive(struct config *c, int helper_sock, struct error *err)
         return error_set(err, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
     }
     buf_init(&flat, 64u << 20);
-    ok = file_read_all(p.fd, &flat, "settings", err) && config_decode(c, buf_slice(&flat), err);
+    ok = file_read_all(p.fd, &flat, "settings", err);
+    if (ok) {
+        config_end(c); /* decoding begins anew */
+        ok = config_decode(c, buf_slice(&flat), err);
+    }
     buf_clear(&flat);
     file_close(&p.fd);
     return ok;
