@@ -239,7 +239,6 @@ run_queue(int helper_sock, const struct run_filter *filter)
     struct stat st;
 
     record_init(&r.record);
-    config_begin(&r.config);
     if (!settings_receive(&r.config, helper_sock, &err)) {
         fprintf(stderr, "sendmail: %s\n", err.text);
         config_end(&r.config);
