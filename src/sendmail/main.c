@@ -261,8 +261,8 @@ main(int argc, char **argv)
     }
     quiet = o.quiet;
     if (o.unknown && log_open("sendmail", NULL, LOG_LEVEL_INFO, &err))
-        log_line(LOG_LEVEL_WARNING, "uid=%ld: option %s is not known and was passed over", (long)getuid(),
-            o.unknown);
+        log_line(LOG_LEVEL_WARNING, "uid=%ld: option %s is not understood and was passed over",
+            (long)getuid(), o.unknown);
     if (!had_stdin && (o.action == OPTIONS_SEND || o.action == OPTIONS_BS))
         code = complain_of(ERROR_IO, "standard input: it is closed");
     else

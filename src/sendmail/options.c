@@ -7,80 +7,126 @@
 #include "base/slice.h"
 #include "mail/envelope.h"
 
-/* how a flag takes its value */
+#define ENVID_MAX 100 /* RFC 3461, 4.4 */
+
+/* How a flag takes its value. */
 enum takes {
     NOTHING,
-    VALUE,    /* attached, or the next word */
+    VALUE,    /* attached, or the next word, whatever it is: as getopt has it */
+    WORD,     /* attached, or the next word unless that is a flag */
+    LETTER,   /* attached, or the next word if that is a single letter of `letters` */
     ATTACHED, /* only what is attached */
 };
+
+struct flag;
 
 struct parsing {
     struct options *o;
     struct error *err;
+    const struct flag *flag;
+    const char *word; /* that it stands in, for the log */
 };
 
-typedef bool apply(struct parsing *p, char flag, const char *value);
+typedef bool apply(struct parsing *p, const char *value);
 
+struct flag {
+    char letter;
+    enum takes takes;
+    apply *apply; /* NULL: it has no effect */
+    const char *letters;
+};
+
+/* Not understood: said in the log, and mail goes on */
 static bool
-apply_nothing(struct parsing *p, char flag, const char *value)
+pass_over(struct parsing *p)
 {
-    (void)p;
-    (void)flag;
-    (void)value;
+    if (!p->o->unknown)
+        p->o->unknown = p->word;
     return true;
 }
 
 static bool
-apply_flag(struct parsing *p, char flag, const char *value)
+apply_switch(struct parsing *p, const char *value)
 {
     (void)value;
-    if (flag == 't')
+    switch (p->flag->letter) {
+    case 't':
         p->o->from_header = true;
-    else if (flag == 'i')
+        break;
+    case 'i':
         p->o->keep_dots = true;
-    else if (flag == 'v')
+        break;
+    case 'v':
         p->o->verbose = true;
-    else if (flag == 'I')
+        break;
+    case 'I':
         p->o->action = OPTIONS_ALIASES;
-    return true;
-}
-
-static bool
-apply_text(struct parsing *p, char flag, const char *value)
-{
-    if (flag == 'f' || flag == 'r')
-        p->o->sender = value;
-    else if (flag == 'F')
-        p->o->full_name = value;
-    else if (flag == 'C')
-        p->o->config = value;
-    else if (flag == 'L')
-        p->o->tag = value;
-    else if (flag == 'V')
-        p->o->envid = value;
-    return true;
-}
-
-static bool
-apply_dsn(struct parsing *p, char flag, const char *value)
-{
-    unsigned bits;
-
-    if (flag == 'N') {
-        if (!envelope_notify_parse(value, strlen(value), &bits))
-            return error_set(
-                p->err, ERROR_USAGE, "-N %s: never, or some of success,failure,delay, is wanted", value);
-        p->o->notify = value;
-    } else {
-        if (strcasecmp(value, "full") != 0 && strcasecmp(value, "hdrs") != 0)
-            return error_set(p->err, ERROR_USAGE, "-R %s: full or hdrs is wanted", value);
-        p->o->ret = value;
+        break;
+    default:
+        break;
     }
     return true;
 }
 
 static bool
-apply_mode(struct parsing *p, char flag, const char *value)
+apply_text(struct parsing *p, const char *value)
+{
+    switch (p->flag->letter) {
+    case 'f':
+    case 'r':
+        p->o->sender = value;
+        break;
+    case 'F':
+        p->o->full_name = value;
+        break;
+    case 'C':
+        p->o->config = value;
+        break;
+    case 'L':
+        p->o->tag = value;
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* What RFC 3461 does not allow is passed over, as Postfix and sendmail do: the message does not hang on it */
+static bool
+apply_notify(struct parsing *p, const char *value)
+{
+    unsigned bits;
+
+    if (!envelope_notify_parse(value, strlen(value), &bits))
+        return pass_over(p);
+    p->o->notify = value;
+    return true;
+}
+
+static bool
+apply_return(struct parsing *p, const char *value)
+{
+    if (strcasecmp(value, "full") != 0 && strcasecmp(value, "hdrs") != 0)
+        return pass_over(p);
+    p->o->ret = value;
+    return true;
+}
+
+static bool
+apply_envid(struct parsing *p, const char *value)
+{
+    size_t n = 0;
+
+    while (value[n] > ' ' && value[n] < 127)
+        n++;
+    if (n == 0 || n > ENVID_MAX || value[n])
+        return pass_over(p);
+    p->o->envid = value;
+    return true;
+}
+
+static bool
+apply_mode(struct parsing *p, const char *value)
 {
     static const struct {
         const char *word;
@@ -89,7 +135,6 @@ apply_mode(struct parsing *p, char flag, const char *value)
         { "i", OPTIONS_ALIASES }, { "v", OPTIONS_VERIFY }, { "d", OPTIONS_DAEMON },
         { "D", OPTIONS_FOREGROUND }, { "l", OPTIONS_FOREGROUND } };
 
-    (void)flag;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(value, modes[i].word) == 0) {
             p->o->action = modes[i].action;
@@ -99,94 +144,115 @@ apply_mode(struct parsing *p, char flag, const char *value)
     return error_set(p->err, ERROR_USAGE, "-b%s: this mode is not supported", value);
 }
 
+/* -q, -qf, -q30m, -qIid, -qRrecipient, -qSsender. Only these: `-quiet` must not make mail vanish. */
 static bool
-apply_queue(struct parsing *p, char flag, const char *value)
+apply_queue(struct parsing *p, const char *value)
 {
-    (void)flag;
-    (void)value;
-    if (p->o->action != OPTIONS_DAEMON)
-        p->o->action = OPTIONS_QUEUE_RUN;
+    struct options *o = p->o;
+    bool timed = ascii_is_digit(value[0]) || (value[0] == 'p' && ascii_is_digit(value[1]));
+
+    if (value[0] && strchr("IRS", value[0])) {
+        if (!value[1])
+            return error_set(p->err, ERROR_USAGE, "-q%s: what it has to match is missing", value);
+        o->queue_by = value[0];
+        o->queue_match = value + 1;
+    } else if (value[0] && value[strspn(value, "f")] && !timed) {
+        return pass_over(p);
+    }
+    if (o->action == OPTIONS_DAEMON || o->action == OPTIONS_FOREGROUND)
+        return true;
+    if (o->action != OPTIONS_QUEUE_RUN)
+        o->queue_timed = timed;
+    o->queue_timed = o->queue_timed && timed;
+    o->action = OPTIONS_QUEUE_RUN;
     return true;
 }
 
 static bool
-apply_errors(struct parsing *p, char flag, const char *value)
+apply_errors(struct parsing *p, const char *value)
 {
-    (void)flag;
+    if (!value[0] || !strchr(p->flag->letters, value[0]) || value[1])
+        return pass_over(p);
     p->o->quiet = value[0] == 'q';
     return true;
 }
 
-/* -oX: the old way to set options */
-static bool
-apply_old(struct parsing *p, char flag, const char *value)
+static void
+set_delivery(struct options *o, char mode)
 {
-    (void)flag;
+    if (mode == 'i' || mode == 'f')
+        o->mode = 'i';
+    else if (mode == 'b')
+        o->mode = 'b';
+    else if (mode == 'q' || mode == 'd')
+        o->mode = 'q';
+}
+
+/* -oX, the old way to set options; what has no meaning here is eaten */
+static bool
+apply_old(struct parsing *p, const char *value)
+{
     if (strcmp(value, "i") == 0)
         p->o->keep_dots = true;
-    else if (value[0] == 'd' && value[1])
-        p->o->mode = value[1] == 'd' ? 'q' : value[1] == 'f' ? 'i' : value[1];
+    else if (value[0] == 'd')
+        set_delivery(p->o, value[1]);
     else if (value[0] == 'e')
         p->o->quiet = value[1] == 'q';
-    if (p->o->mode && !strchr("ibq", p->o->mode))
-        p->o->mode = 0;
     return true;
 }
 
 static bool
-apply_long(struct parsing *p, char flag, const char *value)
+apply_long(struct parsing *p, const char *value)
 {
     static const char name[] = "DeliveryMode=";
 
-    (void)flag;
-    if (strncasecmp(value, name, sizeof name - 1) == 0 && value[sizeof name - 1])
-        return apply_old(p, 'o', (const char[]){ 'd', (char)ascii_lower(value[sizeof name - 1]), '\0' });
+    if (strncasecmp(value, name, sizeof name - 1) == 0)
+        set_delivery(p->o, ascii_lower(value[sizeof name - 1]));
     return true;
 }
 
-static const struct flag {
-    char letter;
-    enum takes takes;
-    apply *apply;
-} flags[] = {
-    { 't', NOTHING, apply_flag },
-    { 'i', NOTHING, apply_flag },
-    { 'v', NOTHING, apply_flag },
-    { 'I', NOTHING, apply_flag },
-    { 'f', VALUE, apply_text },
-    { 'r', VALUE, apply_text },
-    { 'F', VALUE, apply_text },
-    { 'C', VALUE, apply_text },
-    { 'L', VALUE, apply_text },
-    { 'V', VALUE, apply_text },
-    { 'N', VALUE, apply_dsn },
-    { 'R', VALUE, apply_dsn },
-    { 'b', ATTACHED, apply_mode },
-    { 'q', ATTACHED, apply_queue },
-    { 'e', ATTACHED, apply_errors },
-    { 'O', VALUE, apply_long },
+static const struct flag flags[] = {
+    { 't', NOTHING, apply_switch, NULL },
+    { 'i', NOTHING, apply_switch, NULL },
+    { 'v', NOTHING, apply_switch, NULL },
+    { 'I', NOTHING, apply_switch, NULL },
+    { 'f', VALUE, apply_text, NULL },
+    { 'r', VALUE, apply_text, NULL },
+    { 'F', VALUE, apply_text, NULL },
+    { 'C', VALUE, apply_text, NULL },
+    { 'L', VALUE, apply_text, NULL },
+    { 'N', WORD, apply_notify, NULL },
+    { 'R', WORD, apply_return, NULL },
+    { 'V', WORD, apply_envid, NULL },
+    { 'b', VALUE, apply_mode, NULL },
+    { 'q', ATTACHED, apply_queue, NULL },
+    { 'e', LETTER, apply_errors, "mepqw" },
+    { 'o', WORD, apply_old, NULL },
+    { 'O', VALUE, apply_long, NULL },
     /* accepted, with their values; none of them ever names a file to us */
-    { 'B', VALUE, apply_nothing },
-    { 'D', VALUE, apply_nothing },
-    { 'X', VALUE, apply_nothing },
-    { 'h', VALUE, apply_nothing },
-    { 'p', VALUE, apply_nothing },
-    { 'Q', ATTACHED, apply_nothing },
-    { 'd', ATTACHED, apply_nothing },
-    { 'J', ATTACHED, apply_nothing },
-    { 'K', ATTACHED, apply_nothing },
-    { 'M', ATTACHED, apply_nothing },
-    { 'A', ATTACHED, apply_nothing },
-    { 'G', NOTHING, apply_nothing },
-    { 'U', NOTHING, apply_nothing },
-    { 'm', NOTHING, apply_nothing },
-    { 'n', NOTHING, apply_nothing },
-    { 'E', NOTHING, apply_nothing },
-    { 's', NOTHING, apply_nothing },
-    { 'T', NOTHING, apply_nothing },
-    { 'x', NOTHING, apply_nothing },
-    { '4', NOTHING, apply_nothing },
-    { '6', NOTHING, apply_nothing },
+    { 'a', WORD, NULL, NULL },
+    { 'A', VALUE, NULL, NULL },
+    { 'B', WORD, NULL, NULL },
+    { 'D', VALUE, NULL, NULL },
+    { 'h', VALUE, NULL, NULL },
+    { 'M', VALUE, NULL, NULL },
+    { 'p', VALUE, NULL, NULL },
+    { 'X', VALUE, NULL, NULL },
+    { 'd', ATTACHED, NULL, NULL },
+    { 'J', ATTACHED, NULL, NULL },
+    { 'K', ATTACHED, NULL, NULL },
+    { 'Q', ATTACHED, NULL, NULL },
+    { 'c', NOTHING, NULL, NULL },
+    { 'E', NOTHING, NULL, NULL },
+    { 'G', NOTHING, NULL, NULL },
+    { 'm', NOTHING, NULL, NULL },
+    { 'n', NOTHING, NULL, NULL },
+    { 's', NOTHING, NULL, NULL },
+    { 'T', NOTHING, NULL, NULL },
+    { 'U', NOTHING, NULL, NULL },
+    { 'x', NOTHING, NULL, NULL },
+    { '4', NOTHING, NULL, NULL },
+    { '6', NOTHING, NULL, NULL },
 };
 
 static const struct flag *
@@ -198,46 +264,61 @@ find_flag(char letter)
     return NULL;
 }
 
-/* -o and -a take their value attached; `-o X` is two words, as is `-au NAME` */
+/* ---------------------------------------------------------------- words */
+
+/* Does the flag take the next word as its value? `-au NAME` does, too: `u` only says which value (ssmtp). */
 static bool
-parse_odd(struct parsing *p, const char *word, char *next, int *used)
+takes_next(const struct flag *f, const char *attached, const char *next)
 {
-    if (word[1] == 'o') {
-        if (!word[2] && next)
-            *used = 2;
-        return apply_old(p, 'o', word[2] ? word + 2 : next ? next : "");
+    if (f->letter == 'a' && attached[0] && strchr("upm", attached[0]) && !attached[1])
+        return next && next[0] != '-';
+    if (attached[0] || !next)
+        return false;
+    switch (f->takes) {
+    case VALUE:
+        return true;
+    case WORD:
+        return next[0] != '-';
+    case LETTER:
+        return next[0] && !next[1] && strchr(f->letters, next[0]);
+    case NOTHING:
+    case ATTACHED:
+        break;
     }
-    if (word[2] && memchr("upm", word[2], 3) && !word[3] && next)
-        *used = 2;
-    return true;
+    return false;
 }
 
-/* One word that begins with '-': a cluster of flags */
+/* A flag that takes a value, and its value. *used is 2 when that was the next word. */
 static bool
-parse_word(struct parsing *p, const char *word, char *next, int *used)
+parse_value(struct parsing *p, const char *attached, const char *next, int *used)
 {
-    *used = 1;
-    if (word[1] == 'o' || word[1] == 'a')
-        return parse_odd(p, word, next, used);
+    const struct flag *f = p->flag;
+    const char *value = attached;
+
+    if (takes_next(f, attached, next)) {
+        *used = 2;
+        value = next;
+    } else if (!attached[0] && !next && (f->takes == VALUE || (f->takes == WORD && f->apply))) {
+        return error_set(p->err, ERROR_USAGE, "option -%c: its value is missing", f->letter);
+    } else if (!attached[0] && f->takes == WORD) {
+        return pass_over(p);
+    }
+    return f->apply ? f->apply(p, value) : true;
+}
+
+/* One word that begins with '-': flags without values, at its end perhaps one with */
+static bool
+parse_word(struct parsing *p, const char *word, const char *next, int *used)
+{
+    p->word = word;
     for (const char *c = word + 1; *c; c++) {
-        const struct flag *f = find_flag(*c);
-        if (!f || (c > word + 1 && f->takes == ATTACHED)) {
-            if (!p->o->unknown)
-                p->o->unknown = word;
-            return true; /* eaten whole */
-        }
-        if (f->takes == NOTHING) {
-            if (!f->apply(p, *c, NULL))
-                return false;
-            continue;
-        }
-        if (f->takes == VALUE && !c[1]) {
-            if (!next)
-                return error_set(p->err, ERROR_USAGE, "option -%c: its value is missing", *c);
-            *used = 2;
-            return f->apply(p, *c, next);
-        }
-        return f->apply(p, *c, c + 1);
+        p->flag = find_flag(*c);
+        if (!p->flag)
+            return pass_over(p);
+        if (p->flag->takes != NOTHING)
+            return parse_value(p, c + 1, next, used);
+        if (p->flag->apply && !p->flag->apply(p, NULL))
+            return false;
     }
     return true;
 }
@@ -261,10 +342,32 @@ is_late_flag(const char *word)
     return strcmp(word, "-i") == 0 || strcmp(word, "-oi") == 0 || strcmp(word, "-t") == 0;
 }
 
+/* Whoever names a recipient or says -t wants mail sent: nothing else may answer with exit code 0 */
+static bool
+check_action(struct options *o, enum options_action asked, struct error *err)
+{
+    bool mail = o->from_header || o->nrecipients > 0;
+
+    if (mail && o->action == OPTIONS_QUEUE_RUN && o->queue_timed)
+        o->action = OPTIONS_SEND; /* an interval is for a daemon; mail is what was wanted */
+    if (!mail && asked != OPTIONS_SEND)
+        o->action = asked;
+    else if (asked != OPTIONS_SEND && !o->unknown)
+        o->unknown = asked == OPTIONS_HELP ? "--help" : "--version";
+    if (o->action == OPTIONS_SEND)
+        return true;
+    if (o->from_header)
+        return error_set(err, ERROR_USAGE, "-t is for sending only");
+    if (o->action == OPTIONS_VERIFY)
+        return o->nrecipients > 0 || error_set(err, ERROR_USAGE, "-bv: no recipient");
+    return o->nrecipients == 0 || error_set(err, ERROR_USAGE, "recipients are for sending only");
+}
+
 bool
 options_parse(int argc, char **argv, struct options *o, char **recipients, struct error *err)
 {
-    struct parsing p = { o, err };
+    struct parsing p = { o, err, NULL, NULL };
+    enum options_action asked = OPTIONS_SEND;
     bool ended = false;
 
     memset(o, 0, sizeof *o);
@@ -272,20 +375,20 @@ options_parse(int argc, char **argv, struct options *o, char **recipients, struc
     if (argc > 0)
         name_decides(argv[0], o);
     for (int i = 1, used; i < argc; i += used) {
+        bool first = !ended && o->nrecipients == 0;
         used = 1;
         if (!ended && strcmp(argv[i], "--") == 0) {
             ended = true;
-        } else if (!ended && strcmp(argv[i], "--version") == 0) {
-            o->action = OPTIONS_VERSION;
-        } else if (!ended && strcmp(argv[i], "--help") == 0) {
-            o->action = OPTIONS_HELP;
-        } else if (!ended && argv[i][0] == '-' && argv[i][1] &&
-                   (o->nrecipients == 0 || is_late_flag(argv[i]))) {
+        } else if (first && strcmp(argv[i], "--version") == 0) {
+            asked = OPTIONS_VERSION;
+        } else if (first && strcmp(argv[i], "--help") == 0) {
+            asked = OPTIONS_HELP;
+        } else if (!ended && argv[i][0] == '-' && argv[i][1] && (first || is_late_flag(argv[i]))) {
             if (!parse_word(&p, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used))
                 return false;
         } else {
             recipients[o->nrecipients++] = argv[i];
         }
     }
-    return true;
+    return check_action(o, asked, err);
 }

@@ -31,15 +31,19 @@ struct options {
     bool quiet; /* -oeq: the exit code says it all */
     char mode;  /* 'i', 'b', 'q'; 0 = default */
     const char *notify, *ret, *envid;
-    const char *tag;     /* -L */
-    const char *unknown; /* the first option nobody knows, for the log */
+    const char *tag; /* -L */
+    char queue_by;   /* -q: 'I', 'R', 'S' = ids, recipients, senders that have queue_match in them; 0 = all */
+    const char *queue_match;
+    bool queue_timed;    /* -qTIME */
+    const char *unknown; /* the first option that is not understood, for the log */
     char **recipients;   /* the rest of argv */
     size_t nrecipients;
 };
 
 /*
  * Parse argv (argv[0] decides about mailq and newaliases). `recipients` has room for argc strings and is the caller's; the
- * strings are argv's. False with err (ERROR_USAGE).
+ * strings are argv's. False with err (ERROR_USAGE). With recipients or -t the action is OPTIONS_SEND, or OPTIONS_VERIFY for
+ * recipients alone: no other answers with exit code 0 where mail was to be sent.
  */
 bool options_parse(int argc, char **argv, struct options *o, char **recipients, struct error *err);
 

@@ -45,11 +45,30 @@ static const struct {
     { { "newaliases" }, 0, OPTIONS_ALIASES, NULL, NULL, false, false, false, false, 0, "" },
     { { "sendmail", "-q30m" }, 0, OPTIONS_QUEUE_RUN, NULL, NULL, false, false, false, false, 0, "" },
     { { "sendmail", "-bd", "-q30m" }, 0, OPTIONS_DAEMON, NULL, NULL, false, false, false, false, 0, "" },
+    { { "sendmail", "-bD" }, 0, OPTIONS_FOREGROUND, NULL, NULL, false, false, false, false, 0, "" },
+    { { "sendmail", "-q5m", "-bl" }, 0, OPTIONS_FOREGROUND, NULL, NULL, false, false, false, false, 0, "" },
+    { { "sendmail", "-odb", "-odz", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false, 'b',
+        "b" },
+    { { "sendmail", "-odf", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false, 'i', "b" },
+    { { "sendmail", "-ODeliveryMode=Queue", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false,
+        'q', "b" },
+    { { "sendmail", "-O", "deliverymode=background", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false,
+        false, 'b', "b" },
+    { { "sendmail", "-q30m", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "b" },
+    { { "sendmail", "-quiet", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "b" },
+    { { "sendmail", "--help", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "b" },
+    { { "sendmail", "b", "--version" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0,
+        "b --version" },
+    { { "sendmail", "-V", "-t" }, 0, OPTIONS_SEND, NULL, NULL, true, false, false, false, 0, "" },
+    { { "sendmail", "-q", "b" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "" },
+    { { "sendmail", "-bp", "-t" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "" },
+    { { "sendmail", "-bd", "b" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "" },
+    { { "sendmail", "-qR" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "" },
     { { "sendmail", "-F" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "" },
     { { "sendmail", "-V" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "" },
     { { "sendmail", "-bt" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0, "" },
-    { { "sendmail", "-N", "sometimes", "b" }, 64, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0,
-        "" },
+    { { "sendmail", "-N", "sometimes", "b" }, 0, OPTIONS_SEND, NULL, NULL, false, false, false, false, 0,
+        "b" },
 };
 
 static bool
@@ -91,4 +110,27 @@ START_TEST(every_caller_is_understood)
 }
 END_TEST
 
-SUITE_MAIN("options", every_caller_is_understood)
+START_TEST(a_queue_run_knows_what_it_has_to_match)
+{
+    static const struct {
+        char word[12], by;
+        const char *match;
+        bool timed;
+    } rows[] = { { "-q", 0, NULL, false }, { "-qff", 0, NULL, false }, { "-q1h30m", 0, NULL, true },
+        { "-qIabc", 'I', "abc", false }, { "-qRexample", 'R', "example", false },
+        { "-qSzoe", 'S', "zoe", false } };
+
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+        char name[] = "sendmail", word[12], *argv[] = { name, word, NULL }, *recipients[3];
+        struct options o;
+        struct error err;
+        memcpy(word, rows[k].word, sizeof word);
+        ck_assert(options_parse(2, argv, &o, recipients, &err));
+        ck_assert_int_eq(o.action, OPTIONS_QUEUE_RUN);
+        ck_assert(
+            o.queue_by == rows[k].by && same(o.queue_match, rows[k].match) && o.queue_timed == rows[k].timed);
+    }
+}
+END_TEST
+
+SUITE_MAIN("options", every_caller_is_understood, a_queue_run_knows_what_it_has_to_match)
