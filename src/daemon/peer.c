@@ -83,7 +83,7 @@ gecos_name(const struct passwd *pw)
                                                                             : pw->pw_name[0]);
             buf_add_str(&b, pw->pw_name[0] ? pw->pw_name + 1 : "");
         } else {
-            buf_add_char(&b, *g);
+            buf_add_char(&b, ascii_is_control(*g) ? ' ' : *g);
         }
     }
     return buf_steal(&b);

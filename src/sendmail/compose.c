@@ -19,26 +19,31 @@
 #include "mail/stamp.h"
 
 #define RECEIVED_MAX 100
+#define HEADER_ADDED 200 /* what add_date() and the blank line may add */
 #define READ_BYTES 65536
+#define NO_RECIPIENT "no recipient: name one, or use -t with To, Cc or Bcc in the message"
+
+/* Addresses of one kind, and the first thing wrong among them. */
+struct found {
+    struct compose_rcpts rcpts;
+    struct error err;
+    bool utf8; /* a local part has bytes over 127: only SMTPUTF8 can carry it */
+};
 
 struct compose_state {
     struct compose *c;
     int fd;
     struct header header;
-    struct body lines; /* line ends of the whole text; without -i also its end */
     struct body body;
     struct addrlist list;
-    struct error err; /* the first thing wrong */
-    struct buf name;
+    struct error err;   /* what makes the message impossible, whoever gets it */
     size_t field_start; /* in c->header */
     enum header_field field;
-    bool in_body;
-    bool resent;      /* a Resent- field was seen */
-    bool resent_over; /* the topmost block has ended */
-    bool has_date, has_resent_date;
+    bool resent_begun;             /* a Resent- field was seen */
+    bool resent_over;              /* the topmost block of them has ended */
+    bool seen[HEADER_FIELD_COUNT]; /* Resent- fields: in the topmost block */
     size_t received;
-    struct compose_rcpts plain, again; /* of To, Cc, Bcc; of the topmost Resent- block */
-    struct compose_rcpts *into;
+    struct found arguments, plain, resent; /* plain: of To, Cc, Bcc; resent: of the topmost Resent- block */
 };
 
 /* ---------------------------------------------------------------- recipients */
@@ -113,71 +118,68 @@ clear_rcpts(struct compose_rcpts *r)
 }
 
 static void
-keep_error(struct compose_state *s, const struct error *err)
-{
-    if (s->err.class == ERROR_NONE)
-        s->err = *err;
-}
-
-static void
 found_rcpt(void *ctx, const struct addrlist_item *item)
 {
-    struct compose_state *s = ctx;
+    struct found *f = ctx;
     struct buf b;
 
     if (item->error) {
-        keep_error(s, item->error);
+        if (f->err.class == ERROR_NONE)
+            f->err = *item->error;
         return;
     }
+    f->utf8 = f->utf8 || item->address.is_utf8_local;
     buf_init(&b, 1000);
     address_format(&b, &item->address);
-    if (item->address.is_utf8_local || item->address.is_utf8_domain)
-        s->c->utf8 = true;
-    if (b.len)
-        add_rcpt(s->into, buf_str(&b));
+    add_rcpt(&f->rcpts, buf_str(&b));
     buf_clear(&b);
+}
+
+static void
+read_list(struct compose_state *s, struct slice text, unsigned flags, struct found *f)
+{
+    addrlist_init(&s->list, flags, found_rcpt, f);
+    addrlist_push(&s->list, text);
+    addrlist_end(&s->list);
 }
 
 static bool
 add_arguments(struct compose_state *s, const struct options *o, struct error *err)
 {
-    s->into = &s->c->rcpts;
+    struct found *f = &s->arguments;
+
     for (size_t i = 0; i < o->nrecipients; i++) {
-        size_t before = s->into->n;
-        addrlist_init(&s->list, ADDRLIST_ARGUMENT, found_rcpt, s);
-        addrlist_push(&s->list, slice_of(o->recipients[i]));
-        addrlist_end(&s->list);
-        if (s->err.class == ERROR_NONE && s->into->n == before && !*o->recipients[i])
+        if (!*o->recipients[i])
             return error_set(err, ERROR_DATA, "recipient: an empty address");
+        read_list(s, slice_of(o->recipients[i]), ADDRLIST_ARGUMENT, f);
     }
-    if (s->err.class == ERROR_NONE)
-        return true;
-    *err = s->err;
-    return error_context(err, "recipient");
+    if (f->err.class != ERROR_NONE) {
+        *err = f->err;
+        return error_context(err, "recipient");
+    }
+    return f->rcpts.n > 0 || o->from_header || error_set(err, ERROR_USAGE, NO_RECIPIENT);
+}
+
+/* The arguments, and with -t what the header names */
+static bool
+settle_rcpts(struct compose_state *s, struct error *err)
+{
+    struct compose *c = s->c;
+    const struct found *of = s->resent_begun ? &s->resent : &s->plain;
+
+    c->rcpts = s->arguments.rcpts;
+    memset(&s->arguments.rcpts, 0, sizeof s->arguments.rcpts);
+    if (c->options->from_header && of->err.class != ERROR_NONE) {
+        *err = of->err;
+        return error_context(err, "recipient");
+    }
+    for (size_t i = 0; c->options->from_header && i < of->rcpts.n; i++)
+        add_rcpt(&c->rcpts, of->rcpts.address[i]);
+    c->utf8 = c->utf8 || s->arguments.utf8 || s->plain.utf8 || s->resent.utf8;
+    return c->rcpts.n > 0 || error_set(err, ERROR_USAGE, NO_RECIPIENT);
 }
 
 /* ---------------------------------------------------------------- sender */
-
-struct only {
-    char *address;
-    bool bad, utf8;
-};
-
-static void
-found_only(void *ctx, const struct addrlist_item *item)
-{
-    struct only *o = ctx;
-    struct buf b;
-
-    if (item->error || o->address) {
-        o->bad = o->bad || item->error;
-        return;
-    }
-    buf_init(&b, 1000);
-    address_format(&b, &item->address);
-    o->utf8 = item->address.is_utf8_local || item->address.is_utf8_domain;
-    o->address = buf_steal(&b);
-}
 
 static bool
 take_sender(struct compose *c, const char *text, struct error *err)
@@ -187,13 +189,11 @@ take_sender(struct compose *c, const char *text, struct error *err)
 
     if (!text)
         return true;
-    if (!address_parse(slice_trim(slice_of(text)), ADDRESS_NULL | ADDRESS_MAILBOX, &a, err))
+    if (!address_parse(slice_of(text), ADDRESS_NULL | ADDRESS_MAILBOX, &a, err))
         return error_context(err, "sender");
-    if (slice_has(slice_of(text), '\n') || slice_has(slice_of(text), '\r'))
-        return error_set(err, ERROR_DATA, "sender: line breaks are not allowed");
     buf_init(&b, 1000);
     address_format(&b, &a);
-    c->utf8 = c->utf8 || a.is_utf8_local || a.is_utf8_domain;
+    c->utf8 = a.is_utf8_local;
     c->sender = buf_steal(&b);
     return true;
 }
@@ -218,28 +218,57 @@ is_removed(enum header_field f)
     return f == HEADER_BCC || f == HEADER_RESENT_BCC || f == HEADER_RETURN_PATH || f == HEADER_CONTENT_LENGTH;
 }
 
+/* The address in a From field, for what depends on the sender; a malformed one counts as none */
+static void
+found_from(void *ctx, const struct addrlist_item *item)
+{
+    struct compose *c = ctx;
+    struct buf b;
+
+    if (item->error || c->from_address)
+        return;
+    c->utf8 = c->utf8 || item->address.is_utf8_local;
+    buf_init(&b, 1000);
+    address_format(&b, &item->address);
+    c->from_address = buf_steal(&b);
+}
+
+/*
+ * Blocks of Resent- fields are put in front of what is there (RFC 5322, 3.6.6). The topmost one ends at a trace field, or where a
+ * field that a block has only once comes again; recipients may go on in the next line.
+ */
+static void
+note_resent(struct compose_state *s, enum header_field field)
+{
+    bool again =
+        s->seen[field] && field != HEADER_RESENT_OTHER && !(is_resent_rcpt_field(field) && s->field == field);
+
+    if (!header_is_resent(field)) {
+        if (s->resent_begun && (field == HEADER_RECEIVED || field == HEADER_RETURN_PATH))
+            s->resent_over = true;
+        s->seen[field] = true;
+        return;
+    }
+    s->resent_over = s->resent_over || again;
+    s->resent_begun = true;
+    if (!s->resent_over)
+        s->seen[field] = true;
+}
+
 static void
 begin_field(struct compose_state *s, struct slice name)
 {
     struct compose *c = s->c;
+    enum header_field field = header_identify(name);
 
-    s->field = header_identify(name);
+    note_resent(s, field);
+    s->field = field;
     s->field_start = c->header.len;
     buf_add_slice(&c->header, name);
     buf_add_char(&c->header, ':');
-    /* the topmost block of Resent- fields ends at the first Received field below it, or where another one begins */
-    if (header_is_resent(s->field))
-        s->resent = true;
-    else if (s->resent && (s->field == HEADER_RECEIVED || s->field == HEADER_RETURN_PATH))
-        s->resent_over = true;
-    s->has_date = s->has_date || s->field == HEADER_DATE;
-    s->has_resent_date = s->has_resent_date || s->field == HEADER_RESENT_DATE;
-    if (s->field == HEADER_RECEIVED && ++s->received > RECEIVED_MAX) {
-        struct error err;
+    if (field == HEADER_RECEIVED && ++s->received > RECEIVED_MAX)
         error_set(
-            &err, ERROR_REFUSED, "message: more than %d Received fields: it goes in a loop", RECEIVED_MAX);
-        keep_error(s, &err);
-    }
+            &s->err, ERROR_REFUSED, "message: more than %d Received fields: it goes in a loop", RECEIVED_MAX);
 }
 
 static void
@@ -247,22 +276,18 @@ end_field(struct compose_state *s)
 {
     struct compose *c = s->c;
     struct slice all = slice_from(buf_slice(&c->header), s->field_start), value;
-    struct error saved = s->err;
 
     value = slice_from(all, slice_find(all, ':') + 1);
-    if (is_rcpt_field(s->field) || (is_resent_rcpt_field(s->field) && !s->resent_over)) {
-        s->into = is_rcpt_field(s->field) ? &s->plain : &s->again;
-        addrlist_init(&s->list, 0, found_rcpt, s);
-        addrlist_push(&s->list, value);
-        addrlist_end(&s->list);
-        if (!c->options->from_header)
-            s->err = saved; /* without -t the field is only text */
+    if (is_removed(s->field) && !c->options->from_header) {
+        /* nobody will read it */
+    } else if (is_rcpt_field(s->field)) {
+        read_list(s, value, 0, &s->plain);
+    } else if (is_resent_rcpt_field(s->field) && !s->resent_over) {
+        read_list(s, value, 0, &s->resent);
     } else if (s->field == HEADER_FROM && !c->from_address) {
-        struct only o = { NULL, false, false };
-        addrlist_init(&s->list, 0, found_only, &o);
+        addrlist_init(&s->list, 0, found_from, c);
         addrlist_push(&s->list, value);
         addrlist_end(&s->list);
-        c->from_address = o.address;
     }
     if (is_removed(s->field))
         buf_truncate(&c->header, s->field_start);
@@ -283,32 +308,40 @@ on_header(void *ctx, enum header_event event, struct slice text)
         end_field(s);
 }
 
+/* Resent-Date goes in front, where the block is */
 static void
 add_date(struct compose_state *s)
 {
+    struct buf *header = &s->c->header, all;
     struct timespec now = clock_wall();
     struct tm tm;
-    struct buf b;
     int zone = localtime_r(&now.tv_sec, &tm) ? (int)(tm.tm_gmtoff / 60) : 0;
 
-    if (s->resent ? s->has_resent_date : s->has_date)
+    if (s->seen[s->resent_begun ? HEADER_RESENT_DATE : HEADER_DATE])
         return;
-    buf_init(&b, 100);
-    buf_add_str(&b, s->resent ? "Resent-Date: " : "Date: ");
-    stamp_date(&b, now.tv_sec, zone);
-    buf_add_str(&b, "\r\n");
-    if (s->resent) {
-        /* in front, where the block is */
-        struct buf all;
-        buf_init(&all, s->c->header.max + 100);
-        buf_add_slice(&all, buf_slice(&b));
-        buf_add_slice(&all, buf_slice(&s->c->header));
-        buf_clear(&s->c->header);
-        s->c->header = all;
-    } else {
-        buf_add_slice(&s->c->header, buf_slice(&b));
-    }
-    buf_clear(&b);
+    buf_init(&all, header->max);
+    if (!s->resent_begun)
+        buf_add_slice(&all, buf_slice(header));
+    buf_add_str(&all, s->resent_begun ? "Resent-Date: " : "Date: ");
+    stamp_date(&all, now.tv_sec, zone);
+    buf_add_str(&all, "\r\n");
+    if (s->resent_begun)
+        buf_add_slice(&all, buf_slice(header));
+    buf_clear(header);
+    *header = all;
+}
+
+/* What cannot be mended by reading on */
+static bool
+check_header(struct compose_state *s, struct error *err)
+{
+    if (s->header.has_nul)
+        return error_set(err, ERROR_DATA, "message: a NUL byte in the header");
+    if (s->c->header.len > COMPOSE_HEADER_MAX || s->c->header.overflow)
+        return error_set(err, ERROR_DATA, "message: its header is larger than %u bytes", COMPOSE_HEADER_MAX);
+    if (s->err.class != ERROR_NONE)
+        *err = s->err;
+    return s->err.class == ERROR_NONE;
 }
 
 static bool
@@ -316,33 +349,13 @@ finish_header(struct compose_state *s, struct error *err)
 {
     struct compose *c = s->c;
 
-    if (s->header.has_nul)
-        return error_set(err, ERROR_DATA, "message: a NUL byte in the header");
-    if (c->header.overflow)
-        return error_set(err, ERROR_DATA, "message: its header is larger than %u bytes", COMPOSE_HEADER_MAX);
-    if (s->err.class != ERROR_NONE) {
-        *err = s->err;
-        return err->class == ERROR_REFUSED ? false : error_context(err, "recipient");
-    }
+    if (!settle_rcpts(s, err))
+        return false;
     add_date(s);
     buf_add_str(&c->header, "\r\n");
     c->eight_bit = !text_is_ascii(buf_slice(&c->header));
-    s->in_body = true;
-    if (s->header.state == HEADER_NO_FIELD)
-        body_push(&s->body, header_rest(&s->header));
+    body_push(&s->body, header_rest(&s->header));
     return true;
-}
-
-static bool
-settle_rcpts(struct compose_state *s, struct error *err)
-{
-    struct compose *c = s->c;
-    const struct compose_rcpts *of = s->resent ? &s->again : &s->plain;
-
-    for (size_t i = 0; c->options->from_header && i < of->n; i++)
-        add_rcpt(&c->rcpts, of->address[i]);
-    return c->rcpts.n > 0 ||
-           error_set(err, ERROR_USAGE, "no recipient: name one, or use -t with To, Cc or Bcc in the message");
 }
 
 /* ---------------------------------------------------------------- bytes */
@@ -355,88 +368,59 @@ on_body(void *ctx, struct slice text)
     buf_add_slice(&s->c->body, text);
 }
 
-/* Raw input without the end mark of a message without -i */
-static void
-on_lines(void *ctx, struct slice text)
-{
-    struct compose_state *s = ctx;
-
-    if (!s->in_body && s->header.state == HEADER_OPEN) {
-        size_t n = header_push(&s->header, text);
-        text = slice_from(text, n);
-        if (s->header.state == HEADER_OPEN)
-            return;
-        struct error err;
-        if (!finish_header(s, &err))
-            keep_error(s, &err);
-        s->in_body = true;
-    }
-    body_push(&s->body, text);
-}
-
-static bool
-read_some(struct compose_state *s, struct error *err)
-{
-    char piece[READ_BYTES];
-    ssize_t n = file_read_some(s->fd, piece, sizeof piece);
-
-    if (n < 0)
-        return error_sys(err, ERROR_IO, errno, "standard input: cannot be read");
-    if (n > 0 && !(s->lines.ended_by_dot)) {
-        if (s->c->options->keep_dots)
-            on_lines(s, slice_make(piece, (size_t)n));
-        else
-            body_push(&s->lines, slice_make(piece, (size_t)n));
-    }
-    if (n == 0 || s->lines.ended_by_dot) {
-        s->c->ended = true;
-        if (!s->c->options->keep_dots)
-            body_end(&s->lines);
-        if (!s->in_body) {
-            header_end(&s->header);
-            if (!finish_header(s, err))
-                return false;
-        }
-        body_end(&s->body);
-    }
-    s->c->eight_bit = s->c->eight_bit || s->body.has_8bit || s->body.has_nul;
-    if (s->err.class != ERROR_NONE && s->in_body) {
-        *err = s->err;
-        return false;
-    }
-    return true;
-}
-
 bool
-compose_more(struct compose *c, struct error *err)
-{
-    while (!c->ended && c->body.len < COMPOSE_BODY_MAX - READ_BYTES * 2)
-        if (!read_some(c->state, err))
-            return false;
-    return true;
-}
-
-bool
-compose_begin(struct compose *c, const struct options *o, int fd, struct error *err)
+compose_init(struct compose *c, const struct options *o, struct error *err)
 {
     struct compose_state *s = mem_alloc(sizeof *s);
 
     memset(c, 0, sizeof *c);
     c->options = o;
     c->state = s;
-    buf_init(&c->header, COMPOSE_HEADER_MAX);
+    buf_init(&c->header, COMPOSE_HEADER_MAX + HEADER_ADDED);
     buf_init(&c->body, COMPOSE_BODY_MAX + 4 * READ_BYTES);
     s->c = c;
-    s->fd = fd;
+    s->fd = -1;
     header_init(&s->header, on_header, s);
-    body_init(&s->lines, BODY_DOT, on_lines, s);
-    body_init(&s->body, 0, on_body, s);
-    if (!take_sender(c, o->sender, err) || !add_arguments(s, o, err))
-        return false;
-    if (!o->from_header && c->rcpts.n == 0)
-        return error_set(
-            err, ERROR_USAGE, "no recipient: name one, or use -t with To, Cc or Bcc in the message");
-    return compose_more(c, err) && settle_rcpts(s, err);
+    /* a lone dot is no field: where the header still stands open, it ends that first */
+    body_init(&s->body, o->keep_dots ? 0 : BODY_DOT, on_body, s);
+    return take_sender(c, o->sender, err) && add_arguments(s, o, err);
+}
+
+bool
+compose_push(struct compose *c, struct slice bytes, struct error *err)
+{
+    struct compose_state *s = c->state;
+
+    if (s->header.state == HEADER_OPEN) {
+        bytes = slice_from(bytes, header_push(&s->header, bytes));
+        if (!check_header(s, err))
+            return false;
+        if (s->header.state == HEADER_OPEN)
+            return true;
+        if (!finish_header(s, err))
+            return false;
+    }
+    body_push(&s->body, bytes);
+    c->eight_bit = c->eight_bit || s->body.has_8bit || s->body.has_nul;
+    if (s->body.ended_by_dot)
+        return compose_end(c, err);
+    return true;
+}
+
+bool
+compose_end(struct compose *c, struct error *err)
+{
+    struct compose_state *s = c->state;
+
+    if (s->header.state == HEADER_OPEN) {
+        header_end(&s->header);
+        if (!check_header(s, err) || !finish_header(s, err))
+            return false;
+    }
+    body_end(&s->body);
+    c->eight_bit = c->eight_bit || s->body.has_8bit || s->body.has_nul;
+    c->ended = true;
+    return true;
 }
 
 void
@@ -444,13 +428,45 @@ compose_clear(struct compose *c)
 {
     clear_rcpts(&c->rcpts);
     if (c->state) {
-        clear_rcpts(&c->state->plain);
-        clear_rcpts(&c->state->again);
-        buf_clear(&c->state->name);
+        clear_rcpts(&c->state->arguments.rcpts);
+        clear_rcpts(&c->state->plain.rcpts);
+        clear_rcpts(&c->state->resent.rcpts);
     }
     free(c->state);
     free(c->sender);
     free(c->from_address);
     buf_clear(&c->header);
     buf_clear(&c->body);
+}
+
+/* ---------------------------------------------------------------- standard input */
+
+static bool
+read_some(struct compose *c, struct error *err)
+{
+    char piece[READ_BYTES];
+    ssize_t n = file_read_some(c->state->fd, piece, sizeof piece);
+
+    if (n < 0)
+        return error_sys(err, ERROR_IO, errno, "standard input: cannot be read");
+    return n > 0 ? compose_push(c, slice_make(piece, (size_t)n), err) : compose_end(c, err);
+}
+
+bool
+compose_more(struct compose *c, struct error *err)
+{
+    while (!c->ended && c->body.len < COMPOSE_BODY_MAX - READ_BYTES * 2)
+        if (!read_some(c, err))
+            return false;
+    ensure(!c->body.overflow);
+    return true;
+}
+
+bool
+compose_begin(struct compose *c, const struct options *o, int fd, struct error *err)
+{
+    if (!compose_init(c, o, err))
+        return false;
+    c->state->fd = fd;
+    return compose_more(c, err);
 }

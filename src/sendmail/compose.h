@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/slice.h"
 #include "sendmail/options.h"
 
 #define COMPOSE_HEADER_MAX (2u << 20)
@@ -34,12 +35,22 @@ struct compose {
 };
 
 /*
- * Read the header and up to COMPOSE_BODY_MAX of body from `fd`; collect and check the recipients. False with err: 64 (no
- * recipient), 65 (malformed), 69 (a loop), 74 (reading failed).
+ * Begin: check the sender and the recipients among the arguments. False with err: 64 (no recipient, and no -t), 65 (malformed).
+ * compose_clear() is due in either case.
  */
+bool compose_init(struct compose *c, const struct options *o, struct error *err);
+/*
+ * The next bytes of the message, in pieces of any size; what is ready of the body is added to c->body. False with err: 64 (no
+ * recipient), 65 (malformed), 69 (a loop). c->ended is set when a lone dot has ended it: the rest is ignored.
+ */
+bool compose_push(struct compose *c, struct slice bytes, struct error *err);
+/* The message ends here; sets c->ended. False as compose_push(). */
+bool compose_end(struct compose *c, struct error *err);
+void compose_clear(struct compose *c);
+
+/* compose_init(), and the header and up to COMPOSE_BODY_MAX of body from `fd`. False as above, or 74 (reading failed). */
 bool compose_begin(struct compose *c, const struct options *o, int fd, struct error *err);
 /* More body into c->body (which the caller has emptied); c->ended tells when there is no more. */
 bool compose_more(struct compose *c, struct error *err);
-void compose_clear(struct compose *c);
 
 #endif

@@ -238,11 +238,27 @@ add_param(struct buf *b, const char *name, const char *value)
     text_percent_encode(b, slice_of(value));
 }
 
+/* The full name: one line of text, whatever it was */
+static void
+add_name(struct buf *b, const struct options *o)
+{
+    const char *name = o->full_name ? o->full_name : getenv("NAME");
+    char *copy;
+
+    if (!name || strlen(name) >= 500)
+        return;
+    copy = mem_dup(name);
+    for (char *c = copy; *c; c++)
+        if (ascii_is_control(*c))
+            *c = ' ';
+    add_param(b, "X-NAME", copy);
+    free(copy);
+}
+
 static void
 add_mail(struct buf *b, const struct compose *c)
 {
     const struct options *o = c->options;
-    const char *name = o->full_name ? o->full_name : getenv("NAME");
     char cwd[4096];
 
     buf_add_format(b, "MAIL FROM:<%s>", c->sender ? c->sender : "");
@@ -264,7 +280,7 @@ add_mail(struct buf *b, const struct compose *c)
         buf_add_str(b, " X-MODE=default");
     if (o->verbose)
         buf_add_str(b, " X-VERBOSE");
-    add_param(b, "X-NAME", name && strlen(name) < 500 ? name : NULL);
+    add_name(b, o);
     add_param(b, "X-FROM", c->from_address);
     add_param(b, "X-TAG", o->tag && strlen(o->tag) < 100 ? o->tag : NULL);
     if (getcwd(cwd, sizeof cwd) && strlen(cwd) < 1000)
