@@ -114,6 +114,7 @@ table_run "$TESTS/blackbox/callers.table"
 begin "-bs serves one message after the other, as Symfony and SwiftMailer use it"
 before=$(count_messages)
 timeout 60 "$SENDMAIL" -C "$T/conf" -bs <"$T/in/symfony-bs" >"$T/out" 2>"$T/err"
+# shellcheck disable=SC2034 # expect_rc reads it
 rc=$?
 expect_rc 0
 expect_messages $((before + 2))

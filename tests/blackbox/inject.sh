@@ -30,6 +30,7 @@ with_gecos() {
     printf 'root:x:0:0:%s:/root:/bin/sh\n' "$1" >"$T/passwd"
     timeout 60 unshare -m sh -c 'mount --bind "$1" /etc/passwd && shift && exec "$@"' sh "$T/passwd" \
         "$SENDMAIL" -C "$T/conf" bob@example.net <"$T/in/letter" >"$T/out" 2>"$T/err"
+    # shellcheck disable=SC2034 # expect_rc reads it
     rc=$?
 }
 
@@ -43,6 +44,7 @@ gecos() {
     with_gecos "$1"
     expect_rc 0
     expect_messages $((before + 1))
+    # shellcheck disable=SC2034 # row_check reads it
     now=$(count_messages)
     [ -n "$WHY" ] || row_check "head=$2"
     if [ -z "$WHY" ]; then echo "ok $CASE"; else echo "not ok $CASE: $WHY"; fi
