@@ -33,6 +33,18 @@ static const char usage[] =
     "See sendmail(8).\n";
 
 static bool quiet;
+static const char *log_name = "sendmail";
+
+/* -L: the tag of our lines in the log. A line break or a colon there would make lines look like those of others. */
+static void
+set_log_name(const char *tag)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    size_t len = tag ? strlen(tag) : 0;
+
+    if (len > 0 && len <= 60 && strspn(tag, plain) == len)
+        log_name = tag;
+}
 
 static int
 complain(const struct error *err)
@@ -41,7 +53,7 @@ complain(const struct error *err)
 
     if (!quiet)
         fprintf(stderr, "sendmail: %s\n", err->text);
-    if (log_open("sendmail", NULL, LOG_LEVEL_INFO, &ignored))
+    if (log_open(log_name, NULL, LOG_LEVEL_INFO, &ignored))
         log_line(LOG_LEVEL_ERROR, "uid=%ld: %s", (long)getuid(), err->text);
     return (int)err->class;
 }
@@ -260,7 +272,8 @@ main(int argc, char **argv)
         return complain(&err);
     }
     quiet = o.quiet;
-    if (o.unknown && log_open("sendmail", NULL, LOG_LEVEL_INFO, &err))
+    set_log_name(o.tag);
+    if (o.unknown && log_open(log_name, NULL, LOG_LEVEL_INFO, &err))
         log_line(LOG_LEVEL_WARNING, "uid=%ld: option %s is not understood and was passed over",
             (long)getuid(), o.unknown);
     if (!had_stdin && (o.action == OPTIONS_SEND || o.action == OPTIONS_BS))
