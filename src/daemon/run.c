@@ -33,9 +33,9 @@ struct run {
     struct spool *spool;
     struct down *down;
     struct record record;
-    int fd;               /* the record under way, -1 = none */
-    bool frozen;          /* what only the administrator can mend */
-    bool over;            /* the attempt has ended */
+    int fd;      /* the record under way, -1 = none */
+    bool frozen; /* what only the administrator can mend */
+    bool over;   /* the attempt has ended */
     bool account_failed;
 };
 
@@ -100,8 +100,8 @@ on_over(void *ctx, const struct error *err, struct slice text)
         set_reason(r, err->text);
         log_line(LOG_LEVEL_WARNING, "id=%s status=deferred why=\"%s\"", r->record.id, err->text);
     } else {
-        log_line(LOG_LEVEL_INFO, "id=%s from=<%s> %.*s", r->record.id, r->record.envelope.sender,
-            SLICE_ARG(text));
+        log_line(
+            LOG_LEVEL_INFO, "id=%s from=<%s> %.*s", r->record.id, r->record.envelope.sender, SLICE_ARG(text));
     }
     r->over = true;
     loop_stop(r->loop);

@@ -67,4 +67,3 @@ settings_fact_text(const struct job_fact *f)
         return mem_format("%s: %s%s", f->relay, f->text, maybe);
     return mem_format("%s%s", f->text, maybe);
 }
-

@@ -53,7 +53,8 @@ io_unlink(int dir, const char *name)
     return unlinkat(dir, name, 0);
 }
 
-const struct spool_io spool_io_system = { io_temp, io_create, fdatasync, fsync, io_link, renameat, io_unlink };
+const struct spool_io spool_io_system = { io_temp, io_create, fdatasync, fsync, io_link, renameat,
+    io_unlink };
 
 /* ---------------------------------------------------------------- opening */
 

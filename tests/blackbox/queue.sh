@@ -4,12 +4,12 @@
 
 letter
 
-# conf_queue [settings]: the settings of the hub with a queue of this user's own
+# The settings of the hub with a queue of this user's own
 conf_queue() {
     Q=$T/queue
     rm -rf "$Q"
     mkdir -m 700 "$Q"
-    conf_tls false '' "QueueDir=$Q" "$@"
+    conf_tls false '' "QueueDir=$Q"
 }
 
 mailq_shows() {

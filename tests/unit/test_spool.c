@@ -80,7 +80,8 @@ t_unlink(int d, const char *name)
 }
 
 static const struct spool_io io = { t_temp, t_create, t_sync, t_sync_dir, t_link, t_rename, t_unlink };
-static const struct spool_io io_named = { t_no_temp, t_create, t_sync, t_sync_dir, t_link, t_rename, t_unlink };
+static const struct spool_io io_named = { t_no_temp, t_create, t_sync, t_sync_dir, t_link, t_rename,
+    t_unlink };
 
 static struct spool *
 fresh(const struct spool_io *with)
