@@ -4,161 +4,99 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
+#include "config/aliases.h"
 #include "mail/address.h"
 
-#define ALIASES_MAX (16u << 20)
+#define INCLUDE_MAX (1u << 20)
 #define DEPTH_MAX 20
 #define MEMBERS_MAX 10000
 
-/* ---------------------------------------------------------------- the aliases file */
+/* ---------------------------------------------------------------- members of aliases */
 
-struct aliases {
-    const char *path;
-    struct buf text;
-    bool there;
-};
+enum member_kind { MEMBER_ADDRESS, MEMBER_INCLUDE, MEMBER_SELF, MEMBER_REFUSED };
 
-static bool
-read_aliases(const struct config *c, struct aliases *a, struct error *err)
+/* What a member is; *rest is the path of an include, the name behind a backslash */
+static enum member_kind
+member_kind(struct slice member, struct slice *rest)
 {
-    struct stat st;
-    int fd;
-    bool ok;
-
-    memset(a, 0, sizeof *a);
-    buf_init(&a->text, ALIASES_MAX);
-    a->path = config_text(c, 0, CONFIG_ALIASES);
-    if (!a->path || access(a->path, F_OK) != 0)
-        return true; /* none: nobody has an alias */
-    fd = file_open_regular(a->path, &st, err);
-    if (fd < 0)
-        return false;
-    ok = file_read_all(fd, &a->text, a->path, err);
-    file_close(&fd);
-    a->there = ok;
-    return ok;
+    if (member.len >= 2 && member.p[0] == '"' && member.p[member.len - 1] == '"')
+        member = slice_sub(member, 1, member.len - 2);
+    *rest = member;
+    if (member.len == 0 || member.p[0] == '|' || member.p[0] == '/')
+        return MEMBER_REFUSED;
+    if (slice_starts_nocase(member, ":include:")) {
+        *rest = slice_trim(slice_from(member, strlen(":include:")));
+        return MEMBER_INCLUDE;
+    }
+    if (member.p[0] == '\\') {
+        *rest = slice_from(member, 1);
+        return MEMBER_SELF;
+    }
+    return MEMBER_ADDRESS;
 }
 
-/* The next logical line: continuation lines joined (as they are, line breaks are blanks), comments and empty lines left out */
 static bool
-next_entry(struct slice *rest, unsigned *line, struct slice *entry, unsigned *at)
+check_member(struct config *c, const struct aliases *a, const struct alias *entry, struct slice member,
+    struct error *err)
 {
-    while (rest->len) {
-        size_t end = slice_find(*rest, '\n');
-        struct slice first = slice_sub(*rest, 0, end);
-        *at = ++*line;
-        /* a line that begins with a blank goes on with the one before */
-        while (end + 1 < rest->len && (rest->p[end + 1] == ' ' || rest->p[end + 1] == '\t')) {
-            end = end + 1 + slice_find(slice_from(*rest, end + 1), '\n');
-            ++*line;
-        }
-        *entry = slice_sub(*rest, 0, end);
-        *rest = slice_from(*rest, end < rest->len ? end + 1 : end);
-        if (slice_trim(*entry).len == 0 || first.p[0] == '#')
-            continue;
-        return true;
+    struct slice rest;
+    struct address parsed;
+    enum member_kind kind = member_kind(member, &rest);
+    char shown[200];
+
+    if (kind == MEMBER_ADDRESS && !address_parse(member, ADDRESS_MAILBOX, &parsed, err)) {
+        err->class = ERROR_CONFIG;
+        return error_context(err, "aliases: %s line %u", a->path, entry->line);
     }
-    return false;
-}
-
-/* "name: members"; the name may be quoted */
-static bool
-split_entry(struct slice entry, struct slice *name, struct slice *members)
-{
-    size_t colon = 0;
-    bool quoted = false;
-
-    while (colon < entry.len && (quoted || entry.p[colon] != ':')) {
-        if (entry.p[colon] == '"')
-            quoted = !quoted;
-        colon++;
-    }
-    if (colon == entry.len)
-        return false;
-    *name = slice_trim(slice_sub(entry, 0, colon));
-    *members = slice_from(entry, colon + 1);
-    if (name->len >= 2 && name->p[0] == '"' && name->p[name->len - 1] == '"')
-        *name = slice_sub(*name, 1, name->len - 2);
-    return name->len > 0 && !slice_has(*name, '\n');
-}
-
-/* The next member of a list: commas outside quotes separate; comments behind '#' at a line's end do not exist here */
-static bool
-next_member(struct slice *rest, struct slice *member)
-{
-    size_t i = 0;
-    bool quoted = false;
-
-    if (rest->len == 0)
-        return false;
-    while (i < rest->len && (quoted || rest->p[i] != ',')) {
-        if (rest->p[i] == '"')
-            quoted = !quoted;
-        i++;
-    }
-    *member = slice_trim(slice_sub(*rest, 0, i));
-    *rest = slice_from(*rest, i < rest->len ? i + 1 : i);
+    text_escape(shown, sizeof shown, member);
+    if (kind == MEMBER_REFUSED) /* not an error: packages put them there */
+        buf_add_format(&c->warnings, "aliases: %s line %u: %s: programs and files get no mail here\n",
+            a->path, entry->line, shown);
     return true;
 }
 
-static bool
-find_alias(const struct aliases *a, struct slice name, struct slice *members)
-{
-    struct slice rest = buf_slice(&a->text), entry, key;
-    unsigned line = 0, at;
-
-    while (next_entry(&rest, &line, &entry, &at))
-        if (split_entry(entry, &key, members) && slice_eq_nocase(key, name))
-            return true;
-    return false;
-}
-
 bool
-route_check_aliases(const struct config *c, size_t *count, struct error *err)
+route_check_aliases(struct config *c, size_t *count, struct error *err)
 {
-    struct aliases a;
-    struct slice rest, entry, name, members, member;
-    unsigned line = 0, at;
-    bool ok = read_aliases(c, &a, err);
+    const char *path = config_text(c, 0, CONFIG_ALIASES);
+    struct aliases a = { 0 };
+    struct slice members, member;
+    bool ok = !path || aliases_read(&a, path, err);
 
-    *count = 0;
-    rest = buf_slice(&a.text);
-    while (ok && next_entry(&rest, &line, &entry, &at)) {
-        if (!split_entry(entry, &name, &members)) {
-            ok = error_set(
-                err, ERROR_CONFIG, "aliases: %s line %u: \"name: address, address\" is wanted", a.path, at);
-            break;
-        }
-        while (ok && next_member(&members, &member)) {
-            struct address parsed;
-            struct error why;
-            if (member.len == 0 || member.p[0] == '|' || member.p[0] == '/' || member.p[0] == '"' ||
-                slice_starts_nocase(member, ":include:"))
-                continue; /* said when mail comes for it */
-            if (!address_parse(member, ADDRESS_MAILBOX, &parsed, &why))
-                ok = error_set(err, ERROR_CONFIG, "aliases: %s line %u: %s", a.path, at, why.text);
-        }
-        ++*count;
+    for (size_t i = 0; ok && i < a.n; i++) {
+        members = a.entry[i].members;
+        if (i > 0 && slice_eq_nocase(a.entry[i - 1].name, a.entry[i].name))
+            buf_add_format(&c->warnings, "aliases: %s line %u: %.*s is there twice, the first counts\n",
+                a.path, a.entry[i].line, SLICE_ARG(a.entry[i].name));
+        while (ok && aliases_next_member(&members, &member))
+            ok = check_member(c, &a, &a.entry[i], member, err);
     }
-    buf_clear(&a.text);
+    if (ok && a.bad_line)
+        ok = error_set(err, ERROR_CONFIG, "aliases: %s line %u: \"name: address, address\" is wanted", a.path,
+            a.bad_line);
+    *count = a.n;
+    aliases_clear(&a);
     return ok;
 }
 
 /* ---------------------------------------------------------------- expansion */
 
+struct todo {
+    char *text;
+    unsigned depth;
+};
+
 struct expansion {
     const struct config *c;
     struct aliases aliases;
-    route_fn *found;
-    void *ctx;
-    char **todo; /* local names and addresses still to be looked at */
-    unsigned *depth;
+    struct todo *todo; /* local names and addresses still to be looked at */
     size_t n, members;
+    char **found; /* handed out when all is well: a recipient goes as a whole or not at all */
+    size_t nfound;
     struct error *err;
 };
 
@@ -168,68 +106,129 @@ push(struct expansion *e, struct slice text, unsigned depth)
     if (++e->members > MEMBERS_MAX || depth > DEPTH_MAX)
         return error_set(
             e->err, ERROR_NOUSER, "%.*s: its aliases go in a circle, or name too many", SLICE_ARG(text));
-    e->todo = mem_resize(e->todo, e->n + 1, sizeof(char *));
-    e->depth = mem_resize(e->depth, e->n + 1, sizeof *e->depth);
-    e->todo[e->n] = slice_dup(text);
-    e->depth[e->n++] = depth;
+    e->todo = mem_resize(e->todo, e->n + 1, sizeof *e->todo);
+    e->todo[e->n++] = (struct todo){ slice_dup(text), depth };
     return true;
 }
 
-static bool push_members(
-    struct expansion *e, const char *name, struct slice members, char separator, unsigned depth);
-
-/* ":include:/path": one address a line, only of a file that is root's */
-static bool
-include(struct expansion *e, const char *name, struct slice member, unsigned depth)
+static void
+add_found(struct expansion *e, const struct address *a)
 {
-    char *path = slice_dup(slice_trim(slice_from(member, strlen(":include:"))));
+    struct buf b;
+
+    buf_init(&b, 1000);
+    address_format(&b, a);
+    e->found = mem_resize(e->found, e->nfound + 1, sizeof *e->found);
+    e->found[e->nfound++] = buf_steal(&b);
+}
+
+static struct passwd *
+find_user(const char *name)
+{
+    struct passwd *pw = getpwnam(name);
+    char *lower;
+
+    if (pw)
+        return pw;
+    lower = mem_dup(name);
+    for (char *p = lower; *p; p++)
+        *p = ascii_lower(*p);
+    pw = getpwnam(lower);
+    free(lower);
+    return pw;
+}
+
+/* A local name without alias: accounts of the system go to root, others are qualified by the worker */
+static void
+deliver_local(struct expansion *e, struct slice name)
+{
+    const char *root = config_text(e->c, 0, CONFIG_ROOT);
+    struct address a = { .local = name };
+    struct error ignored; /* root was checked when it was set */
+    char *copy = slice_dup(name);
+    struct passwd *pw = find_user(copy);
+
+    if (root && pw && (int64_t)pw->pw_uid < config_number(e->c, 0, CONFIG_MIN_USER_ID))
+        (void)address_parse(slice_of(root), 0, &a, &ignored);
+    add_found(e, &a);
+    free(copy);
+}
+
+static bool push_members(struct expansion *e, struct slice name, struct slice members, unsigned depth);
+
+/* ":include:/path": addresses on lines and between commas, only of a file that is root's and nobody else may write */
+static bool
+include(struct expansion *e, struct slice name, struct slice file, unsigned depth)
+{
+    char *path = slice_dup(file);
     struct stat st;
     struct buf b;
-    bool ok = false;
-    int fd = file_open_regular(path, &st, e->err);
+    struct slice rest, line;
+    bool ok;
+    int fd;
 
-    buf_init(&b, 1u << 20);
-    if (fd >= 0 && st.st_uid != 0)
-        error_set(e->err, ERROR_NOUSER, "%s: alias names %s, which is not root's", name, path);
-    else if (fd >= 0 && file_read_all(fd, &b, path, e->err))
-        ok = push_members(e, name, buf_slice(&b), '\n', depth);
-    if (fd < 0)
-        e->err->class = ERROR_NOUSER;
+    if (depth > DEPTH_MAX || *path != '/') {
+        free(path);
+        return error_set(e->err, ERROR_NOUSER, "%.*s: alias names :include:%.*s, which will not do",
+            SLICE_ARG(name), SLICE_ARG(file));
+    }
+    fd = file_open_regular(path, &st, e->err);
+    if (fd < 0) {
+        e->err->class = e->err->class == ERROR_TEMP ? ERROR_TEMP : ERROR_NOUSER;
+        free(path);
+        return error_context(e->err, "%.*s: alias", SLICE_ARG(name));
+    }
+    buf_init(&b, INCLUDE_MAX);
+    if (st.st_uid != 0 || (st.st_mode & 02))
+        ok = error_set(e->err, ERROR_NOUSER, "%.*s: alias names %s, which is not root's alone to write",
+            SLICE_ARG(name), path);
+    else
+        ok = file_read_all(fd, &b, path, e->err);
+    rest = buf_slice(&b);
+    while (ok && slice_cut(&rest, '\n', &line)) {
+        line = slice_trim(line);
+        ok = (line.len && line.p[0] == '#') || push_members(e, name, line, depth);
+    }
     file_close(&fd);
     buf_clear(&b);
     free(path);
     return ok;
 }
 
+/* One of `name`'s members; its own name among them means the mailbox of that name */
 static bool
-push_member(struct expansion *e, const char *name, struct slice member, unsigned depth)
+push_member(struct expansion *e, struct slice name, struct slice member, unsigned depth)
 {
-    struct slice bare = member;
+    struct slice rest;
 
-    if (bare.len >= 2 && bare.p[0] == '"')
-        bare = slice_sub(bare, 1, bare.len - 2);
-    if (bare.len == 0 || bare.p[0] == '#')
+    switch (member_kind(member, &rest)) {
+    case MEMBER_REFUSED:
+        return error_set(e->err, ERROR_NOUSER, "%.*s: alias %.*s: programs and files get no mail here",
+            SLICE_ARG(name), SLICE_ARG(rest));
+    case MEMBER_INCLUDE:
+        return include(e, name, rest, depth + 1);
+    case MEMBER_SELF:
+        if (rest.len == 0 || slice_has(rest, '@') || ++e->members > MEMBERS_MAX)
+            return error_set(e->err, ERROR_NOUSER, "%.*s: alias \\%.*s: a local name is wanted",
+                SLICE_ARG(name), SLICE_ARG(rest));
+        deliver_local(e, rest);
         return true;
-    if (bare.p[0] == '|' || bare.p[0] == '/')
-        return error_set(e->err, ERROR_NOUSER, "%s: alias %.*s: programs and files get no mail here", name,
-            SLICE_ARG(bare));
-    if (slice_starts_nocase(bare, ":include:"))
-        return include(e, name, bare, depth);
-    return push(e, member, depth);
+    case MEMBER_ADDRESS:
+        break;
+    }
+    if (!slice_eq_nocase(member, name))
+        return push(e, member, depth);
+    if (++e->members <= MEMBERS_MAX)
+        deliver_local(e, name);
+    return true;
 }
 
 static bool
-push_members(struct expansion *e, const char *name, struct slice members, char separator, unsigned depth)
+push_members(struct expansion *e, struct slice name, struct slice members, unsigned depth)
 {
     struct slice member;
 
-    if (separator == '\n') {
-        while (slice_cut(&members, '\n', &member))
-            if (!push_member(e, name, slice_trim(member), depth))
-                return false;
-        return true;
-    }
-    while (next_member(&members, &member))
+    while (aliases_next_member(&members, &member))
         if (!push_member(e, name, member, depth))
             return false;
     return true;
@@ -248,57 +247,61 @@ is_local(const struct config *c, const struct address *a)
     return false;
 }
 
-/* A local name without alias: accounts of the system go to root, others are qualified by the worker */
-static void
-deliver_local(struct expansion *e, const char *name)
+static bool
+expand_local(struct expansion *e, const struct address *a, unsigned depth)
 {
-    const char *root = config_text(e->c, 0, CONFIG_ROOT);
-    struct passwd *pw = getpwnam(name);
+    struct alias *alias;
+    struct buf name;
+    bool ok = true;
 
-    if (root && pw && (int64_t)pw->pw_uid < config_number(e->c, 0, CONFIG_MIN_USER_ID))
-        e->found(e->ctx, root);
-    else
-        e->found(e->ctx, name);
+    buf_init(&name, 1000);
+    address_add_local(&name, a);
+    alias = aliases_find(&e->aliases, buf_slice(&name));
+    if (!alias) {
+        deliver_local(e, buf_slice(&name));
+    } else if (!alias->used) { /* once is enough, and a circle ends */
+        alias->used = true;
+        ok = push_members(e, alias->name, alias->members, depth + 1);
+    }
+    buf_clear(&name);
+    return ok;
 }
 
 static bool
 expand_one(struct expansion *e, const char *text, unsigned depth)
 {
     struct address a;
-    struct slice members;
-    struct buf name;
-    bool ok = true;
 
-    if (!address_parse(slice_of(text), ADDRESS_MAILBOX, &a, e->err))
+    if (!address_parse(slice_of(text), ADDRESS_MAILBOX, &a, e->err)) {
+        e->err->class = depth ? ERROR_NOUSER : e->err->class;
         return false;
-    if (!is_local(e->c, &a)) {
-        struct buf b;
-        buf_init(&b, 1000);
-        address_format(&b, &a);
-        e->found(e->ctx, buf_str(&b));
-        buf_clear(&b);
-        return true;
     }
-    buf_init(&name, 1000);
-    address_add_local(&name, &a);
-    /* an alias that names itself means the mailbox of that name */
-    if (find_alias(&e->aliases, buf_slice(&name), &members)) {
-        struct slice only = slice_trim(members);
-        if (slice_eq_nocase(only, buf_slice(&name)) || (only.len && only.p[0] == '\\'))
-            deliver_local(e, buf_str(&name));
-        else
-            ok = push_members(e, buf_str(&name), members, ',', depth + 1);
-    } else {
-        deliver_local(e, buf_str(&name));
+    if (is_local(e->c, &a))
+        return expand_local(e, &a, depth);
+    add_found(e, &a);
+    return true;
+}
+
+static bool
+expand_all(struct expansion *e, const char *address)
+{
+    const char *path = config_text(e->c, 0, CONFIG_ALIASES);
+    bool ok = (!path || aliases_read(&e->aliases, path, e->err)) && push(e, slice_of(address), 0);
+
+    while (ok && e->n) {
+        struct todo next = e->todo[--e->n];
+        ok = expand_one(e, next.text, next.depth);
+        free(next.text);
     }
-    buf_clear(&name);
+    if (ok && e->nfound == 0)
+        return error_set(e->err, ERROR_NOUSER, "%s: its alias leads to nobody", address);
     return ok;
 }
 
 bool
 route_recipient(const struct config *c, const char *address, route_fn *found, void *ctx, struct error *err)
 {
-    struct expansion e = { .c = c, .found = found, .ctx = ctx, .err = err };
+    struct expansion e = { .c = c, .err = err };
     struct address a;
     bool ok;
 
@@ -308,17 +311,17 @@ route_recipient(const struct config *c, const char *address, route_fn *found, vo
         found(ctx, address);
         return true;
     }
-    ok = read_aliases(c, &e.aliases, err) && push(&e, slice_of(address), 0);
-    while (ok && e.n) {
-        char *next = e.todo[--e.n];
-        ok = expand_one(&e, next, e.depth[e.n]);
-        free(next);
+    ok = expand_all(&e, address);
+    for (size_t i = 0; i < e.nfound; i++) {
+        if (ok)
+            found(ctx, e.found[i]);
+        free(e.found[i]);
     }
     while (e.n)
-        free(e.todo[--e.n]);
+        free(e.todo[--e.n].text);
     free(e.todo);
-    free(e.depth);
-    buf_clear(&e.aliases.text);
+    free(e.found);
+    aliases_clear(&e.aliases);
     return ok;
 }
 
@@ -370,6 +373,14 @@ route_account(const struct config *c, const char *sender, int64_t uid, const cha
     return 0;
 }
 
+bool
+route_may_use(const struct config *c, size_t account, int64_t uid)
+{
+    const struct config_value *u = config_value(c, account, CONFIG_FOR_USER);
+
+    return !u->set || user_matches(u, uid);
+}
+
 static bool
 names_user(const struct config_value *v, int64_t uid, const char *login)
 {
@@ -385,6 +396,8 @@ route_is_allowed(const struct config *c, int64_t uid, const char *login)
     const struct config_value *allow = config_value(c, 0, CONFIG_ALLOW_USERS),
                               *deny = config_value(c, 0, CONFIG_DENY_USERS);
 
+    if (uid < 0 && (allow->n > 0 || deny->n > 0))
+        return false; /* nobody can say who that is */
     if (names_user(deny, uid, login))
         return false;
     return allow->n == 0 || names_user(allow, uid, login);

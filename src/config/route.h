@@ -14,7 +14,8 @@ typedef void route_fn(void *ctx, const char *address);
 
 /*
  * Expand one recipient (INTERFACE "The message", last paragraph). Only local ones change: without domain, or at one of the
- * machine's own names. False with err (ERROR_NOUSER: an alias that names what is refused; ERROR_CONFIG: a broken file).
+ * machine's own names. False with err (ERROR_NOUSER: an alias that names what is refused, a circle; ERROR_CONFIG, ERROR_TEMP: a file that
+ * cannot be read), and then nothing was found.
  */
 bool route_recipient(
     const struct config *c, const char *address, route_fn *found, void *ctx, struct error *err);
@@ -22,7 +23,12 @@ bool route_recipient(
 size_t route_account(const struct config *c, const char *sender, int64_t uid, const char *recipient);
 /* May this user hand in mail (AllowUsers, DenyUsers)? */
 bool route_is_allowed(const struct config *c, int64_t uid, const char *login);
-/* Check the aliases file: how many aliases it has. False with err that names file and line. */
-bool route_check_aliases(const struct config *c, size_t *count, struct error *err);
+/* May this user's mail go by this account, also as a fallback? */
+bool route_may_use(const struct config *c, size_t account, int64_t uid);
+/*
+ * Check the aliases file: how many aliases it has; duplicates and members that get no mail become warnings in `c`. False with err
+ * that names file and line.
+ */
+bool route_check_aliases(struct config *c, size_t *count, struct error *err);
 
 #endif
