@@ -361,6 +361,7 @@ fall_back(struct daemon *d)
         size_t a = config_account_find(&d->config, m->account);
         const char *next = a < d->config.n ? config_text(&d->config, a, CONFIG_FALLBACK) : NULL;
         if (!m->tried || m->delivered || !next || m->of_recipient ||
+            !route_may_use(&d->config, config_account_find(&d->config, next), d->peer.uid) ||
             (m->class != ERROR_TEMP && m->class != ERROR_ADMIN) ||
             (m->text && strstr(m->text, "may have been sent")))
             continue;
