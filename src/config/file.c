@@ -249,6 +249,47 @@ config_load(const struct config_request *req, struct config *c, struct error *er
     return false;
 }
 
+/* ---------------------------------------------------------------- the files it names */
+
+static bool
+check_pem(const char *path, struct error *err)
+{
+    struct stat st;
+    int fd = file_open_regular(path, &st, err);
+    bool ok = fd >= 0;
+
+    file_close(&fd);
+    return ok;
+}
+
+static bool
+check_folder(const char *path, struct error *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return error_sys(err, ERROR_CONFIG, errno, "%s", path);
+    return S_ISDIR(st.st_mode) || error_set(err, ERROR_CONFIG, "%s: not a folder", path);
+}
+
+bool
+config_check_files(const struct config *c, struct error *err)
+{
+    static const enum config_key keys[] = { CONFIG_TLS_CA_FILE, CONFIG_TLS_CERT, CONFIG_TLS_KEY,
+        CONFIG_TLS_CA_DIR };
+
+    for (size_t a = 0; a < c->n; a++) {
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            const char *path = config_text(c, a, keys[i]);
+            if (!path || (keys[i] == CONFIG_TLS_CA_DIR ? check_folder(path, err) : check_pem(path, err)))
+                continue;
+            error_context(err, "%s", config_info(keys[i])->name);
+            return error_context(err, "%s", config_value(c, a, keys[i])->origin);
+        }
+    }
+    return true;
+}
+
 static bool
 fetch_file(struct config *c, size_t account, enum config_key from, enum config_key to, struct error *err)
 {

@@ -20,6 +20,11 @@ struct config_request {
  */
 bool config_load(const struct config_request *req, struct config *c, struct error *err);
 /*
+ * Are certificates, key and CA there as files (a folder) that may be read? False with err (78) that names file and line. Secrets
+ * were looked at by config_load; none is read and no command run.
+ */
+bool config_check_files(const struct config *c, struct error *err);
+/*
  * Put into `c` what a worker of `account` needs besides: its secret (from wherever it is), CA, certificate and key as text.
  * False with err: 77 for a secret that cannot be had, 78 for files.
  */
