@@ -135,7 +135,7 @@ take_first_line(struct config *c, size_t account, struct buf *text, const char *
         s.len--;
     if (s.len == 0)
         return error_set(err, ERROR_CONFIG, "%s: its first line is empty", origin);
-    return config_set(c, account, CONFIG_AUTH_PASS, s, true, origin, err);
+    return config_set(c, account, CONFIG_AUTH_PASS, s, true, origin, err) || error_context(err, "%s", origin);
 }
 
 static bool
