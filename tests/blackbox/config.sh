@@ -1,0 +1,202 @@
+#!/bin/sh
+# Which configuration counts, who may have written it, what is said of a wrong one; `smtprelay check`.
+. "$(dirname "$0")/lib.sh"
+
+CHECK=$O/root/sbin/smtprelay
+letter
+umask 022
+# nobody's own configuration
+HOME=$T XDG_CONFIG_HOME=$T
+export HOME XDG_CONFIG_HOME
+
+# check [arguments]: sets rc; $T/out, $T/err
+check() {
+    timeout 60 "$CHECK" check "$@" >"$T/out" 2>"$T/err"
+    rc=$?
+}
+
+expect_out() {
+    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1'"
+}
+
+# write NAME MODE TEXT...: a file in $T, each word a line
+write() {
+    name=$T/$1 mode=$2
+    shift 2
+    rm -f "$name"
+    printf '%s\n' "$@" >"$name"
+    chmod "$mode" "$name"
+}
+
+begin "check shows each setting with where it came from, secrets masked"
+write c 600 'mailhub = "hub.example";' 'AuthUser = "u@example.org";' '' 'AuthPass = "geheim";' \
+    'accounts = ( { name = "shop"; sender = "@shop.example"; mailhub = "shop.example:465"; } );'
+check -C "$T/c"
+expect_rc 0
+expect_out "# configuration: $T/c"
+expect_out "mailhub = \"hub.example\";  # $T/c line 1"
+expect_out "AuthPass = \"***\";  # $T/c line 4"
+expect_out 'From = "u@example.org";  # AuthUser'
+expect_out 'Timeout = "5m";  # default'
+expect_out "sender = \"@shop.example\";  # $T/c line 5"
+if grep -q geheim "$T/out" "$T/err"; then fail "the secret is shown"; fi
+end
+
+# wrong CODE WORDS TEXT...: a file that is refused, by check and by sendmail
+wrong() {
+    code=$1 words=$2
+    shift 2
+    begin "refused with $code: $words"
+    write c 600 'mailhub = "127.0.0.1:1";' "$@"
+    check -C "$T/c"
+    expect_rc "$code"
+    expect_one_line
+    expect_err "$words"
+    expect_err "$T/c line "
+    timeout 60 "$SENDMAIL" -C "$T/c" bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+    rc=$?
+    expect_rc "$code"
+    expect_one_line
+    expect_err "$words"
+    end
+}
+
+wrong 78 "did you mean Timeout?" 'Timeoot = "5m";'
+wrong 78 "MaxRecipients: a number is wanted" 'MaxRecipients = "many";'
+wrong 78 "line 3: UseTLS: given twice" 'usetls = true;' 'UseTLS = true;'
+wrong 78 "a string is not closed" 'root = "a@b.example;'
+wrong 78 "AuthPassFile or AuthPassCommand is missing" 'AuthUser = "u";'
+wrong 78 "provider: not built yet" 'provider = "gmail";'
+wrong 78 "this is a configuration of ssmtp" 'UseTLS=YES'
+wrong 78 "RetryMin: it is longer than RetryMax" 'RetryMin = "2h";'
+mkfifo "$T/fifo"
+wrong 78 "fifo: not a regular file" '@include "fifo"'
+wrong 78 "not a regular file" 'AuthUser = "u";' "AuthPassFile = \"$T/fifo\";"
+
+begin "check wants the files a configuration names"
+write c 600 'mailhub = "h";' "TLS_CA_File = \"$T/nosuch\";"
+check -C "$T/c"
+expect_rc 78
+expect_err "$T/c line 2: TLS_CA_File"
+end
+
+begin "a FIFO or a folder as configuration is named at once"
+for f in "$T/fifo" "$T"; do
+    check -C "$f"
+    expect_rc 78
+    expect_err "not a regular file"
+done
+end
+
+begin "a missing configuration is 78 and says what to read"
+check -C "$T/nosuch"
+expect_rc 78
+expect_err "smtprelay.conf(5)"
+end
+
+begin "an included secret counts by the mode of its own file"
+write part 600 'AuthUser = "u";' 'AuthPass = "geheim";'
+write c 644 'mailhub = "h";' '@include "part"'
+check -C "$T/c"
+expect_rc 0
+expect_out "AuthPass = \"***\";  # $T/part line 2"
+chmod 644 "$T/part"
+chmod 600 "$T/c"
+check -C "$T/c"
+expect_rc 78
+expect_err "$T/part line 2: AuthPass: others may read this file"
+end
+
+# foreign CODE WORDS SETTING: what a file that is not root's may say to sendmail -C
+foreign() {
+    code=$1 words=$2
+    shift 2
+    write c 600 'mailhub = "127.0.0.1:1";' 'AuthUser = "u";' 'AllowPlaintextAuth = true;' 'UseTLS = false;' "$@"
+    [ "$(id -u)" = 0 ] && chown 65534 "$T/c"
+    as_nobody "$SENDMAIL" -C "$T/c" bob@example.net
+    [ "$rc" = "$code" ] || fail "$*: exit code $rc, not $code"
+    expect_err "$words"
+}
+
+# As an ordinary user: nobody when the tests run as root
+as_nobody() {
+    if [ "$(id -u)" = 0 ]; then
+        set -- setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent "$@"
+    fi
+    timeout 60 "$@" <"$MSG" >"$T/out" 2>"$T/err"
+    rc=$?
+}
+
+if [ "$(id -u)" != 0 ] || as_nobody true && as_nobody test -x "$SENDMAIL" && as_nobody test -r "$T/"; then
+    begin "an injected -C gains nothing"
+    chmod 711 "$T"
+    write secret 644 x
+    for setting in "AuthPassCommand = \"/bin/echo x\";" "QueueDir = \"$T/q\";" "LogFile = \"$T/log\";" \
+        "MetricsFile = \"$T/m\";" "TroubleCommand = \"/bin/true\";"; do
+        foreign 78 "is not allowed in a file that is not root's" "$setting"
+    done
+    foreign 78 "readable by nobody else" "AuthPassFile = \"$T/secret\";"
+    foreign 75 "127.0.0.1" 'AuthPass = "x";' 'LogFile = "-";'
+    end
+    begin "a file that others may write is not taken from sendmail -C"
+    write c 666 'mailhub = "127.0.0.1:1";'
+    [ "$(id -u)" = 0 ] && chown 65534 "$T/c"
+    as_nobody "$SENDMAIL" -C "$T/c" bob@example.net
+    expect_rc 78
+    expect_err "others may write to it"
+    end
+fi
+
+begin "settings may come from the environment alone, and beat the file"
+export SMTPRELAY_MAILHUB="a.example:26, b.example" SMTPRELAY_TLSVERIFY=no SMTPRELAY_FROM=''
+check
+expect_rc 0
+expect_out 'mailhub = ( "a.example:26", "b.example" );  # environment SMTPRELAY_MAILHUB'
+expect_out 'TLSVerify = false;  # environment SMTPRELAY_TLSVERIFY'
+end
+
+begin "with -C the environment does not count"
+write c 600 'mailhub = "c.example";'
+check -C "$T/c"
+expect_rc 0
+expect_out 'mailhub = "c.example";'
+end
+
+begin "a wrong variable is named"
+SMTPRELAY_TIMEOUT=soon check
+expect_rc 78
+expect_err "environment SMTPRELAY_TIMEOUT: Timeout"
+end
+
+begin "an unknown variable is a warning"
+SMTPRELAY_MAILHBU=x check
+expect_rc 0
+expect_err "SMTPRELAY_MAILHBU: no such setting"
+end
+
+begin "a secret file from the environment takes the place of another way"
+write secret 600 geheim
+SMTPRELAY_AUTHUSER=u SMTPRELAY_AUTHPASS_FILE=$T/secret check
+expect_rc 0
+expect_out "AuthPassFile = \"$T/secret\";  # environment SMTPRELAY_AUTHPASS_FILE"
+end
+unset SMTPRELAY_MAILHUB SMTPRELAY_TLSVERIFY SMTPRELAY_FROM
+
+begin "a message goes by the environment alone"
+hub_start -
+SMTPRELAY_MAILHUB=127.0.0.1:$HUB_PORT SMTPRELAY_USETLS=false SMTPRELAY_HOSTNAME=env.example.org timeout 60 "$SENDMAIL" \
+    -f alice@example.org bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+rc=$?
+if [ -e "$O/root/etc/smtprelay.conf" ]; then fail "somebody left a configuration in the test root"; fi
+expect_rc 0
+expect_messages 1
+expect_dialog env.example.org
+end
+
+begin "unknown commands and options are 64"
+timeout 60 "$CHECK" chekc >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 64
+check --nosuch
+expect_rc 64
+end
