@@ -204,10 +204,11 @@ coverage:
 INSTALL = install
 MAN = $(wildcard $(srcdir)/man/*.[1-9])
 
+# 711: a program that its user cannot read is not dumpable from its first instruction on; the worker holds a secret
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(prefix)/lib $(DESTDIR)$(sysconfdir)
 	$(INSTALL) -m 755 $(O)/sendmail $(O)/smtprelayd $(O)/smtprelay $(DESTDIR)$(sbindir)
-	$(INSTALL) -m 755 $(O)/smtprelay-worker $(DESTDIR)$(libexecdir)
+	$(INSTALL) -m 711 $(O)/smtprelay-worker $(DESTDIR)$(libexecdir)
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(prefix)/lib/sendmail
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/mailq
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/newaliases

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,19 +37,62 @@ worker_environment(void)
     return env;
 }
 
-/* In the child: the two descriptors to where the worker looks for them, everything else closed */
+/* Who a worker runs as: never root, who is not needed to speak with a smarthost */
+struct identity {
+    bool change;
+    uid_t uid;
+    gid_t gid;
+};
+
+static struct identity
+worker_identity(const struct config *c)
+{
+    const char *const names[] = { config_text(c, 0, CONFIG_USER), "nobody" };
+    struct identity id = { geteuid() == 0, 65534, 65534 };
+
+    for (size_t i = 0; id.change && i < 2; i++) {
+        struct passwd *pw = names[i] ? getpwnam(names[i]) : NULL;
+        if (!pw || pw->pw_uid == 0)
+            continue;
+        id.uid = pw->pw_uid;
+        id.gid = pw->pw_gid;
+        break;
+    }
+    return id;
+}
+
+/* Without CAP_SETUID (a container that took it away) it stays what it is */
+static bool
+become(const struct identity *id)
+{
+    if (!id->change)
+        return true;
+    if (setgroups(1, &id->gid) != 0 || setresgid(id->gid, id->gid, id->gid) != 0)
+        return errno == EPERM;
+    return setresuid(id->uid, id->uid, id->uid) == 0;
+}
+
+/*
+ * In the child: the two descriptors to where the worker looks for them, everything else closed. The program is opened before the
+ * user changes, who may not be able to walk to it.
+ */
 static void
-become_worker(int sock, int settings, char **env)
+become_worker(int sock, int settings, const struct identity *id, char **env)
 {
     char *argv[] = { mem_dup("smtprelay-worker"), NULL };
     int s = fcntl(sock, F_DUPFD, 10), f = fcntl(settings, F_DUPFD, 10), null = open("/dev/null", O_RDWR);
+    int program = open(path_worker, O_PATH | O_CLOEXEC);
 
+    program = program < 0 ? -1 : fcntl(program, F_DUPFD_CLOEXEC, 10);
     if (s < 0 || f < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(s, WORKER_SOCKET) < 0 ||
         dup2(f, WORKER_SETTINGS) < 0)
         _exit(127);
-    (void)close_range(WORKER_SETTINGS + 1, ~0U, 0);
+    (void)close_range(WORKER_SETTINGS + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     (void)signal(SIGCHLD, SIG_DFL);
-    execve(path_worker, argv, env);
+    if (!become(id))
+        _exit(127);
+    (void)fexecve(program, argv, env);
+    execve(path_worker, argv, env); /* without /proc and execveat */
     _exit(127);
 }
 
@@ -54,6 +100,7 @@ static bool
 start_worker(struct config *c, size_t account, int *daemon_end, struct error *err)
 {
     struct buf flat;
+    struct identity id = worker_identity(c);
     char **env;
     int pair[2], settings;
     pid_t pid;
@@ -75,7 +122,7 @@ start_worker(struct config *c, size_t account, int *daemon_end, struct error *er
     env = worker_environment();
     pid = fork();
     if (pid == 0)
-        become_worker(pair[1], settings, env);
+        become_worker(pair[1], settings, &id, env);
     for (char **e = env; *e; e++)
         free(*e);
     free(env);

@@ -1,0 +1,50 @@
+#!/bin/sh
+# What the processes of a call are: who they run as and what of them others can see.
+. "$(dirname "$0")/lib.sh"
+
+letter
+
+# parent PID: its parent's
+parent() {
+    sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null
+}
+
+# the worker that serves the sendmail with this pid
+find_worker() {
+    for p in /proc/[0-9]*; do
+        [ "$(cat "$p/comm" 2>/dev/null)" = smtprelay-worke ] || continue
+        helper=$(parent "${p#/proc/}")
+        [ -n "$helper" ] && [ "$(parent "$helper")" = "$1" ] && echo "${p#/proc/}" && return
+    done
+}
+
+has_worker() {
+    worker=$(find_worker "$1")
+    [ -n "$worker" ]
+}
+
+begin "a worker never runs as root, keeps no group of root's and has nothing but its own to lose"
+printf 'on dot\n    sleep 60s\n    reply 250 2.0.0 taken\n' >"$T/slow"
+hub_start "$T/slow"
+conf_tls false ''
+"$SENDMAIL" -C "$T/conf" -f alice@example.org bob@example.net <"$MSG" >"$T/out" 2>"$T/err" &
+caller=$!
+if wait_for 10 has_worker "$caller"; then
+    uids=$(sed -n 's/^Uid:[[:space:]]*//p' "/proc/$worker/status" | tr '\t' '\n' | sort -u)
+    groups=" $(sed -n 's/^Groups:[[:space:]]*//p' "/proc/$worker/status") "
+    if [ "$(id -u)" -eq 0 ]; then
+        [ "$uids" != 0 ] || fail "it runs as root"
+        case $groups in *' 0 '*) fail "it is in the group of root" ;; esac
+    else
+        [ "$uids" = "$(id -u)" ] || fail "it runs as $uids"
+    fi
+    [ "$(echo "$uids" | wc -l)" -eq 1 ] || fail "its uids differ: $uids"
+    grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$worker/status" || fail "it has capabilities"
+else
+    fail "no worker"
+fi
+kill "$caller" 2>/dev/null
+hub_stop
+kill "$worker" 2>/dev/null
+wait "$caller" 2>/dev/null
+end
