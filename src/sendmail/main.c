@@ -127,6 +127,10 @@ daemon_arguments(const struct options *o, const char *first, const char *second)
         argv[n++] = mem_dup("-C");
         argv[n++] = mem_dup(o->config);
     }
+    if (o->action == OPTIONS_QUEUE_RUN && o->queue_by) {
+        argv[n++] = mem_dup("--");
+        argv[n++] = mem_format("%c%s", o->queue_by, o->queue_match);
+    }
     if (o->action == OPTIONS_VERIFY) {
         argv[n++] = mem_dup("--");
         for (size_t i = 0; i < o->nrecipients; i++)

@@ -171,3 +171,22 @@ tail -c 3000000 "$HUB_DIR/1.msg" | tr -d '\r' | tail -n 30000 >"$T/got"
 tail -n 30000 "$T/big" | cmp -s - "$T/got" || fail "it has changed"
 letter
 end
+
+begin "-qR, -qS and -qI send only what they name"
+hub_start -
+conf_queue
+send -odq -f alice@example.org bob@example.net
+send -odq -f alice@example.org carol@example.net
+send -odq -f dave@example.org erin@example.net
+run_queue -qRcarol
+expect_messages 1
+expect_env 'rcpt: <carol@example.net>'
+run_queue -qSdave@
+expect_messages 2
+expect_env 'rcpt: <erin@example.net>'
+run_queue -qInosuchid
+expect_messages 2
+for f in "$Q"/queue/*; do run_queue -qI"${f##*/}"; done
+expect_messages 3
+count_queued queue 0
+end
