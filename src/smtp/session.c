@@ -130,10 +130,10 @@ take_limits(struct session_caps *c, struct slice rest)
 static void
 take_mechanisms(struct session_caps *c, struct slice rest)
 {
-    size_t have = strlen(c->mechanisms), room = sizeof c->mechanisms - have - 2;
+    size_t have = strlen(c->mechanisms);
 
     c->auth = true;
-    if (rest.len > room)
+    if (rest.len + 2 > sizeof c->mechanisms - have)
         return;
     (void)snprintf(c->mechanisms + have, sizeof c->mechanisms - have, "%s%.*s", have ? " " : "",
         (int)rest.len, rest.p ? rest.p : "");
@@ -171,31 +171,83 @@ take_capability(struct session *s, struct slice line)
         take_mechanisms(&s->caps, slice_from(line, 5)); /* before RFC 2554 */
 }
 
+static bool
+is_success(const struct reply *r)
+{
+    return r->code >= 200 && r->code < 300;
+}
+
+static bool
+send_ehlo(struct session *s, enum status_stage stage, struct reply *r, struct status_fact *fact)
+{
+    char line[300];
+
+    memset(&s->caps, 0, sizeof s->caps);
+    (void)snprintf(line, sizeof line, "EHLO %s\r\n", s->options->ehlo_name);
+    if (!session_send(s, slice_of(line), stage, fact) ||
+        !read_reply(s, stage, s->options->timeout_ms, r, take_capability, fact))
+        return false;
+    if (is_success(r))
+        s->caps.esmtp = true;
+    else
+        memset(&s->caps, 0, sizeof s->caps);
+    return true;
+}
+
+/* Where EHLO is refused. Of a server that then hangs up the refusal is what counts: it says why. */
+static bool
+send_helo(struct session *s, struct reply *r, struct status_fact *fact)
+{
+    struct status_fact refused;
+    char line[300];
+
+    session_fact_reply(&refused, STATUS_EHLO, r);
+    (void)snprintf(line, sizeof line, "HELO %s\r\n", s->options->ehlo_name);
+    if (!exchange(s, STATUS_EHLO, line, r, fact)) {
+        if (fact->cause == STATUS_NETWORK)
+            *fact = refused;
+        return false;
+    }
+    if (!is_success(r))
+        session_fact_reply(fact, STATUS_EHLO, r);
+    return is_success(r);
+}
+
 /* EHLO, and HELO where that is not known. A refusal of both is a fact. */
 static bool
 say_hello(struct session *s, struct status_fact *fact)
 {
-    char line[300];
     struct reply r;
     bool ok;
 
     reply_init(&r);
-    memset(&s->caps, 0, sizeof s->caps);
-    (void)snprintf(line, sizeof line, "EHLO %s\r\n", s->options->ehlo_name);
-    ok = session_send(s, slice_of(line), STATUS_EHLO, fact) &&
-         read_reply(s, STATUS_EHLO, s->options->timeout_ms, &r, take_capability, fact);
-    if (ok && r.code >= 200 && r.code < 300) {
-        s->caps.esmtp = true;
-    } else if (ok && r.code >= 500) {
-        memset(&s->caps, 0, sizeof s->caps);
-        memcpy(line, "HELO", 4);
-        ok = exchange(s, STATUS_EHLO, line, &r, fact);
-        if (ok && (r.code < 200 || r.code > 299)) {
-            session_fact_reply(fact, STATUS_EHLO, &r);
-            ok = false;
-        }
-    } else if (ok) {
+    ok = send_ehlo(s, STATUS_EHLO, &r, fact);
+    if (ok && r.code >= 500) {
+        ok = send_helo(s, &r, fact);
+    } else if (ok && !is_success(&r)) {
         session_fact_reply(fact, STATUS_EHLO, &r);
+        ok = false;
+    }
+    reply_clear(&r);
+    return ok;
+}
+
+bool
+session_ask_again(struct session *s, struct status_fact *fact)
+{
+    struct session_caps before = s->caps;
+    struct reply r;
+    bool ok;
+
+    if (!s->mechanism[0] || s->asked_again)
+        return true;
+    s->asked_again = true;
+    reply_init(&r);
+    ok = send_ehlo(s, STATUS_MAIL, &r, fact); /* lost here is lost before the message */
+    if (!ok || !s->caps.esmtp)
+        s->caps = before; /* OpenSMTPD: 503 Already identified */
+    if (ok && r.code == 421) {
+        session_fact_reply(fact, STATUS_MAIL, &r);
         ok = false;
     }
     reply_clear(&r);

@@ -45,6 +45,7 @@ struct session {
     char tls_info[100]; /* "" = in clear */
     char mechanism[32]; /* "" = no login */
     unsigned mails;     /* transactions so far */
+    bool asked_again;   /* session_ask_again() did */
     bool unverified;    /* opportunistic TLS with a certificate nobody checked */
 };
 
@@ -57,6 +58,12 @@ bool session_open(struct session *s, int fd, const struct session_options *optio
 void session_close(struct session *s);
 /* May another message go over it? Any readable byte or the end means no. */
 bool session_is_alive(struct session *s);
+
+/*
+ * After a login, once a session: EHLO again, for what is offered only then. A refusal keeps the old list. False with *fact when
+ * the connection is of no use any more.
+ */
+bool session_ask_again(struct session *s, struct status_fact *fact);
 
 /* For smtp/transaction: send command lines, read one reply. False with *fact. */
 bool session_send(struct session *s, struct slice lines, enum status_stage stage, struct status_fact *fact);

@@ -182,8 +182,10 @@ stream_write(struct stream *s, struct slice data, int64_t deadline)
     while (data.len) {
         ssize_t n = s->broken ? -1 : write_some(s, data);
         if (n == WANT_READ || n == WANT_WRITE) {
-            if (!wait_writable(s, n, deadline))
+            if (!wait_writable(s, n, deadline)) {
+                s->broken = true; /* cut in the middle: nothing may be written behind it */
                 return STREAM_TIMEOUT;
+            }
             continue;
         }
         if (n <= 0) {

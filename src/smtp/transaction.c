@@ -21,6 +21,7 @@ struct batch {
     size_t n;
     size_t accepted;
     bool *ok; /* RCPT was accepted */
+    bool mail_ok;
     struct buf out;
     bool usable; /* the session still is */
     struct status_fact fact;
@@ -56,7 +57,7 @@ add_mail(struct batch *b)
     buf_add_format(&b->out, "MAIL FROM:<%s>", t->sender);
     if (c->size)
         buf_add_format(&b->out, " SIZE=%llu", (unsigned long long)t->size);
-    if (t->binary)
+    if (t->binary && c->binary && c->chunking)
         buf_add_str(&b->out, " BODY=BINARYMIME");
     else if (t->eight_bit && c->eightbit)
         buf_add_str(&b->out, " BODY=8BITMIME");
@@ -71,6 +72,16 @@ add_mail(struct batch *b)
     buf_add_str(&b->out, "\r\n");
 }
 
+/* addr-type of RFC 3461, 4.2, an atom. It came decoded from xtext, so a blank in it would be read as another parameter. */
+static bool
+is_addr_type(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-')
+            return false;
+    return s.len > 0;
+}
+
 static void
 add_rcpt(struct batch *b, size_t i)
 {
@@ -81,9 +92,10 @@ add_rcpt(struct batch *b, size_t i)
         buf_add_format(&b->out, " NOTIFY=%s", envelope_notify_text(r->notify));
     if (b->s->caps.dsn && r->orcpt) {
         struct slice all = slice_of(r->orcpt), type;
-        (void)slice_cut(&all, ';', &type);
-        buf_add_format(&b->out, " ORCPT=%.*s;", SLICE_ARG(type));
-        command_xtext_encode(&b->out, all);
+        if (slice_has(all, ';') && slice_cut(&all, ';', &type) && is_addr_type(type)) {
+            buf_add_format(&b->out, " ORCPT=%.*s;", SLICE_ARG(type));
+            command_xtext_encode(&b->out, all);
+        }
     }
     buf_add_str(&b->out, "\r\n");
 }
@@ -109,6 +121,25 @@ reply_to(struct batch *b, enum status_stage stage, int64_t ms, struct reply *r)
     return false;
 }
 
+/* End a transaction that is still open: the next MAIL would be "nested" (RFC 5321, 4.1.4). */
+static void
+reset_peer(struct batch *b, struct reply *r)
+{
+    struct status_fact ignored; /* what became of the message is settled */
+
+    b->usable = b->usable && session_send(b->s, slice_of("RSET\r\n"), STATUS_MAIL, &ignored) &&
+                session_reply(b->s, STATUS_MAIL, b->s->options->timeout_ms, r, &ignored) &&
+                r->code / 100 == 2;
+}
+
+/* Hang up without a word: QUIT would be taken for a line of the text */
+static void
+hang_up(struct batch *b)
+{
+    b->usable = false;
+    b->s->stream.broken = true;
+}
+
 /* ---------------------------------------------------------------- replies to the envelope */
 
 /* MAIL: true when it was accepted. Otherwise all are settled; b->usable tells whether to go on reading. */
@@ -119,7 +150,8 @@ read_mail(struct batch *b, struct reply *r)
         b->usable = false;
         return false;
     }
-    if (r->code >= 200 && r->code < 300)
+    b->mail_ok = r->code >= 200 && r->code < 300;
+    if (b->mail_ok)
         return true;
     session_fact_reply(&b->fact, STATUS_MAIL, r);
     settle_all(b, &b->fact);
@@ -166,13 +198,48 @@ read_end(struct batch *b, struct reply *r)
             b->usable = false;
     } else {
         b->usable = false;
-        fact.maybe_sent = fact.cause == STATUS_NETWORK;
+        fact.maybe_sent = true;
     }
     settle_accepted(b, &fact);
     b->fact = fact;
 }
 
 /* ---------------------------------------------------------------- content */
+
+/* Between the producer and the wire: neither a bare CR nor a bare LF ever goes out, unless BODY=BINARYMIME says so */
+struct guard {
+    transaction_sink *sink;
+    void *ctx;
+    bool binary;
+    bool cr; /* the last byte was one */
+    bool bare;
+};
+
+static bool
+guard_sink(void *ctx, struct slice bytes)
+{
+    struct guard *g = ctx;
+
+    for (size_t i = 0; i < bytes.len && !g->binary; i++) {
+        if ((bytes.p[i] == '\n') != g->cr) {
+            g->bare = true;
+            return false;
+        }
+        g->cr = bytes.p[i] == '\r';
+    }
+    return g->sink(g->ctx, bytes);
+}
+
+static bool
+write_content(struct batch *b, bool chunked, transaction_sink *sink, void *ctx, struct error *err)
+{
+    struct guard g = { .sink = sink, .ctx = ctx, .binary = b->t->binary && chunked };
+    bool ok = b->t->write(b->t->ctx, guard_sink, &g, err);
+
+    if (g.bare || (ok && g.cr))
+        return error_set(err, ERROR_DATA, "message: a line that does not end in CR LF");
+    return ok;
+}
 
 struct content {
     struct batch *b;
@@ -228,24 +295,21 @@ content_stopped(struct content *c, struct reply *r)
     struct batch *b = c->b;
     struct status_fact fact;
 
-    b->usable = false;
     if (session_reply(
             b->s, STATUS_CONTENT, c->result == STREAM_OK ? b->s->options->timeout_ms : 100, r, &fact))
         session_fact_reply(&fact, STATUS_CONTENT, r);
     else if (c->result != STREAM_OK)
         session_fact(&fact, STATUS_CONTENT, STATUS_NETWORK, "message text: %s", stream_text(c->result));
+    hang_up(b);
     settle_all(b, &fact);
 }
 
 static void
 content_failed(struct batch *b, const struct error *err)
 {
-    struct status_fact fact;
-
-    b->usable = false; /* in the middle of the text nothing but hanging up undoes it */
-    session_fact(
-        &fact, STATUS_LOCAL, err->class == ERROR_DATA ? STATUS_MALFORMED : STATUS_TROUBLE, "%s", err->text);
-    settle_all(b, &fact);
+    session_fact(&b->fact, STATUS_LOCAL, err->class == ERROR_DATA ? STATUS_MALFORMED : STATUS_TROUBLE, "%s",
+        err->text);
+    settle_all(b, &b->fact);
 }
 
 static void
@@ -256,14 +320,15 @@ send_data(struct batch *b, struct reply *r)
 
     buf_init(&c.pending, 1u << 20);
     body_stuff_init(&c.stuff, stuffed, &c);
-    if (!b->t->write(b->t->ctx, data_sink, &c, &err) && !c.stopped) {
+    if (!write_content(b, false, data_sink, &c, &err) && !c.stopped) {
         content_failed(b, &err);
+        hang_up(b); /* in the middle of the text nothing else undoes it */
     } else if (c.stopped) {
         content_stopped(&c, r);
     } else {
         body_stuff_end(&c.stuff);
-        c.chunked = true; /* an answer is wanted from here on */
-        if (send_pending(&c))
+        c.chunked = true; /* an answer is wanted from here on, and one that is there already is not it */
+        if (!stream_has_input(&b->s->stream) && send_pending(&c))
             read_end(b, r);
         else
             content_stopped(&c, r);
@@ -278,6 +343,11 @@ send_chunk(struct content *c, bool last, struct reply *r)
     struct batch *b = c->b;
     struct status_fact fact;
 
+    if (stream_has_input(&b->s->stream)) { /* one reply too many: whose would the next be? */
+        c->stopped = true;
+        content_stopped(c, r);
+        return false;
+    }
     buf_add_format(&b->out, "BDAT %zu%s\r\n", c->pending.len, last ? " LAST" : "");
     if (!flush(b, STATUS_CONTENT)) {
         settle_all(b, &b->fact);
@@ -332,10 +402,12 @@ send_chunks(struct batch *b, struct reply *r)
     struct error err;
 
     buf_init(&c.pending, CHUNK_BYTES);
-    if (!b->t->write(b->t->ctx, chunk_sink, &k, &err) && !c.stopped)
+    if (!write_content(b, true, chunk_sink, &k, &err) && !c.stopped) {
         content_failed(b, &err);
-    else if (!c.stopped && send_chunk(&c, true, r))
+        hang_up(b);
+    } else if (!c.stopped && send_chunk(&c, true, r)) {
         read_end(b, r);
+    }
     buf_clear(&c.pending);
 }
 
@@ -357,15 +429,19 @@ read_data(struct batch *b, struct reply *r)
         b->usable = false;
         settle_all(b, &b->fact);
     } else if (r->code == 354) {
-        if (b->accepted)
+        if (!b->accepted)
+            send_nothing(b, r);
+        else if (b->mail_ok)
             send_data(b, r);
         else
-            send_nothing(b, r);
+            hang_up(b); /* the sender was refused, recipients were not: they would get an empty message */
     } else {
         session_fact_reply(&b->fact, STATUS_DATA, r);
+        settle_all(b, &b->fact);
         if (r->code < 400)
             b->usable = false; /* 250 in place of 354: who knows what it waits for */
-        settle_all(b, &b->fact);
+        else
+            reset_peer(b, r);
     }
 }
 
@@ -378,52 +454,65 @@ buf_sink(void *ctx, struct slice bytes)
     return true;
 }
 
+/* The hook is shown commands only, not the text behind them */
+static bool
+send_flight(struct batch *b, size_t commands)
+{
+    stream_hook *hook = b->s->stream.hook;
+    struct slice lines = slice_sub(buf_slice(&b->out), 0, commands), line;
+    bool sent;
+
+    while (hook && slice_cut(&lines, '\n', &line))
+        hook(b->s->stream.hook_ctx, 'C', slice_trim(line));
+    b->s->stream.hook = NULL;
+    sent = flush(b, STATUS_MAIL);
+    b->s->stream.hook = hook;
+    return sent;
+}
+
+static void
+read_flight(struct batch *b, struct reply *r)
+{
+    struct status_fact ignored;
+
+    (void)read_mail(b, r);
+    if (!b->usable || !read_rcpts(b, 0, b->n, r)) {
+        b->fact.maybe_sent = b->fact.cause != STATUS_REPLY;
+        settle_all(b, &b->fact);
+    } else if (b->mail_ok && b->accepted) {
+        read_end(b, r);
+        if (b->usable && r->code / 100 != 2)
+            reset_peer(b, r); /* not every server takes a refused BDAT for the end of the transaction */
+    } else if (session_reply(b->s, STATUS_END, b->s->options->timeout_ms, r, &ignored)) {
+        reset_peer(b, r); /* BDAT without recipients: 503 or 554 */
+    } else {
+        b->usable = false;
+    }
+}
+
 /* MAIL, RCPT..., BDAT LAST and the text in one write; then all replies */
 static void
 run_one_flight(struct batch *b, struct reply *r)
 {
     struct error err;
     size_t commands;
-    bool mail_ok;
 
     add_mail(b);
     for (size_t i = 0; i < b->n; i++)
         add_rcpt(b, i);
     buf_add_format(&b->out, "BDAT %llu LAST\r\n", (unsigned long long)b->t->size);
     commands = b->out.len;
-    if (!b->t->write(b->t->ctx, buf_sink, &b->out, &err)) {
-        session_fact(&b->fact, STATUS_LOCAL, STATUS_TROUBLE, "%s", err.text);
-        settle_all(b, &b->fact);
+    if (!write_content(b, true, buf_sink, &b->out, &err)) {
+        buf_reset(&b->out);
+        content_failed(b, &err);
         return;
     }
     ensure(!b->out.overflow && b->out.len == commands + b->t->size);
-    stream_hook *hook = b->s->stream.hook; /* shows commands only */
-    if (hook) {
-        struct slice lines = slice_sub(buf_slice(&b->out), 0, commands), line;
-        while (slice_cut(&lines, '\n', &line))
-            hook(b->s->stream.hook_ctx, 'C', slice_trim(line));
-    }
-    b->s->stream.hook = NULL;
-    bool sent = session_send(b->s, buf_slice(&b->out), STATUS_MAIL, &b->fact);
-    b->s->stream.hook = hook;
-    buf_reset(&b->out);
-    if (!sent) {
+    if (send_flight(b, commands)) {
+        read_flight(b, r);
+    } else {
         b->usable = false;
         settle_all(b, &b->fact);
-        return;
-    }
-    mail_ok = read_mail(b, r);
-    if (!b->usable || !read_rcpts(b, 0, b->n, r)) {
-        b->fact.maybe_sent = b->fact.cause == STATUS_NETWORK;
-        settle_all(b, &b->fact);
-        return;
-    }
-    if (mail_ok && b->accepted) {
-        read_end(b, r);
-    } else {
-        struct status_fact ignored; /* BDAT without recipients: 503 or 554 */
-        if (!session_reply(b->s, STATUS_END, b->s->options->timeout_ms, r, &ignored))
-            b->usable = false;
     }
 }
 
@@ -431,7 +520,7 @@ run_one_flight(struct batch *b, struct reply *r)
 static void
 run_pipelined(struct batch *b, struct reply *r)
 {
-    bool chunks = b->s->caps.chunking, mail_ok = true;
+    bool chunks = b->s->caps.chunking;
 
     for (size_t from = 0; from < b->n;) {
         size_t to = b->n - from > UNANSWERED_MAX ? from + UNANSWERED_MAX : b->n;
@@ -447,26 +536,23 @@ run_pipelined(struct batch *b, struct reply *r)
             return;
         }
         if (from == 0)
-            mail_ok = read_mail(b, r);
+            (void)read_mail(b, r);
         if (!b->usable || !read_rcpts(b, from, to, r)) {
             settle_all(b, &b->fact);
             return;
         }
-        if (!mail_ok && to < b->n) {
+        if (!b->mail_ok && to < b->n) {
             b->usable = false; /* simplest: the rest was refused with it */
             return;
         }
         from = to;
     }
-    if (chunks && mail_ok && b->accepted)
+    if (!chunks)
+        read_data(b, r); /* also for nobody: 503, or 354 */
+    else if (b->mail_ok && b->accepted)
         send_chunks(b, r);
-    else if (chunks)
-        b->usable = b->usable && session_send(b->s, slice_of("RSET\r\n"), STATUS_MAIL, &b->fact) &&
-                    session_reply(b->s, STATUS_MAIL, b->s->options->timeout_ms, r, &b->fact);
-    else if (!mail_ok)
-        read_data(b, r); /* 503, or 354 for nobody */
     else
-        read_data(b, r);
+        reset_peer(b, r);
 }
 
 static void
@@ -488,8 +574,7 @@ run_step_by_step(struct batch *b, struct reply *r)
         }
     }
     if (!b->accepted) {
-        b->usable = session_send(b->s, slice_of("RSET\r\n"), STATUS_MAIL, &b->fact) &&
-                    session_reply(b->s, STATUS_MAIL, b->s->options->timeout_ms, r, &b->fact);
+        reset_peer(b, r);
         return;
     }
     if (b->s->caps.chunking) {
@@ -517,6 +602,7 @@ collect(struct batch *b, size_t limit)
             b->index[b->n++] = i;
     memset(b->ok, 0, b->t->n * sizeof *b->ok);
     b->accepted = 0;
+    b->mail_ok = false;
     return b->n;
 }
 
@@ -538,6 +624,17 @@ reopen_limited(struct batch *b)
     return any;
 }
 
+/* Those without a fact get this one */
+static void
+settle_rest(struct transaction *t, const struct status_fact *fact)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (!t->rcpt[i].done)
+            t->rcpt[i].fact = *fact;
+        t->rcpt[i].done = true;
+    }
+}
+
 static bool
 fits(struct session *s, struct transaction *t)
 {
@@ -552,12 +649,19 @@ fits(struct session *s, struct transaction *t)
     } else {
         return true;
     }
-    for (size_t i = 0; i < t->n; i++) {
-        if (!t->rcpt[i].done)
-            t->rcpt[i].fact = fact;
-        t->rcpt[i].done = true;
-    }
+    settle_rest(t, &fact);
     return false;
+}
+
+/* Is something wanted that the server has not offered? */
+static bool
+wants_more(const struct session_caps *c, const struct transaction *t)
+{
+    bool dsn = t->ret != ENVELOPE_RET_NONE || t->envid;
+
+    for (size_t i = 0; i < t->n && !dsn; i++)
+        dsn = t->rcpt[i].notify || t->rcpt[i].orcpt;
+    return (dsn && !c->dsn) || (t->smtputf8 && !c->smtputf8) || (c->size_max && t->size > c->size_max);
 }
 
 static void
@@ -582,10 +686,15 @@ bool
 transaction_run(struct session *s, struct transaction *t)
 {
     struct batch b = { .s = s, .t = t, .usable = true };
-    size_t limit = s->caps.rcpt_max ? (size_t)s->caps.rcpt_max : t->n;
+    size_t limit;
 
+    if (wants_more(&s->caps, t) && !session_ask_again(s, &b.fact)) {
+        settle_rest(t, &b.fact);
+        return false;
+    }
     if (!fits(s, t))
         return true;
+    limit = s->caps.rcpt_max ? (size_t)s->caps.rcpt_max : t->n;
     b.index = mem_array(t->n, sizeof *b.index);
     b.ok = mem_array(t->n, sizeof *b.ok);
     buf_init(&b.out, 4u << 20);
@@ -593,12 +702,10 @@ transaction_run(struct session *s, struct transaction *t)
         run_batch(&b);
         if (!b.usable) {
             /* those that were not begun: the same trouble, but surely not sent */
-            if (collect(&b, t->n)) {
-                b.fact.maybe_sent = false;
-                if (b.fact.cause == STATUS_REPLY && b.fact.code < 400)
-                    session_fact(&b.fact, STATUS_MAIL, STATUS_NETWORK, "connection given up");
-                settle_all(&b, &b.fact);
-            }
+            b.fact.maybe_sent = false;
+            if (b.fact.cause == STATUS_REPLY && b.fact.code < 400)
+                session_fact(&b.fact, STATUS_MAIL, STATUS_NETWORK, "connection given up");
+            settle_rest(t, &b.fact);
             break;
         }
         if (reopen_limited(&b) && b.accepted < limit)
