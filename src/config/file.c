@@ -17,7 +17,7 @@
 #include "config/secret.h"
 #include "config/tree.h"
 
-#define PEM_MAX (4u << 20)
+#define PEM_MAX (1u << 20) /* three of them, encoded, have to fit into what a worker is given */
 
 /* ---------------------------------------------------------------- which file */
 

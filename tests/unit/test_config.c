@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "config/config.h"
 
 static const struct {
@@ -347,7 +349,35 @@ START_TEST(malformed_flat_settings_are_refused)
 }
 END_TEST
 
-SUITE_MAIN("config", values_are_checked_by_what_they_mean, ports_and_tls_follow_one_another,
+START_TEST(every_setting_stands_in_the_manual_and_in_the_example)
+{
+    static const char *const paths[] = { TESTDATA "/../man/smtprelay.conf.5",
+        TESTDATA "/../conf/smtprelay.conf" };
+
+    for (size_t f = 0; f < 2; f++) {
+        struct error err;
+        struct stat st;
+        struct buf text;
+        int fd = file_open_regular(paths[f], &st, &err);
+
+        ck_assert_int_ge(fd, 0);
+        buf_init(&text, 1u << 20);
+        ck_assert(file_read_all(fd, &text, paths[f], &err));
+        for (enum config_key k = 0; k < (f ? CONFIG_NAME : CONFIG_CA_PEM); k++) {
+            const char *name = config_info(k)->name;
+            char *line = f ? mem_format("#%s = ", name) : mem_format(".It Cm %s\n", name);
+            const char *from = k == CONFIG_MAILHUB && f ? "\nmailhub = " : line;
+            ck_assert_msg(strstr(buf_str(&text), from) != NULL, "%s: %s", paths[f], name);
+            free(line);
+        }
+        buf_clear(&text);
+        file_close(&fd);
+    }
+}
+END_TEST
+
+SUITE_MAIN("config", every_setting_stands_in_the_manual_and_in_the_example,
+    values_are_checked_by_what_they_mean, ports_and_tls_follow_one_another,
     the_daemon_gets_no_secret_and_the_worker_its_own, an_account_inherits_what_it_does_not_set,
     an_accounts_own_secret_takes_the_place_of_the_inherited_one,
     an_empty_authuser_in_an_account_means_no_login, an_accounts_own_tls_mode_hides_the_inherited_starttls,
