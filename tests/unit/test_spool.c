@@ -230,6 +230,7 @@ START_TEST(marks_and_hints_are_found_again)
     r.envelope.rcpt[1].state = ENVELOPE_DONE;
     r.attempts = 7;
     r.last_try = 1234567890;
+    free(r.reason);
     r.reason = mem_dup("hub:25: greeting: 421 \xc3\xa4 100% busy");
     ck_assert(spool_mark(s, fd, &r, &err));
     ck_assert(record_note(fd, &r));
