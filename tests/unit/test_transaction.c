@@ -20,7 +20,7 @@ struct trial {
     struct session_options options;
     struct transaction t;
     struct transaction_rcpt rcpt[RCPT_MAX];
-    char paths[RCPT_MAX][24];
+    char paths[RCPT_MAX][40];
     const char *content;
     size_t piece; /* the producer writes pieces of this size; 0: all at once */
     struct peer peer;
