@@ -1,0 +1,231 @@
+/* server_mail: MAIL and RCPT with their parameters, as tables. It fills the transaction and knows no content. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/server_state.h"
+
+static bool
+decoded(struct slice value, char **out)
+{
+    struct buf b;
+
+    buf_init(&b, SERVER_LINE_LIMIT);
+    if (!text_percent_decode(&b, value) || slice_has(buf_slice(&b), '\0')) {
+        buf_clear(&b);
+        return false;
+    }
+    free(*out);
+    *out = buf_steal(&b);
+    return true;
+}
+
+static bool
+param_body(struct server_transaction *t, struct slice value)
+{
+    t->eight_bit = slice_is_nocase(value, "8BITMIME");
+    return t->eight_bit || slice_is_nocase(value, "7BIT");
+}
+
+static bool
+param_ret(struct server_transaction *t, struct slice value)
+{
+    if (slice_is_nocase(value, "FULL"))
+        t->envelope.ret = ENVELOPE_RET_FULL;
+    else if (slice_is_nocase(value, "HDRS"))
+        t->envelope.ret = ENVELOPE_RET_HDRS;
+    return t->envelope.ret != ENVELOPE_RET_NONE;
+}
+
+static bool
+param_envid(struct server_transaction *t, struct slice value)
+{
+    free(t->envelope.envid);
+    t->envelope.envid = NULL;
+    return value.len <= 100 && command_xtext_decode(value, &t->envelope.envid);
+}
+
+static bool
+param_size(struct server_transaction *t, struct slice value)
+{
+    return slice_number(value, UINT64_MAX, &t->size);
+}
+
+static bool
+param_utf8(struct server_transaction *t, struct slice value)
+{
+    t->smtputf8 = true;
+    return value.len == 0;
+}
+
+static bool
+param_auth(struct server_transaction *t, struct slice value)
+{
+    (void)t; /* RFC 4954, 5: whom the client believes; nobody here does */
+    return value.len > 0;
+}
+
+static bool
+param_mode(struct server_transaction *t, struct slice value)
+{
+    t->mode = value.len ? value.p[0] : '\0';
+    return slice_is(value, "i") || slice_is(value, "b") || slice_is(value, "q") || slice_is(value, "default");
+}
+
+static bool
+param_verbose(struct server_transaction *t, struct slice value)
+{
+    t->verbose = true;
+    return value.len == 0;
+}
+
+static bool
+param_login(struct server_transaction *t, struct slice value)
+{
+    t->own_sender = true;
+    return value.len == 0;
+}
+
+static bool
+param_name(struct server_transaction *t, struct slice value)
+{
+    return decoded(value, &t->full_name);
+}
+
+static bool
+param_from(struct server_transaction *t, struct slice value)
+{
+    return decoded(value, &t->from_address);
+}
+
+static bool
+param_cwd(struct server_transaction *t, struct slice value)
+{
+    return decoded(value, &t->cwd);
+}
+
+static bool
+param_tag(struct server_transaction *t, struct slice value)
+{
+    return decoded(value, &t->tag);
+}
+
+static const struct {
+    const char *name;
+    bool local; /* only our own client */
+    bool (*take)(struct server_transaction *, struct slice);
+} mail_params[] = {
+    { "BODY", false, param_body },
+    { "SIZE", false, param_size },
+    { "SMTPUTF8", false, param_utf8 },
+    { "RET", false, param_ret },
+    { "ENVID", false, param_envid },
+    { "AUTH", false, param_auth },
+    { "X-MODE", true, param_mode },
+    { "X-VERBOSE", true, param_verbose },
+    { "X-LOGIN", true, param_login },
+    { "X-NAME", true, param_name },
+    { "X-FROM", true, param_from },
+    { "X-CWD", true, param_cwd },
+    { "X-TAG", true, param_tag },
+};
+
+static bool
+mail_parameter(struct server *s, const struct command_param *p)
+{
+    for (size_t i = 0; i < sizeof mail_params / sizeof mail_params[0]; i++)
+        if (slice_is_nocase(p->name, mail_params[i].name) &&
+            (!mail_params[i].local || s->kind == SERVER_LOCAL))
+            return mail_params[i].take(&s->t, p->value);
+    return false;
+}
+
+void
+server_mail(struct server *s, const struct command *c)
+{
+    if (!s->greeted || s->has_mail) {
+        server_reply_code(
+            s, 503, "5.5.1", ERROR_USAGE, s->greeted ? "MAIL was said already" : "EHLO comes first");
+        return;
+    }
+    server_reset(s);
+    for (size_t i = 0; i < c->nparams; i++) {
+        if (mail_parameter(s, &c->params[i]))
+            continue;
+        char text[200];
+        (void)snprintf(
+            text, sizeof text, "MAIL: parameter %.*s is not understood", SLICE_ARG(c->params[i].name));
+        server_reset(s);
+        server_refuse(s, 555, "5.5.4", ERROR_USAGE, text);
+        return;
+    }
+    if (s->t.size > s->limits.message_size) {
+        server_reset(s);
+        server_refuse(s, 552, "5.3.4", ERROR_REFUSED, "message: larger than MaxMessageSize");
+        return;
+    }
+    char *sender = slice_dup(c->path);
+    envelope_set_sender(&s->t.envelope, sender);
+    free(sender);
+    s->has_mail = true;
+    server_reply(s, "250 2.1.0 ok");
+}
+
+/* NOTIFY and ORCPT of RFC 3461, 4.1 and 4.2 */
+static bool
+rcpt_parameters(const struct command *c, unsigned *notify, char **orcpt)
+{
+    for (size_t i = 0; i < c->nparams; i++) {
+        const struct command_param *p = &c->params[i];
+        if (slice_is_nocase(p->name, "NOTIFY")) {
+            if (!envelope_notify_parse(p->value.p, p->value.len, notify))
+                return false;
+        } else if (slice_is_nocase(p->name, "ORCPT")) {
+            free(*orcpt);
+            *orcpt = NULL;
+            if (p->value.len > 500 || !command_xtext_decode(p->value, orcpt) || !strchr(*orcpt, ';'))
+                return false;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+server_rcpt(struct server *s, const struct command *c)
+{
+    unsigned notify = 0;
+    char *orcpt = NULL, *address;
+    struct error err;
+
+    if (!s->has_mail) {
+        server_refuse(s, 503, "5.5.1", ERROR_USAGE, "MAIL comes first");
+        return;
+    }
+    if (s->t.envelope.n >= s->limits.recipients) {
+        /* RFC 5321 4.5.3.1.10 has 452, which makes clients send the rest later; ours is told for good */
+        if (s->kind == SERVER_LOCAL)
+            server_refuse(s, 550, "5.5.3", ERROR_REFUSED, "recipients: more than MaxRecipients");
+        else
+            server_reply_code(s, 452, "4.5.3", ERROR_TEMP, "too many recipients");
+        return;
+    }
+    if (!rcpt_parameters(c, &notify, &orcpt)) {
+        free(orcpt);
+        server_refuse(s, 501, "5.5.4", ERROR_USAGE, "RCPT: a parameter is not understood");
+        return;
+    }
+    address = slice_dup(c->path);
+    if (s->events->recipient(s->ctx, &s->t, address, &err)) {
+        (void)envelope_add(&s->t.envelope, address, notify, orcpt);
+        server_reply(s, "250 2.1.5 ok");
+    } else {
+        if (s->kind == SERVER_LOCAL)
+            s->failed = true;
+        server_reply_error(s, &err);
+    }
+    free(address);
+    free(orcpt);
+}

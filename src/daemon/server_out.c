@@ -1,0 +1,74 @@
+/* server_out: how the server says what it says: reply codes, enhanced codes, and the exit code for our own client. */
+#include "base/text.h"
+#include "daemon/server_state.h"
+
+#define ERRORS_LIMIT 100
+
+/* Reply code and enhanced code of a class, RFC 3463 */
+static const struct {
+    enum error_class class;
+    int code;
+    const char *enhanced;
+} replies[] = {
+    { ERROR_USAGE, 501, "5.5.4" },
+    { ERROR_DATA, 501, "5.6.0" },
+    { ERROR_NOUSER, 550, "5.1.1" },
+    { ERROR_REFUSED, 554, "5.0.0" },
+    { ERROR_INTERNAL, 451, "4.3.0" },
+    { ERROR_OS, 451, "4.3.0" },
+    { ERROR_IO, 452, "4.3.1" },
+    { ERROR_TEMP, 451, "4.4.1" },
+    { ERROR_PROTOCOL, 451, "4.5.0" },
+    { ERROR_ADMIN, 451, "4.7.0" },
+    { ERROR_CONFIG, 451, "4.3.5" },
+};
+
+void
+server_reply(struct server *s, const char *text)
+{
+    buf_add_str(&s->out, text);
+    buf_add_str(&s->out, "\r\n");
+}
+
+/* one line: "CODE ENH EXnn text" to our own client, "CODE ENH text" to others */
+void
+server_reply_line(struct server *s, int code, char separator, const char *enhanced, enum error_class class,
+    const char *text)
+{
+    buf_add_format(&s->out, "%d%c%s ", code, separator, enhanced);
+    if (s->kind == SERVER_LOCAL && class != ERROR_NONE)
+        buf_add_format(&s->out, "EX%d ", (int)class);
+    text_add_escaped(&s->out, slice_of(text));
+    buf_add_str(&s->out, "\r\n");
+}
+
+void
+server_reply_code(struct server *s, int code, const char *enhanced, enum error_class class, const char *text)
+{
+    server_reply_line(s, code, ' ', enhanced, class, text);
+    if (code >= 500 && ++s->errors >= ERRORS_LIMIT && s->kind != SERVER_LOCAL) {
+        server_reply(s, "421 4.7.0 too many errors");
+        s->state = SERVER_FINISHED;
+    }
+}
+
+void
+server_reply_error(struct server *s, const struct error *err)
+{
+    for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+        if (replies[i].class == err->class) {
+            server_reply_code(s, replies[i].code, replies[i].enhanced, err->class, err->text);
+            return;
+        }
+    }
+    server_reply_code(s, 451, "4.3.0", ERROR_INTERNAL, err->text);
+}
+
+/* A refusal inside a transaction: for our own client it spoils all of it (exit != 0: nobody gets the message). */
+void
+server_refuse(struct server *s, int code, const char *enhanced, enum error_class class, const char *text)
+{
+    if (s->kind == SERVER_LOCAL)
+        s->failed = true;
+    server_reply_code(s, code, enhanced, class, text);
+}
