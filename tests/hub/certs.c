@@ -88,7 +88,7 @@ fill(const struct kind *k, X509 *cert, EVP_PKEY *key, X509 *issuer, EVP_PKEY *is
 
     if (RAND_bytes(serial, sizeof serial) != 1)
         return false;
-    serial[0] &= 0x7f;
+    serial[0] = (serial[0] & 0x7f) | 0x40; /* DER: positive, and no needless zero in front */
     return X509_set_version(cert, X509_VERSION_3) == 1 &&
            ASN1_STRING_set(X509_get_serialNumber(cert), serial, sizeof serial) == 1 &&
            X509_gmtime_adj(X509_getm_notBefore(cert), k->from_day * DAY - 3600) != NULL &&
