@@ -16,10 +16,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "smtp/answer.h"
 
 #define HOSTS_MAX (1u << 20)
-#define CNAMES_MAX 10
-enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, TYPE_SRV = 33 };
 
 /* ---------------------------------------------------------------- literals and /etc/hosts */
 
@@ -239,126 +238,14 @@ ask(const char *name, struct query *queries, size_t n, int64_t deadline, struct 
 
 /* ---------------------------------------------------------------- answers */
 
-struct walk {
-    const unsigned char *p;
-    size_t len, at;
-};
-
-static bool
-get16(struct walk *w, unsigned *v)
+static struct slice
+message(const struct query *q)
 {
-    if (w->len - w->at < 2)
-        return false;
-    *v = (unsigned)w->p[w->at] << 8 | w->p[w->at + 1];
-    w->at += 2;
-    return true;
-}
-
-/* A name, compression followed (RFC 1035, 4.1.4), each jump backwards, bounded; labels with odd bytes are refused */
-static bool
-get_name(struct walk *w, char out[256])
-{
-    size_t at = w->at, n = 0, limit = w->at;
-    bool jumped = false;
-
-    for (;;) {
-        if (at >= w->len)
-            return false;
-        unsigned c = w->p[at];
-        if (c == 0) {
-            at++;
-            break;
-        }
-        if ((c & 0xC0) == 0xC0) {
-            if (at + 1 >= w->len)
-                return false;
-            size_t to = (size_t)(c & 0x3F) << 8 | w->p[at + 1];
-            if (!jumped)
-                w->at = at + 2;
-            if (to >= limit)
-                return false; /* only backwards: no loop */
-            jumped = true;
-            limit = at = to;
-            continue;
-        }
-        if (c > 63 || at + 1 + c > w->len || n + c + 2 > 255)
-            return false;
-        if (n)
-            out[n++] = '.';
-        for (size_t i = 0; i < c; i++) {
-            char b = (char)w->p[at + 1 + i];
-            if (!ascii_is_alpha(b) && !ascii_is_digit(b) && b != '-' && b != '_')
-                return false;
-            out[n++] = b;
-        }
-        at += 1 + c;
-    }
-    if (!jumped)
-        w->at = at;
-    out[n] = '\0';
-    return true;
-}
-
-typedef void take_record(void *ctx, int type, struct walk rdata);
-
-/* Walk through the answer section: records of `type` at `name`, CNAMEs followed. False when it is malformed. */
-static bool
-walk_answer(const struct query *q, const char *name, take_record *take, void *ctx)
-{
-    struct walk w = { q->answer, (size_t)q->len, 4 };
-    char owner[256], wanted[256];
-    unsigned questions, answers, v;
-    size_t begin;
-
-    (void)snprintf(wanted, sizeof wanted, "%s", name);
-    if (strlen(wanted) && wanted[strlen(wanted) - 1] == '.')
-        wanted[strlen(wanted) - 1] = '\0';
-    if (!get16(&w, &questions) || !get16(&w, &answers) || questions != 1)
-        return false;
-    w.at = 12;
-    if (w.len < 12 || !get_name(&w, owner) || strcasecmp(owner, wanted) != 0 || !get16(&w, &v) ||
-        !get16(&w, &v))
-        return false;
-    begin = w.at;
-    for (unsigned hops = 0; hops <= CNAMES_MAX; hops++) {
-        char next[256] = "";
-        w.at = begin;
-        for (unsigned i = 0; i < answers; i++) {
-            unsigned type, length;
-            if (!get_name(&w, owner) || !get16(&w, &type))
-                return false;
-            w.at += 6; /* class, TTL */
-            if (w.at > w.len || !get16(&w, &length) || length > w.len - w.at)
-                return false;
-            struct walk rdata = { w.p, w.at + length, w.at };
-            if (strcasecmp(owner, wanted) == 0 && (int)type == q->type)
-                take(ctx, (int)type, rdata);
-            else if (strcasecmp(owner, wanted) == 0 && type == TYPE_CNAME && !get_name(&rdata, next))
-                return false;
-            w.at += length;
-        }
-        if (!next[0])
-            return true;
-        memcpy(wanted, next, sizeof wanted);
-    }
-    return false;
-}
-
-enum outcome { FOUND, ABSENT, UNKNOWN };
-
-/* No answer, or a code other than 0 and 3: it is not known (DESIGN "Libraries") */
-static enum outcome
-judge(const struct query *q)
-{
-    unsigned rcode = q->answer && q->len >= 12 ? q->answer[3] & 15u : 2;
-
-    if (q->answer && q->len >= 12 && rcode == 0)
-        return FOUND;
-    return q->answer && q->len >= 12 && rcode == 3 ? ABSENT : UNKNOWN;
+    return slice_make((const char *)q->answer, q->answer ? (size_t)q->len : 0);
 }
 
 static void
-take_address(void *ctx, int type, struct walk r)
+take_address(void *ctx, int type, struct answer_data r)
 {
     struct resolve_addresses *out = ctx;
     struct resolve_address a;
@@ -366,12 +253,12 @@ take_address(void *ctx, int type, struct walk r)
     struct sockaddr_in6 *six = (struct sockaddr_in6 *)&a.addr;
 
     memset(&a, 0, sizeof a);
-    if (type == TYPE_A && r.len - r.at == 4) {
+    if (type == ANSWER_A && r.len - r.at == 4) {
         four->sin_family = AF_INET;
         memcpy(&four->sin_addr, r.p + r.at, 4);
         a.len = sizeof *four;
         add_address(out, &a);
-    } else if (type == TYPE_AAAA && r.len - r.at == 16) {
+    } else if (type == ANSWER_AAAA && r.len - r.at == 16) {
         six->sin6_family = AF_INET6;
         memcpy(&six->sin6_addr, r.p + r.at, 16);
         a.len = sizeof *six;
@@ -394,7 +281,7 @@ interleave(
 bool
 resolve_host(const char *host, int64_t deadline, struct resolve_addresses *out, struct error *err)
 {
-    struct query q[2] = { { .type = TYPE_AAAA }, { .type = TYPE_A } };
+    struct query q[2] = { { .type = ANSWER_AAAA }, { .type = ANSWER_A } };
     struct resolve_addresses found[2] = { { .n = 0 }, { .n = 0 } };
     struct resolve_address a;
     bool well = true, unknown = false, absent = false;
@@ -410,11 +297,11 @@ resolve_host(const char *host, int64_t deadline, struct resolve_addresses *out, 
     if (!ask(host, q, 2, deadline, err))
         return false;
     for (size_t i = 0; i < 2; i++) {
-        enum outcome o = judge(&q[i]);
-        if (o == FOUND)
-            well = walk_answer(&q[i], host, take_address, &found[i]) && well;
-        unknown = unknown || o == UNKNOWN;
-        absent = absent || o == ABSENT;
+        enum answer_outcome o = answer_judge(message(&q[i]));
+        if (o == ANSWER_FOUND)
+            well = answer_walk(message(&q[i]), host, q[i].type, take_address, &found[i]) && well;
+        unknown = unknown || o == ANSWER_UNKNOWN;
+        absent = absent || o == ANSWER_ABSENT;
         free(q[i].answer);
     }
     interleave(&found[0], &found[1], out);
@@ -434,15 +321,15 @@ struct srv_list {
 };
 
 static void
-take_srv(void *ctx, int type, struct walk r)
+take_srv(void *ctx, int type, struct answer_data r)
 {
     struct srv_list *l = ctx;
     unsigned priority, weight, port;
     char host[256];
 
     (void)type;
-    if (l->n == l->max || !get16(&r, &priority) || !get16(&r, &weight) || !get16(&r, &port) ||
-        !get_name(&r, host) || !host[0])
+    if (l->n == l->max || !answer_get16(&r, &priority) || !answer_get16(&r, &weight) ||
+        !answer_get16(&r, &port) || !answer_get_name(&r, host) || !host[0])
         return; /* "." = not offered here */
     l->t[l->n].priority = (uint16_t)priority;
     l->t[l->n].weight = (uint16_t)weight;
@@ -456,7 +343,9 @@ by_priority(const void *a, const void *b)
 {
     const struct resolve_target *x = a, *y = b;
 
-    return (int)x->priority - (int)y->priority;
+    if (x->priority != y->priority)
+        return (int)x->priority - (int)y->priority;
+    return (int)x->weight - (int)y->weight; /* RFC 2782: those of weight 0 first, or they were never drawn */
 }
 
 static uint32_t
@@ -493,19 +382,19 @@ bool
 resolve_srv(
     const char *name, int64_t deadline, struct resolve_target *out, size_t max, size_t *n, struct error *err)
 {
-    struct query q = { .type = TYPE_SRV };
+    struct query q = { .type = ANSWER_SRV };
     struct srv_list l = { out, 0, max };
-    enum outcome o;
+    enum answer_outcome o;
     bool well = true;
 
     *n = 0;
     if (!ask(name, &q, 1, deadline, err))
         return false;
-    o = judge(&q);
-    if (o == FOUND)
-        well = walk_answer(&q, name, take_srv, &l);
+    o = answer_judge(message(&q));
+    if (o == ANSWER_FOUND)
+        well = answer_walk(message(&q), name, q.type, take_srv, &l);
     free(q.answer);
-    if (o == UNKNOWN || !well)
+    if (o == ANSWER_UNKNOWN || !well)
         return error_set(err, ERROR_TEMP, "%s: the name service does not answer", name);
     qsort(out, l.n, sizeof *out, by_priority);
     for (size_t i = 0; i < l.n;) {
