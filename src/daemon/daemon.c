@@ -399,6 +399,16 @@ log_message(struct daemon *d, const struct verdict *v, const char *queued)
     buf_clear(&b);
 }
 
+/* MinFree, MaxQueueSize */
+static bool
+has_room(const struct daemon *d, struct error *err)
+{
+    int64_t min = config_number(&d->config, 0, CONFIG_MIN_FREE),
+            max = config_number(&d->config, 0, CONFIG_MAX_QUEUE_SIZE);
+
+    return spool_has_room(d->spool, min > 0 ? (uint64_t)min : 0, max > 0 ? (uint64_t)max : 0, err);
+}
+
 /* What is deferred goes into the queue, if there is one, with why it waits in `why` */
 static void
 queue_rest(struct daemon *d, struct buf *why)
@@ -416,7 +426,7 @@ queue_rest(struct daemon *d, struct buf *why)
     }
     if (!d->spool || !any)
         return;
-    if (park_rest(d->spool, &d->sub, &err))
+    if (has_room(d, &err) && park_rest(d->spool, &d->sub, &err))
         d->queued = true;
     else
         log_line(LOG_LEVEL_ERROR, "%s: %s", d->sub.record.id, err.text);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -226,6 +227,33 @@ spool_commit(struct spool *s, const char *id, struct draft *d, struct error *err
     /* a failed sync is final: what the disk has of it nobody knows */
     (void)s->io->unlink(s->queue, id);
     return error_sys(err, ERROR_IO, saved, "queue %s", s->path);
+}
+
+static uint64_t
+size_of_all(struct spool *s)
+{
+    char id[SPOOL_ID_MAX + 1];
+    uint64_t sum = 0;
+    struct stat st;
+
+    spool_rewind(s);
+    while (spool_next(s, id))
+        if (fstatat(s->queue, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0)
+            sum += (uint64_t)st.st_size;
+    return sum;
+}
+
+bool
+spool_has_room(struct spool *s, uint64_t min_free, uint64_t max_size, struct error *err)
+{
+    struct statvfs fs;
+
+    /* a file system that does not say is not full */
+    if (fstatvfs(s->dir, &fs) == 0 && fs.f_blocks > 0 && (uint64_t)fs.f_bavail * fs.f_frsize < min_free)
+        return error_set(err, ERROR_TEMP, "queue %s: less than MinFree is left on its file system", s->path);
+    if (max_size && size_of_all(s) >= max_size)
+        return error_set(err, ERROR_TEMP, "queue %s: MaxQueueSize is reached", s->path);
+    return true;
 }
 
 /* ---------------------------------------------------------------- what is there */

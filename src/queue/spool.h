@@ -45,6 +45,11 @@ void spool_close(struct spool *s);
 /* Take the queue's lock for reading existing records; false with err (75) when another process has it. */
 bool spool_lock(struct spool *s, struct error *err);
 
+/*
+ * May more be added: the file system has `min_free` bytes left for it, and what waits is not over `max_size` bytes (0 = no
+ * limit)? False with err (75).
+ */
+bool spool_has_room(struct spool *s, uint64_t min_free, uint64_t max_size, struct error *err);
 /* Begin a record in the queue's file system; false with err (74). */
 bool spool_draft(struct spool *s, const char *id, struct draft *d, struct error *err);
 /* Forget a draft; nothing is left of it. A committed one is only closed. */

@@ -9,7 +9,7 @@ conf_queue() {
     Q=$T/queue
     rm -rf "$Q"
     mkdir -m 700 "$Q"
-    conf_tls false '' "QueueDir=$Q"
+    conf_tls false '' "QueueDir=$Q" "$@"
 }
 
 mailq_shows() {
@@ -188,5 +188,22 @@ run_queue -qInosuchid
 expect_messages 2
 for f in "$Q"/queue/*; do run_queue -qI"${f##*/}"; done
 expect_messages 3
+count_queued queue 0
+end
+
+begin "below MinFree and over MaxQueueSize mail is sent at once, and temporary trouble is 75"
+hub_start -
+conf_queue MaxQueueSize=1000
+send -odq -f alice@example.org bob@example.net
+expect_rc 0
+send -odq -f alice@example.org carol@example.net
+expect_rc 0
+expect_messages 1
+expect_env 'rcpt: <carol@example.net>'
+count_queued queue 1
+hub_start rcpt-all-450
+conf_queue MinFree=900000000M
+send -odq -f alice@example.org bob@example.net
+expect_rc 75
 count_queued queue 0
 end
