@@ -279,6 +279,7 @@ open_record(struct spool *s, const char *id, struct record *r, int flags, bool l
     } else {
         error_set(err, ERROR_DATA, "%s: cannot be read", id);
     }
+    record_clear(r); /* what was read of a broken one */
     file_close(&fd);
     return -1;
 }
