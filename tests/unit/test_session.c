@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "smtp/session.h"
 #include "unit/peer.h"
 
@@ -227,7 +229,30 @@ START_TEST(a_session_that_was_spoken_to_or_left_or_has_had_its_mails_is_not_used
 }
 END_TEST
 
-SUITE_MAIN("session", what_ehlo_offers_is_understood_and_nonsense_is_no_limit,
-    mechanisms_beyond_all_measure_are_dropped, greeting_ehlo_and_helo_are_taken_for_what_they_say,
+START_TEST(nothing_is_written_behind_a_write_that_ran_out_of_time)
+{
+    static char text[4u << 20];
+    struct session s;
+    int pair[2];
+    ssize_t n;
+
+    memset(&s, 0, sizeof s);
+    memset(text, 'x', sizeof text);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    stream_init(&s.stream, pair[0], NULL, NULL);
+    s.caps.esmtp = true;
+    ck_assert_int_eq(stream_write(&s.stream, slice_make(text, sizeof text), clock_ms()), STREAM_TIMEOUT);
+    /* there is room again, but QUIT would be taken for a part of the text */
+    ck_assert_int_gt(recv(pair[1], text, sizeof text, 0), 0);
+    session_close(&s);
+    while ((n = recv(pair[1], text, sizeof text, 0)) > 0)
+        ck_assert_ptr_null(memchr(text, 'Q', (size_t)n));
+    close(pair[1]);
+}
+END_TEST
+
+SUITE_MAIN("session", nothing_is_written_behind_a_write_that_ran_out_of_time,
+    what_ehlo_offers_is_understood_and_nonsense_is_no_limit, mechanisms_beyond_all_measure_are_dropped,
+    greeting_ehlo_and_helo_are_taken_for_what_they_say,
     no_login_goes_out_in_clear_whatever_becomes_of_starttls, a_server_that_never_stops_asking_is_left,
     a_session_that_was_spoken_to_or_left_or_has_had_its_mails_is_not_used_again)

@@ -1,0 +1,178 @@
+/* connect: the first address that stands, whatever became of the others, and never beyond the deadline. */
+#include "unit/suite.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "smtp/connect.h"
+
+/* A socket bound to a port of 127.0.0.1; without listen() it refuses */
+static int
+take_port(bool listening, uint16_t *port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    ck_assert(!listening || listen(fd, 5) == 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+static int
+to(const char *host, uint16_t port, const char *source, int64_t deadline, struct connect_info *info,
+    struct error *err)
+{
+    struct connect_options o = { .host = host, .port = port, .source = source };
+
+    return connect_host(&o, deadline, info, err);
+}
+
+START_TEST(a_connection_is_ready_for_flights)
+{
+    struct connect_info info;
+    struct error err;
+    uint16_t port;
+    int on = 0, listener = take_port(true, &port);
+    socklen_t len = sizeof on;
+    int fd = to("127.0.0.1", port, "127.0.0.1", clock_deadline(20000), &info, &err);
+
+    ck_assert_msg(fd >= 0, "%s", err.text);
+    ck_assert_str_eq(info.peer, "127.0.0.1");
+    ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    ck_assert(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len) == 0 && on);
+    close(fd);
+    close(listener);
+}
+END_TEST
+
+START_TEST(an_address_that_refuses_gives_way_to_the_next)
+{
+    struct connect_info info;
+    struct error err;
+    uint16_t port;
+    int listener = take_port(true, &port); /* on IPv4 only; ::1 is first where there is IPv6 */
+    int fd = to("localhost", port, NULL, clock_deadline(20000), &info, &err);
+
+    ck_assert_msg(fd >= 0, "%s", err.text);
+    ck_assert_str_eq(info.peer, "127.0.0.1");
+    close(fd);
+    close(listener);
+}
+END_TEST
+
+START_TEST(a_failure_names_host_port_reason_and_address)
+{
+    struct connect_info info;
+    struct error err;
+    char want[100];
+    uint16_t port;
+    int closed = take_port(false, &port);
+
+    ck_assert_int_eq(to("127.0.0.1", port, NULL, clock_deadline(20000), &info, &err), -1);
+    (void)snprintf(want, sizeof want, "127.0.0.1:%u: Connection refused (127.0.0.1)", port);
+    ck_assert_str_eq(err.text, want);
+    ck_assert_int_eq(err.class, ERROR_TEMP);
+    ck_assert_int_eq(to("127.0.0.1", port, "::1", clock_deadline(20000), &info, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "Cannot assign requested address"));
+    close(closed);
+}
+END_TEST
+
+START_TEST(a_deadline_that_is_over_is_no_connection)
+{
+    struct connect_info info;
+    struct error err;
+    uint16_t port;
+    int listener = take_port(true, &port);
+
+    ck_assert_int_eq(to("127.0.0.1", port, NULL, clock_ms(), &info, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "no connection in time"));
+    close(listener);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- SOCKS5 */
+
+struct proxy {
+    int listener;
+    const char *hello, *answer; /* what it says: 2 and `n` octets */
+    size_t n;
+    char asked[300];
+    size_t asked_len;
+};
+
+static void *
+serve_proxy(void *arg)
+{
+    struct proxy *p = arg;
+    char hello[3];
+    int fd = accept(p->listener, NULL, NULL);
+
+    if (recv(fd, hello, 3, MSG_WAITALL) == 3 && send(fd, p->hello, 2, MSG_NOSIGNAL) == 2) {
+        ssize_t n = recv(fd, p->asked, sizeof p->asked, 0);
+        p->asked_len = n > 0 ? (size_t)n : 0;
+        (void)send(fd, p->answer, p->n, MSG_NOSIGNAL);
+    }
+    (void)shutdown(fd, SHUT_WR);
+    while (recv(fd, hello, 1, 0) > 0)
+        ;
+    close(fd);
+    return NULL;
+}
+
+static const struct {
+    const char *hello, *answer;
+    size_t n;
+    const char *why; /* NULL: it works */
+} proxies[] = {
+    { "\5\0", "\5\0\0\1\x7f\0\0\1\0\x19", 10, NULL },
+    { "\5\0", "\5\0\0\3\1a\0\x19", 8, NULL },
+    { "\5\0", "\5\0\0\4aaaabbbbccccdddd\0\x19", 22, NULL },
+    { "\5\0", "\5\5\0\1\0\0\0\0\0\0", 10, "connection refused" },
+    { "\5\0", "\5\x99\0\1\0\0\0\0\0\0", 10, "unknown refusal" },
+    { "\5\0", "\5\0\0\7\0\0\0\0\0\0", 10, "does not speak SOCKS5" },
+    { "\5\0", "\5\0\0\1\x7f", 5, "does not speak SOCKS5" },
+    { "\5\0", "HTTP/1.1", 8, "does not speak SOCKS5" },
+    { "\5\xff", "", 0, "wants a login" },
+    { "HT", "", 0, "does not speak SOCKS5" },
+};
+
+START_TEST(a_proxy_is_asked_for_the_name_and_its_refusal_is_told)
+{
+    for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++) {
+        struct proxy p = { .hello = proxies[i].hello, .answer = proxies[i].answer, .n = proxies[i].n };
+        struct connect_options o = { .host = "mx.example.org", .port = 587, .proxy_host = "127.0.0.1" };
+        struct connect_info info;
+        struct error err;
+        pthread_t thread;
+        int fd;
+
+        p.listener = take_port(true, &o.proxy_port);
+        ck_assert_int_eq(pthread_create(&thread, NULL, serve_proxy, &p), 0);
+        fd = connect_host(&o, clock_deadline(20000), &info, &err);
+        ck_assert_msg((fd >= 0) == !proxies[i].why, "%zu: %s", i, err.text);
+        ck_assert_msg(fd >= 0 || strstr(err.text, proxies[i].why), "%zu: %s", i, err.text);
+        if (fd >= 0) {
+            ck_assert_uint_eq(p.asked_len, 7 + strlen("mx.example.org"));
+            ck_assert_int_eq(memcmp(p.asked, "\5\1\0\3\x0emx.example.org\x02\x4b", p.asked_len), 0);
+            close(fd);
+        }
+        pthread_join(thread, NULL);
+        close(p.listener);
+    }
+}
+END_TEST
+
+SUITE_MAIN("connect", a_connection_is_ready_for_flights, an_address_that_refuses_gives_way_to_the_next,
+    a_failure_names_host_port_reason_and_address, a_deadline_that_is_over_is_no_connection,
+    a_proxy_is_asked_for_the_name_and_its_refusal_is_told)
