@@ -25,8 +25,15 @@ server_reset(struct server *s)
     free(s->t.cwd);
     free(s->t.tag);
     memset(&s->t, 0, sizeof s->t);
+    error_init(&s->failure);
     s->has_mail = s->failed = s->content_begun = s->by_chunks = false;
 }
+
+static const struct server_traits traits[] = {
+    [SERVER_LOCAL] = { .is_own = true, .chunking = true, .ending = CONTENT_CRLF },
+    [SERVER_BS] = { .ending = CONTENT_UNDECIDED, .errors_limit = 100 },
+    [SERVER_LISTENER] = { .ending = CONTENT_CRLF, .errors_limit = 20 },
+};
 
 struct server *
 server_new(enum server_kind kind, const char *hostname, const struct server_limits *limits,
@@ -34,12 +41,12 @@ server_new(enum server_kind kind, const char *hostname, const struct server_limi
 {
     struct server *s = mem_alloc(sizeof *s);
 
-    s->kind = kind;
+    s->traits = &traits[kind];
     s->events = events;
     s->ctx = ctx;
     s->limits = *limits;
     s->hostname = mem_dup(hostname);
-    s->ending = kind == SERVER_BS ? CONTENT_UNDECIDED : CONTENT_CRLF;
+    s->ending = s->traits->ending;
     buf_init(&s->in, INPUT_LIMIT + 65536);
     buf_init(&s->out, OUTPUT_LIMIT);
     return s;
@@ -63,7 +70,7 @@ server_greet(struct server *s, const struct error *refusal)
     if (refusal) {
         server_reply_line(s, 421, ' ', "4.3.0", refusal->class, refusal->text);
         s->state = SERVER_FINISHED;
-    } else if (s->kind == SERVER_LOCAL) {
+    } else if (s->traits->is_own) {
         buf_add_format(&s->out, "220 %s ESMTP smtprelay wait=%d\r\n", s->hostname, s->limits.wait_s);
     } else {
         buf_add_format(&s->out, "220 %s ESMTP smtprelay\r\n", s->hostname);
@@ -94,8 +101,10 @@ command_hello(struct server *s, const struct command *c)
     buf_add_format(&s->out,
         "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n",
         s->hostname, (unsigned long long)s->limits.message_size);
-    if (s->kind == SERVER_LOCAL)
-        buf_add_str(&s->out, "250-CHUNKING\r\n250-X-SMTPRELAY\r\n");
+    if (s->traits->chunking)
+        server_reply(s, "250-CHUNKING");
+    if (s->traits->is_own)
+        server_reply(s, "250-X-SMTPRELAY");
     server_reply(s, "250 ENHANCEDSTATUSCODES");
 }
 
@@ -134,7 +143,7 @@ handle_command(struct server *s, struct slice line)
     struct error err;
 
     if (!command_parse(line, &c, &err)) {
-        if (s->kind == SERVER_LOCAL)
+        if (s->traits->is_own)
             s->failed = true;
         if (c.verb == COMMAND_UNKNOWN)
             server_reply_code(s, 500, "5.5.2", ERROR_USAGE, "command not recognised");
@@ -279,7 +288,7 @@ server_is_waiting(const struct server *s)
 void
 server_progress(struct server *s, struct slice text)
 {
-    if (s->kind != SERVER_LOCAL || s->state != SERVER_WAITING || !s->t.verbose)
+    if (!s->traits->is_own || s->state != SERVER_WAITING || !s->t.verbose)
         return;
     buf_add_str(&s->out, "150 ");
     text_add_escaped(&s->out, text);
@@ -296,7 +305,8 @@ server_verdict(
         return;
     s->state = SERVER_AT_COMMAND;
     if (class == ERROR_NONE) {
-        for (size_t i = 0; i < nrefused && s->kind == SERVER_LOCAL; i++)
+        s->errors = 0;
+        for (size_t i = 0; i < nrefused && s->traits->is_own; i++)
             server_reply_line(s, 250, '-', "2.0.0", ERROR_NOUSER, refused[i]);
         server_reply_line(s, 250, ' ', "2.0.0", ERROR_NONE, text);
     } else {

@@ -18,7 +18,8 @@
 
 enum server_kind {
     SERVER_LOCAL, /* our own socket: private extensions, unqualified addresses, a refused recipient ends the transaction */
-    SERVER_BS, /* sendmail -bs: no private extensions; LF or CRLF as the first command has it */
+    SERVER_BS,       /* sendmail -bs: no private extensions; LF or CRLF as the first command has it */
+    SERVER_LISTENER, /* ESMTP over TCP: no private extensions, CRLF only, each recipient answered by itself */
 };
 
 /* One transaction as the client said it; owned by the server. */
@@ -41,7 +42,7 @@ struct server_events {
     bool (*content)(void *ctx, struct slice bytes, struct error *err); /* CRLF lines, unstuffed */
     bool (*end)(
         void *ctx, struct error *err); /* content complete: true = server_verdict() will be called later */
-    void (*drop)(void *ctx);           /* the transaction is over without delivery; idempotent */
+    void (*drop)(void *ctx);           /* the transaction is over, also after a verdict; idempotent */
 };
 
 struct server_limits {

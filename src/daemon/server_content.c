@@ -58,16 +58,21 @@ server_data(struct server *s)
 void
 server_bdat(struct server *s, const struct command *c)
 {
-    struct slice rest = c->argument, size, last;
+    struct slice rest = c->argument, size;
     uint64_t n;
 
-    if (!slice_cut(&rest, ' ', &size) || !slice_number(size, UINT64_MAX / 2, &n) || s->kind != SERVER_LOCAL) {
+    if (!s->traits->chunking) {
+        server_end(s, "502 5.5.1 BDAT is not offered"); /* its octets may follow already */
+        return;
+    }
+    if (!slice_cut(&rest, ' ', &size) || !slice_number(size, UINT64_MAX / 2, &n) ||
+        (rest.len && !slice_is_nocase(slice_trim(rest), "LAST"))) {
+        server_reset(s);
         server_reply_code(s, 501, "5.5.4", ERROR_USAGE, "BDAT: size [LAST] is wanted");
         s->state = SERVER_FINISHED; /* where the next command begins is not known */
         return;
     }
-    last = slice_trim(rest);
-    s->chunk_last = slice_is_nocase(last, "LAST");
+    s->chunk_last = rest.len > 0;
     s->chunk_left = n;
     s->by_chunks = true;
     s->state = SERVER_IN_CHUNK;
@@ -118,9 +123,10 @@ server_take_data(struct server *s)
     if (r == CONTENT_BAD) {
         server_end(s, "550 5.5.2 bare CR or LF, or mixed line endings");
     } else if (r == CONTENT_END && s->failed) {
+        failure = s->failure;
         s->state = SERVER_AT_COMMAND;
         server_reset(s);
-        server_reply_error(s, &s->failure);
+        server_reply_error(s, &failure);
     } else if (r == CONTENT_END) {
         content_ended(s);
     }
@@ -136,7 +142,6 @@ chunk_ended(struct server *s)
         server_reset(s);
         if (failure.class == ERROR_NONE)
             error_set(&failure, ERROR_USAGE, "BDAT: no valid recipients");
-        error_init(&s->failure);
         server_reply_error(s, &failure);
         /* the rest of a pipelined message is read and refused chunk by chunk */
         s->failed = !s->chunk_last;

@@ -38,12 +38,23 @@ param_ret(struct server_transaction *t, struct slice value)
     return t->envelope.ret != ENVELOPE_RET_NONE;
 }
 
+/* What was hidden in xtext ends in queue files, DSNs and logs (CVE-2020-28021, CVE-2020-28026). */
+static bool
+is_printable(const char *text)
+{
+    for (; *text; text++)
+        if (ascii_is_control(*text))
+            return false;
+    return true;
+}
+
 static bool
 param_envid(struct server_transaction *t, struct slice value)
 {
     free(t->envelope.envid);
     t->envelope.envid = NULL;
-    return value.len <= 100 && command_xtext_decode(value, &t->envelope.envid);
+    return value.len <= 100 && command_xtext_decode(value, &t->envelope.envid) &&
+           is_printable(t->envelope.envid);
 }
 
 static bool
@@ -69,7 +80,7 @@ param_auth(struct server_transaction *t, struct slice value)
 static bool
 param_mode(struct server_transaction *t, struct slice value)
 {
-    t->mode = value.len ? value.p[0] : '\0';
+    t->mode = value.len == 1 ? value.p[0] : '\0';
     return slice_is(value, "i") || slice_is(value, "b") || slice_is(value, "q") || slice_is(value, "default");
 }
 
@@ -135,9 +146,18 @@ static bool
 mail_parameter(struct server *s, const struct command_param *p)
 {
     for (size_t i = 0; i < sizeof mail_params / sizeof mail_params[0]; i++)
-        if (slice_is_nocase(p->name, mail_params[i].name) &&
-            (!mail_params[i].local || s->kind == SERVER_LOCAL))
+        if (slice_is_nocase(p->name, mail_params[i].name) && (!mail_params[i].local || s->traits->is_own))
             return mail_params[i].take(&s->t, p->value);
+    return false;
+}
+
+/* RFC 3461, 4: a parameter stands once */
+static bool
+is_repeated(const struct command *c, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (slice_eq_nocase(c->params[k].name, c->params[i].name))
+            return true;
     return false;
 }
 
@@ -151,7 +171,7 @@ server_mail(struct server *s, const struct command *c)
     }
     server_reset(s);
     for (size_t i = 0; i < c->nparams; i++) {
-        if (mail_parameter(s, &c->params[i]))
+        if (!is_repeated(c, i) && mail_parameter(s, &c->params[i]))
             continue;
         char text[200];
         (void)snprintf(
@@ -172,19 +192,32 @@ server_mail(struct server *s, const struct command *c)
     server_reply(s, "250 2.1.0 ok");
 }
 
+/* "addr-type;address", RFC 3461, 4.2 */
+static bool
+is_orcpt(const char *text)
+{
+    size_t n = 0;
+
+    while (ascii_is_alpha(text[n]) || ascii_is_digit(text[n]) || text[n] == '-')
+        n++;
+    return n > 0 && text[n] == ';' && text[n + 1] && is_printable(text + n);
+}
+
 /* NOTIFY and ORCPT of RFC 3461, 4.1 and 4.2 */
 static bool
 rcpt_parameters(const struct command *c, unsigned *notify, char **orcpt)
 {
     for (size_t i = 0; i < c->nparams; i++) {
         const struct command_param *p = &c->params[i];
+        if (is_repeated(c, i))
+            return false;
         if (slice_is_nocase(p->name, "NOTIFY")) {
             if (!envelope_notify_parse(p->value.p, p->value.len, notify))
                 return false;
         } else if (slice_is_nocase(p->name, "ORCPT")) {
             free(*orcpt);
             *orcpt = NULL;
-            if (p->value.len > 500 || !command_xtext_decode(p->value, orcpt) || !strchr(*orcpt, ';'))
+            if (p->value.len > 500 || !command_xtext_decode(p->value, orcpt) || !is_orcpt(*orcpt))
                 return false;
         } else {
             return false;
@@ -204,9 +237,13 @@ server_rcpt(struct server *s, const struct command *c)
         server_refuse(s, 503, "5.5.1", ERROR_USAGE, "MAIL comes first");
         return;
     }
+    if (s->by_chunks) { /* the owner has begun the message for those named so far */
+        server_refuse(s, 503, "5.5.1", ERROR_USAGE, "RCPT after BDAT");
+        return;
+    }
     if (s->t.envelope.n >= s->limits.recipients) {
         /* RFC 5321 4.5.3.1.10 has 452, which makes clients send the rest later; ours is told for good */
-        if (s->kind == SERVER_LOCAL)
+        if (s->traits->is_own)
             server_refuse(s, 550, "5.5.3", ERROR_REFUSED, "recipients: more than MaxRecipients");
         else
             server_reply_code(s, 452, "4.5.3", ERROR_TEMP, "too many recipients");
@@ -222,7 +259,7 @@ server_rcpt(struct server *s, const struct command *c)
         (void)envelope_add(&s->t.envelope, address, notify, orcpt);
         server_reply(s, "250 2.1.5 ok");
     } else {
-        if (s->kind == SERVER_LOCAL)
+        if (s->traits->is_own)
             s->failed = true;
         server_reply_error(s, &err);
     }

@@ -2,8 +2,6 @@
 #include "base/text.h"
 #include "daemon/server_state.h"
 
-#define ERRORS_LIMIT 100
-
 /* Reply code and enhanced code of a class, RFC 3463 */
 static const struct {
     enum error_class class;
@@ -11,7 +9,7 @@ static const struct {
     const char *enhanced;
 } replies[] = {
     { ERROR_USAGE, 501, "5.5.4" },
-    { ERROR_DATA, 501, "5.6.0" },
+    { ERROR_DATA, 554, "5.6.0" },
     { ERROR_NOUSER, 550, "5.1.1" },
     { ERROR_REFUSED, 554, "5.0.0" },
     { ERROR_INTERNAL, 451, "4.3.0" },
@@ -36,7 +34,7 @@ server_reply_line(struct server *s, int code, char separator, const char *enhanc
     const char *text)
 {
     buf_add_format(&s->out, "%d%c%s ", code, separator, enhanced);
-    if (s->kind == SERVER_LOCAL && class != ERROR_NONE)
+    if (s->traits->is_own && class != ERROR_NONE)
         buf_add_format(&s->out, "EX%d ", (int)class);
     text_add_escaped(&s->out, slice_of(text));
     buf_add_str(&s->out, "\r\n");
@@ -46,7 +44,7 @@ void
 server_reply_code(struct server *s, int code, const char *enhanced, enum error_class class, const char *text)
 {
     server_reply_line(s, code, ' ', enhanced, class, text);
-    if (code >= 500 && ++s->errors >= ERRORS_LIMIT && s->kind != SERVER_LOCAL) {
+    if (code >= 500 && ++s->errors == s->traits->errors_limit) {
         server_reply(s, "421 4.7.0 too many errors");
         s->state = SERVER_FINISHED;
     }
@@ -68,7 +66,7 @@ server_reply_error(struct server *s, const struct error *err)
 void
 server_refuse(struct server *s, int code, const char *enhanced, enum error_class class, const char *text)
 {
-    if (s->kind == SERVER_LOCAL)
+    if (s->traits->is_own)
         s->failed = true;
     server_reply_code(s, code, enhanced, class, text);
 }

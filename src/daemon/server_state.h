@@ -11,8 +11,16 @@
 
 enum server_state { SERVER_AT_COMMAND, SERVER_IN_DATA, SERVER_IN_CHUNK, SERVER_WAITING, SERVER_FINISHED };
 
+/* In what the kinds of session differ. */
+struct server_traits {
+    bool is_own;   /* the private extensions and exit codes; one refusal is the transaction's */
+    bool chunking; /* BDAT */
+    enum content_ending ending;
+    unsigned errors_limit; /* 5xx replies in a row without a message taken; 0 = any number */
+};
+
 struct server {
-    enum server_kind kind;
+    const struct server_traits *traits;
     enum server_state state;
     const struct server_events *events;
     void *ctx;
