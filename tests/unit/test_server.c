@@ -128,7 +128,7 @@ static const struct {
         "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\na\r\n.\nMAIL FROM:<evil@x>\r\n",
         { "354 ", "550 5.5.2" }, "", "end|" },
     { "no private extension for -bs", SERVER_BS, "EHLO s\r\nMAIL FROM:<a@b> X-LOGIN\r\nBDAT 3 LAST\r\na\r\n",
-        { "555 5.5.4", "501 5.5.4" }, "", "begin" },
+        { "555 5.5.4", "502 5.5.1" }, "", "begin" },
     { "out of turn", SERVER_BS,
         "MAIL FROM:<a@b>\r\nEHLO s\r\nRCPT TO:<a@b>\r\nDATA\r\nFOO\r\nNOOP\r\nRSET\r\nQUIT\r\n",
         { "503 ", "250 ENH", "503 ", "503 ", "500 ", "250 ", "250 ", "221 " }, "", "begin" },
@@ -141,6 +141,38 @@ static const struct {
         "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n1\r\n.\r\nMAIL FROM:<e@f>\r\nRCPT "
         "TO:<g@h>\r\nDATA\r\n2\r\n.\r\n",
         { "250 2.0.0 sent", "250 2.1.0", "250 2.0.0 sent" }, "begin <e@f> n=1|2\r\n|end|", NULL },
+    { "a recipient behind the first chunk", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3\r\na\r\nRCPT TO:<e@f>\r\nBDAT 0 LAST\r\n",
+        { "250 2.0.0 chunk", "503 5.5.1 EX64" }, "drop|", "e@f" },
+    { "an unread chunk is not taken for commands", SERVER_LOCAL,
+        "EHLO s\r\nBDAT 17\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nQUIT\r\n",
+        { "501 ", "503 5.5.1 EX64", "221 " }, "", "rcpt" },
+    { "a chunk longer than any number", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 99999999999999999999\r\nNOOP\r\n",
+        { "250 2.1.5", "501 5.5.4" }, "drop|", "begin" },
+    { "a chunk that is neither the last nor not", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3 LATS\r\na\r\n", { "501 5.5.4" }, "drop|",
+        "begin" },
+    { "a line break in xtext", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b> ENVID=x+0D+0Ay\r\nMAIL FROM:<a@b> ENVID=x+1By\r\nMAIL FROM:<a@b> "
+        "ENVID=x+2By\r\n"
+        "RCPT TO:<c@d> ORCPT=rfc822;x+0Ay\r\nRCPT TO:<c@d> ORCPT=rfc822\r\nRCPT TO:<c@d> "
+        "ORCPT=rfc822;x+40y\r\n",
+        { "555 ", "555 ", "250 2.1.0", "501 ", "501 ", "250 2.1.5" }, "rcpt c@d|drop", NULL },
+    { "a parameter said twice", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b> RET=FULL RET=HDRS\r\nMAIL FROM:<a@b>\r\n", { "555 5.5.4", "250 2.1.0" },
+        "", "begin" },
+    { "what a ping and a question are answered", SERVER_BS,
+        "EHLO s\nNOOP\nRSET\nVRFY root\nEXPN all\nHELP\nSTARTTLS\nAUTH PLAIN AGEAYg==\nFOO\nQUIT\n",
+        { "250 2.0.0", "250 2.0.0", "252 ", "502 ", "214 ", "502 ", "502 ", "500 ", "221 " }, "", "rcpt" },
+    { "a listener takes no LF", SERVER_LISTENER, "EHLO s\nMAIL FROM:<a@b>\n", { "220 ", "550 5.5.2" }, "",
+        "begin" },
+    { "a listener answers each recipient by itself", SERVER_LISTENER,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<bad>\r\nRCPT TO:<e>\r\nDATA\r\na\r\n.\r\n",
+        { "250 2.1.5", "550 5.1.1 bad", "250 2.1.5", "354 ", "250 2.0.0 sent" }, "n=2|a\r\n|end|", NULL },
+    { "a listener has no private extensions", SERVER_LISTENER,
+        "EHLO s\r\nMAIL FROM:<a@b> X-LOGIN\r\nBDAT 3 LAST\r\na\r\n", { "555 5.5.4 MAIL", "502 5.5.1" }, "",
+        "begin" },
     { "addresses that are none", SERVER_LOCAL, "EHLO s\r\nMAIL FROM:<a b@c>\r\nRCPT TO:<@>\r\n",
         { "553 5.5.4 EX65", "553 5.1.3 EX65" }, "", "rcpt" },
 };
@@ -205,5 +237,81 @@ START_TEST(a_verdict_names_the_refused_recipients)
 }
 END_TEST
 
-SUITE_MAIN("server", sessions_go_as_their_rfc_says, content_that_cannot_be_kept_is_refused_at_its_end,
-    a_verdict_names_the_refused_recipients)
+/* The forms of an end of data that some server somewhere takes for one (CVE-2023-51764, -51765, -51766). */
+START_TEST(no_form_but_the_agreed_one_ends_a_message)
+{
+    static const char *const forms[] = { "\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r",
+        "\n.\r", "\r.\n", "\r\r\n.\r\n", "\r\n.\r\r\n" };
+    static const enum server_kind kinds[] = { SERVER_LOCAL, SERVER_BS, SERVER_LISTENER };
+    static const char before[] = "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+    static const char after[] = "MAIL FROM:<evil@x>\r\nRCPT TO:<evil@y>\r\nDATA\r\nb\r\n.\r\n";
+
+    for (size_t i = 0; i < 2 * 3 * sizeof forms / sizeof forms[0]; i++) {
+        const char *form = forms[i / 6];
+        enum server_kind kind = kinds[i % 3];
+        bool chunked = i / 3 % 2;
+        struct owner o = { .refuse = NULL };
+        char *in, *out, *log;
+
+        if (chunked && kind == SERVER_LOCAL)
+            in =
+                mem_format("%sBDAT %zu LAST\r\na%s%s", before, 1 + strlen(form) + strlen(after), form, after);
+        else
+            in = mem_format("%sDATA\r\na%s%s", before, form, after);
+        play(kind, &o, in, chunked ? 1 : 1000, &out, &log);
+        ck_assert_msg(strstr(out, "550 5.5.2") || strstr(out, "554 5.6.0"), "form %zu: %s", i / 6, out);
+        ck_assert_msg(!strstr(log, "end|") && !strstr(log, "evil"), "form %zu: %s", i / 6, log);
+        free(in);
+        free(out);
+        free(log);
+    }
+}
+END_TEST
+
+START_TEST(a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not)
+{
+    static const char message[] = "RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\na\r\n.\r\n";
+    struct owner o = { .refuse = NULL };
+    struct server *s = server_new(SERVER_LISTENER, "h", &limits, &events, &o);
+
+    buf_init(&o.log, 100000);
+    server_feed(s, slice_of("EHLO s\r\n"));
+    for (unsigned i = 0; i < 100; i++) {
+        server_feed(s, slice_of("FOO\r\n"));
+        if (i % 10 == 0)
+            server_feed(s, slice_of(message));
+        server_verdict(s, ERROR_NONE, "sent", NULL, 0);
+        ck_assert(!server_finished(s));
+    }
+    for (unsigned i = 0; i < 20; i++)
+        server_feed(s, slice_of("FOO\r\n"));
+    ck_assert(server_finished(s));
+    ck_assert(strstr(buf_str(server_output(s)), "421 4.7.0 too many errors") != NULL);
+    server_free(s);
+    buf_clear(&o.log);
+}
+END_TEST
+
+START_TEST(any_number_of_tiny_chunks_takes_no_memory)
+{
+    struct owner o = { .refuse = NULL };
+    struct server *s = server_new(SERVER_LOCAL, "h", &limits, &events, &o);
+
+    buf_init(&o.log, 1000000);
+    server_feed(s, slice_of("EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"));
+    for (unsigned i = 0; i < 100000; i++) {
+        server_feed(s, slice_of(i % 2 ? "BDAT 1\r\n\n" : "BDAT 1\r\n\r"));
+        ck_assert(server_output(s)->len < 1000 && !server_is_waiting(s) && !server_finished(s));
+        buf_reset(server_output(s));
+    }
+    server_feed(s, slice_of("BDAT 0 LAST\r\n"));
+    ck_assert(server_is_waiting(s));
+    server_free(s);
+    buf_clear(&o.log);
+}
+END_TEST
+
+SUITE_MAIN("server", no_form_but_the_agreed_one_ends_a_message,
+    a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not,
+    any_number_of_tiny_chunks_takes_no_memory, sessions_go_as_their_rfc_says,
+    content_that_cannot_be_kept_is_refused_at_its_end, a_verdict_names_the_refused_recipients)
