@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/body.h"
 #include "mail/command.h"
 
@@ -635,6 +636,16 @@ settle_rest(struct transaction *t, const struct status_fact *fact)
     }
 }
 
+/* The address that made SMTPUTF8 necessary */
+static const char *
+utf8_address(const struct transaction *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (!text_is_ascii(slice_of(t->rcpt[i].path)))
+            return t->rcpt[i].path;
+    return text_is_ascii(slice_of(t->sender)) ? "message" : t->sender;
+}
+
 static bool
 fits(struct session *s, struct transaction *t)
 {
@@ -644,8 +655,8 @@ fits(struct session *s, struct transaction *t)
         session_fact(&fact, STATUS_MAIL, STATUS_REFUSED, "message: %llu bytes, the server takes at most %llu",
             (unsigned long long)t->size, (unsigned long long)s->caps.size_max);
     } else if (t->smtputf8 && !s->caps.smtputf8) {
-        session_fact(
-            &fact, STATUS_MAIL, STATUS_REFUSED, "the server does not offer SMTPUTF8, which an address needs");
+        session_fact(&fact, STATUS_MAIL, STATUS_REFUSED,
+            "%s: needs SMTPUTF8, which the server does not offer", utf8_address(t));
     } else {
         return true;
     }
