@@ -2,6 +2,7 @@
 #include "sendmail/compose.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -441,11 +442,27 @@ compose_clear(struct compose *c)
 
 /* ---------------------------------------------------------------- standard input */
 
+/* A caller may have left its end of a socket or terminal non-blocking: a pause is no error and no end */
+static ssize_t
+read_patiently(int fd, void *data, size_t len)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    ssize_t n;
+
+    for (;;) {
+        n = file_read_some(fd, data, len);
+        if (n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+            return n;
+        if (poll(&p, 1, -1) < 0 && errno != EINTR)
+            return -1;
+    }
+}
+
 static bool
 read_some(struct compose *c, struct error *err)
 {
     char piece[READ_BYTES];
-    ssize_t n = file_read_some(c->state->fd, piece, sizeof piece);
+    ssize_t n = read_patiently(c->state->fd, piece, sizeof piece);
 
     if (n < 0)
         return error_sys(err, ERROR_IO, errno, "standard input: cannot be read");
