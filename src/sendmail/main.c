@@ -91,6 +91,25 @@ has_own_config(void)
     return there;
 }
 
+/* Whoever else may have taken the socket's name, mail is only for root, for the daemon's own user and for the caller */
+static bool
+is_trusted(int fd, struct error *err)
+{
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    struct passwd *pw;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof cred)
+        return error_sys(err, ERROR_TEMP, errno, "%s: cannot tell who listens", path_socket);
+    if (cred.uid == 0 || cred.uid == getuid())
+        return true;
+    pw = getpwnam("smtprelay");
+    if (pw && pw->pw_uid == cred.uid)
+        return true;
+    return error_set(
+        err, ERROR_TEMP, "%s: user %ld listens there, who is not smtprelay", path_socket, (long)cred.uid);
+}
+
 /* The daemon's socket: a descriptor, -1 when nobody is there, -2 for any other trouble (err) */
 static int
 connect_daemon(struct error *err)
@@ -102,8 +121,12 @@ connect_daemon(struct error *err)
         return -1;
     memcpy(to.sun_path, path_socket, strlen(path_socket));
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
-        return fd;
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0) {
+        if (is_trusted(fd, err))
+            return fd;
+        file_close(&fd);
+        return -2;
+    }
     int saved = errno;
     file_close(&fd);
     if (saved == ENOENT || saved == ECONNREFUSED || saved == ENOTDIR)
@@ -181,15 +204,6 @@ start_own_server(const struct options *o, struct error *err)
     return -1;
 }
 
-/* From the last byte on a signal must not leave it open whether the message was sent */
-static void
-hold_signals(void)
-{
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-}
-
 static int
 send_message(const struct options *o)
 {
@@ -211,8 +225,6 @@ send_message(const struct options *o)
         compose_clear(&c);
         return complain(&err);
     }
-    if (c.ended)
-        hold_signals();
     code = submit(fd, &c, own ? GREETING_OWN_MS : GREETING_MS, STALL_MS, &note, &err);
     if (code != 0 && !quiet)
         fprintf(stderr, "sendmail: %s\n", err.text);
@@ -265,7 +277,7 @@ main(int argc, char **argv)
 
     mem_program("sendmail");
     if (!file_open_standard())
-        return EX_OSERR;
+        return complain_of(ERROR_OS, "/dev/null: cannot be opened");
     (void)umask(077);
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         signal(SIGXFSZ, SIG_IGN) == SIG_ERR)

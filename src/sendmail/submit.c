@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,15 @@ add_envelope(struct submission *s, struct buf *b)
     s->pending = 2 + c->rcpts.n;
 }
 
+/* From the last byte on a signal must not leave it open whether the message was sent */
+static void
+hold_signals(void)
+{
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+}
+
 /* BDAT chunks until standard input has ended well; the last one says so */
 static bool
 write_content(struct submission *s, struct buf *b, int stall_ms)
@@ -319,8 +329,10 @@ write_content(struct submission *s, struct buf *b, int stall_ms)
     if (!write_all(s, buf_slice(b), stall_ms) || !write_all(s, buf_slice(&c->header), stall_ms))
         return false;
     for (;;) {
-        if (c->ended)
+        if (c->ended) {
+            hold_signals();
             s->all_out = true; /* with the bytes below; an answer can only come after them */
+        }
         if (!write_all(s, buf_slice(&c->body), stall_ms))
             return false;
         buf_reset(&c->body);
