@@ -3,6 +3,7 @@
  * reads no configuration and no secret, and speaks to nothing but smtprelayd.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -110,6 +112,24 @@ is_trusted(int fd, struct error *err)
         err, ERROR_TEMP, "%s: user %ld listens there, who is not smtprelay", path_socket, (long)cred.uid);
 }
 
+/* A daemon that accepts nobody has GREETING_MS, too: a blocking connect would wait for ever (unix(7): EAGAIN) */
+static bool
+connect_patiently(int fd, const struct sockaddr_un *to)
+{
+    int64_t deadline = clock_deadline(GREETING_MS);
+
+    while (connect(fd, (const struct sockaddr *)to, sizeof *to) != 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            return false;
+        if (clock_left(deadline) == 0) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+        (void)poll(NULL, 0, 50);
+    }
+    return true;
+}
+
 /* The daemon's socket: a descriptor, -1 when nobody is there, -2 for any other trouble (err) */
 static int
 connect_daemon(struct error *err)
@@ -120,8 +140,8 @@ connect_daemon(struct error *err)
     if (strlen(path_socket) >= sizeof to.sun_path)
         return -1;
     memcpy(to.sun_path, path_socket, strlen(path_socket));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0) {
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect_patiently(fd, &to)) {
         if (is_trusted(fd, err))
             return fd;
         file_close(&fd);
