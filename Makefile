@@ -159,13 +159,15 @@ $(HUB): $(HUB_OBJECTS) $(O)/lib/mail.a $(O)/lib/base.a
 
 tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB))
 
-# ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders)
+# ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders);
+# root-local is for the one script that puts sockets there
 check: all
 ifneq ($(HAVE_CHECK),yes)
 	@echo "libcheck is missing: run 'sh packaging/deps', then ./configure" >&2; exit 1
 endif
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/root
+	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/root-local
 	$(Q)O=$(abspath $(O)) $(srcdir)/tests/run $(TESTS)
 
 # the same under AddressSanitizer and UndefinedBehaviorSanitizer
