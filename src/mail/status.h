@@ -58,6 +58,7 @@ struct status_fact {
     char enhanced[16];
     char text[1000]; /* "550 5.1.1 no such user", or what went wrong; escaped */
     bool maybe_sent; /* the last byte was out, the answer did not come */
+    bool silent;     /* STATUS_NETWORK: not ended by the peer, but no answer in time */
 };
 
 /* `code` counts for STATUS_REPLY only. */

@@ -65,6 +65,7 @@ session_send(struct session *s, struct slice lines, enum status_stage stage, str
     if (r == STREAM_OK || (r == STREAM_CLOSED && s->stream.at < s->stream.in.len))
         return true; /* what it said before it went is read as the reply */
     session_fact(fact, stage, STATUS_NETWORK, "%s: %s", status_stage_name(stage), stream_text(r));
+    fact->silent = r == STREAM_TIMEOUT;
     return false;
 }
 
@@ -83,6 +84,7 @@ read_reply(struct session *s, enum status_stage stage, int64_t ms, struct reply 
         if (got != STREAM_OK) {
             session_fact(fact, stage, got == STREAM_TOO_LONG ? STATUS_GARBAGE : STATUS_NETWORK, "%s: %s",
                 status_stage_name(stage), stream_text(got));
+            fact->silent = got == STREAM_TIMEOUT;
             return false;
         }
         result = crlf ? reply_line(r, line, &rest) : REPLY_BAD;

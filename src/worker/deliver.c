@@ -331,14 +331,17 @@ show_done(struct job *j)
     buf_clear(&b);
 }
 
-/* A reused connection that died before one byte of answer is not an attempt (src/README.md, "Failure has a scope") */
+/*
+ * A reused connection that was ended before one byte of answer is not an attempt; one that fell silent may have taken the message
+ * (src/README.md, "Failure has a scope")
+ */
 static bool
 died_idle(const struct job *j, bool reused)
 {
     const struct status_fact *f = &j->t.rcpt[0].fact;
 
     return reused && (f->stage == STATUS_MAIL || (f->stage == STATUS_END && j->w->session.mails == 0)) &&
-           (f->cause == STATUS_NETWORK || f->code == 421);
+           ((f->cause == STATUS_NETWORK && !f->silent) || f->code == 421);
 }
 
 static void
