@@ -1,8 +1,8 @@
 /*
- * complete: the filter that makes a recorded message ready for the wire: adds what is absent, removes what must not go, qualifies
- * addresses (INTERFACE "The message"). The same record gives the same bytes at each attempt.
+ * complete: the filter that makes a recorded message ready for the wire (INTERFACE "The message"): worker/head for its header,
+ * worker/recode for its body. The same record gives the same bytes at each attempt at a peer that takes the same.
  *
- * The header is rewritten in memory once; the body is read from the record each time it is written.
+ * The header is rewritten in memory; the body is read once to look at it, and once each time it is written.
  */
 #ifndef WORKER_COMPLETE_H
 #define WORKER_COMPLETE_H
@@ -13,47 +13,40 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "queue/record.h"
+#include "worker/head.h"
+#include "worker/recode.h"
 
-struct complete_settings {
-    const char *hostname;
-    const char *rewrite_domain; /* NULL: hostname qualifies, and no address is rewritten */
-    char *const *own_names;     /* with rewrite_domain, addresses at these become addresses at it */
-    size_t nown;
-    bool force_from;  /* FromPolicy force: From is `from`, whatever stood there */
-    const char *from; /* NULL = none */
-    char *const *add_header;
-    size_t nadd;
+/* What the peer takes. */
+struct complete_peer {
+    bool eight_bit; /* 8BITMIME */
+    bool binary;    /* CHUNKING and BINARYMIME */
 };
 
 struct complete {
-    const struct complete_settings *settings;
     const struct record *record;
     int fd;
-    struct buf header;    /* rewritten, ends with the blank line */
+    bool needs_utf8; /* an address of envelope or header needs SMTPUTF8 */
+    /* for the peer of complete_adapt() */
+    bool eight_bit; /* header or body have bytes over 127 */
+    bool binary;    /* it has to go under BODY=BINARYMIME */
+    uint64_t size;  /* octets that complete_write() writes */
+    /* the rest is private */
+    struct head *head;
+    struct recode_plan plan;
+    struct recode_peer peer;
+    struct buf header;    /* as it goes out */
     uint64_t body_offset; /* in the record's content */
-    uint64_t body_size;
-    bool eight_bit;        /* header or body */
-    bool has_nul;          /* in the body */
-    bool header_eight_bit; /* raw UTF-8 is left in the header */
-    uint64_t longest_line;
+    bool recodes;
 };
 
-/* Read the record behind `fd` and rewrite its header. False with err (65 or 69; 74 when it cannot be read). */
+/* Read the record behind `fd` and look at all of it. False with err (65 or 69; 74 when it cannot be read). */
 bool complete_init(struct complete *c, int fd, const struct record *record,
-    const struct complete_settings *settings, struct error *err);
+    const struct head_settings *settings, struct error *err);
 void complete_clear(struct complete *c);
-/* Is it such as RFC 5321 does not carry (a NUL, a line over 998 octets), so that BODY=BINARYMIME (RFC 3030) has to? */
-bool complete_is_binary(const struct complete *c);
-/* Octets that complete_write will write. */
-uint64_t complete_size(const struct complete *c);
+/* Make it such as the peer takes. False with err (69; 74 when the record cannot be read). */
+bool complete_adapt(struct complete *c, const struct complete_peer *peer, struct error *err);
 /* Header and body into the sink, in pieces; stops when it returns false. False with err when the record cannot be read. */
 bool complete_write(
     struct complete *c, bool (*sink)(void *ctx, struct slice bytes), void *ctx, struct error *err);
-/*
- * An address qualified as the settings say, as a path without brackets, its domain as A-labels: added to `out`. *utf8 is set when
- * its local part needs SMTPUTF8. False with err (65).
- */
-bool complete_path(
-    const struct complete_settings *s, const char *address, struct buf *out, bool *utf8, struct error *err);
 
 #endif

@@ -28,7 +28,7 @@ struct worker {
     size_t nhubs;
     unsigned char pins[PINS_MAX][32];
     size_t npins;
-    struct complete_settings complete;
+    struct head_settings complete;
     struct session_options options;
     struct session session;
     bool warm;
@@ -82,7 +82,7 @@ settle_settings(struct worker *w, struct error *err)
 
     for (size_t i = 0; i < pins->n && i < PINS_MAX; i++)
         w->npins += config_pin_parse(pins->item[i], w->pins[w->npins]);
-    w->complete = (struct complete_settings){ .hostname = config_text(c, 0, CONFIG_HOSTNAME),
+    w->complete = (struct head_settings){ .hostname = config_text(c, 0, CONFIG_HOSTNAME),
         .rewrite_domain = config_text(c, 0, CONFIG_REWRITE_DOMAIN),
         .own_names = own->item,
         .nown = own->n,
@@ -276,7 +276,7 @@ static bool
 add_path(struct job *j, const char *address, size_t *offset, struct error *err)
 {
     *offset = j->paths.len;
-    if (!complete_path(&j->w->complete, address, &j->paths, &j->t.smtputf8, err))
+    if (!head_path(&j->w->complete, address, &j->paths, &j->t.smtputf8, err))
         return false;
     buf_add_char(&j->paths, '\0');
     return true;
@@ -344,6 +344,28 @@ died_idle(const struct job *j, bool reused)
            ((f->cause == STATUS_NETWORK && !f->silent) || f->code == 421);
 }
 
+/* The peer's offer is known only now, and may differ from one smarthost to the next */
+static bool
+adapt(struct job *j, const struct job_packet *p)
+{
+    const struct session_caps *caps = &j->w->session.caps;
+    struct complete_peer peer = { .eight_bit = caps->eightbit, .binary = caps->binary && caps->chunking };
+    struct status_fact fact;
+    struct error err;
+
+    if (!complete_adapt(&j->complete, &peer, &err)) {
+        session_fact(&fact, STATUS_LOCAL, err.class == ERROR_REFUSED ? STATUS_REFUSED : STATUS_TROUBLE, "%s",
+            err.text);
+        report_all(j, p, &fact);
+        return false;
+    }
+    j->t.smtputf8 = j->complete.needs_utf8;
+    j->t.eight_bit = j->complete.eight_bit;
+    j->t.binary = j->complete.binary;
+    j->t.size = j->complete.size;
+    return true;
+}
+
 static void
 send_message(struct job *j, const struct job_packet *p)
 {
@@ -363,10 +385,8 @@ send_message(struct job *j, const struct job_packet *p)
         }
         w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
         int64_t begun = clock_us();
-        j->t.eight_bit = j->complete.eight_bit;
-        /* the peer's offer is known only now, and may differ from one smarthost to the next */
-        j->t.binary = complete_is_binary(&j->complete) && w->session.caps.binary && w->session.caps.chunking;
-        j->t.size = complete_size(&j->complete);
+        if (!adapt(j, p))
+            return;
         w->warm = transaction_run(&w->session, &j->t);
         w->sent_us = clock_us() - begun;
         if (!w->warm)

@@ -1,0 +1,70 @@
+/*
+ * head: the header of a message as it goes out (INTERFACE "The message"): addresses qualified, what must not go removed, what is
+ * absent added, every line such as the wire wants it. Knows no body.
+ */
+#ifndef WORKER_HEAD_H
+#define WORKER_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "mail/header.h"
+#include "queue/record.h"
+
+#define HEAD_MAX (8u << 20) /* of a header, before and after */
+
+struct head_settings {
+    const char *hostname;
+    const char *rewrite_domain; /* NULL: hostname qualifies, and no address is rewritten */
+    char *const *own_names;     /* with rewrite_domain, addresses at these become addresses at it */
+    size_t nown;
+    bool force_from;  /* FromPolicy force: From is `from`, whatever stood there */
+    const char *from; /* NULL = none */
+    char *const *add_header;
+    size_t nadd;
+};
+
+struct head {
+    struct header header; /* its state tells how the header ended */
+    bool needs_utf8;      /* an address in it needs SMTPUTF8 */
+    bool has_type, has_encoding, has_version;
+    struct buf type, encoding; /* values of the first Content-Type and Content-Transfer-Encoding field */
+    /* the rest is private */
+    const struct head_settings *settings;
+    const struct record *record;
+    bool utf8;
+    bool failed;
+    struct error err;
+    struct buf kept;                                /* the fields that were there and go on, in order */
+    size_t encoding_start, encoding_end, resent_at; /* in `kept` */
+    struct buf name, value, fresh;
+    enum header_field field;
+    bool seen[HEADER_FIELD_COUNT];
+    enum { HEAD_BEFORE_BLOCK, HEAD_IN_BLOCK, HEAD_BEHIND_BLOCK } block; /* the topmost of Resent- fields */
+    size_t received;
+    size_t copied; /* of an address list being rewritten */
+};
+
+/* Begin; `utf8`: raw UTF-8 may stay (SMTPUTF8). Settings and record must outlive the head. */
+void head_init(struct head *h, const struct head_settings *settings, const struct record *record, bool utf8);
+void head_clear(struct head *h);
+/* As header_push(): how many bytes belong to the header. 0 when it is refused: head_end() says why. */
+size_t head_push(struct head *h, struct slice s);
+/* The header is over. False with err: 65 (a NUL, an impossible domain), 69 (a loop, too large). */
+bool head_end(struct head *h, struct error *err);
+/*
+ * Add the whole header with its blank line. `encoding` replaces the value of Content-Transfer-Encoding, NULL: it stays;
+ * `mime_fields` are added, whole fields. May be called more than once; out->overflow is set when it is too large.
+ */
+void head_write(const struct head *h, const char *encoding, struct slice mime_fields, struct buf *out);
+
+/*
+ * An address qualified as the settings say, as a path without brackets, its domain as A-labels: added to `out`. *utf8 is set when
+ * its local part needs SMTPUTF8. False with err (65).
+ */
+bool head_path(
+    const struct head_settings *s, const char *address, struct buf *out, bool *utf8, struct error *err);
+
+#endif
