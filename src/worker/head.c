@@ -147,13 +147,11 @@ is_removed(enum header_field f)
     return f == HEADER_BCC || f == HEADER_RESENT_BCC || f == HEADER_RETURN_PATH || f == HEADER_CONTENT_LENGTH;
 }
 
-/* Without a value it says nothing, and one with a value may be added */
+/* Without a value it says nothing, and one with a value has to be there */
 static bool
 is_empty(enum header_field f, struct slice value)
 {
-    return (f == HEADER_FROM || f == HEADER_DATE || f == HEADER_MESSAGE_ID || f == HEADER_TO ||
-               f == HEADER_CC) &&
-           slice_trim(value).len == 0;
+    return (f == HEADER_FROM || f == HEADER_DATE || f == HEADER_MESSAGE_ID) && slice_trim(value).len == 0;
 }
 
 /*
