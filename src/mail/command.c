@@ -152,7 +152,7 @@ command_xtext_decode(struct slice s, char **out)
             i += 2;
             if (c == '\r' || c == '\n' || c == '\0')
                 break;
-        } else if (c < 33 || c == 127 || c == '=') {
+        } else if (c < 33 || c > 126 || c == '=') {
             break;
         }
         buf_add_char(&b, c);

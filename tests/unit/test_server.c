@@ -159,6 +159,10 @@ static const struct {
         "RCPT TO:<c@d> ORCPT=rfc822;x+0Ay\r\nRCPT TO:<c@d> ORCPT=rfc822\r\nRCPT TO:<c@d> "
         "ORCPT=rfc822;x+40y\r\n",
         { "555 ", "555 ", "250 2.1.0", "501 ", "501 ", "250 2.1.5" }, "rcpt c@d|drop", NULL },
+    { "xtext with an octet beyond ASCII", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d> ORCPT=utf-8;\303\244@d\r\nRCPT TO:<c@d> "
+        "ORCPT=utf-8;+C3+A4@d\r\n",
+        { "250 2.1.0", "501 5.5.4", "250 2.1.5" }, "rcpt c@d|", NULL },
     { "a parameter said twice", SERVER_BS,
         "EHLO s\r\nMAIL FROM:<a@b> RET=FULL RET=HDRS\r\nMAIL FROM:<a@b>\r\n", { "555 5.5.4", "250 2.1.0" },
         "", "begin" },
