@@ -210,9 +210,11 @@ complete_adapt(struct complete *c, const struct complete_peer *peer, struct erro
     uint64_t body = c->record->content_size - c->body_offset;
     bool ok = true;
 
-    c->peer = (struct recode_peer){ .eight_bit = peer->eight_bit, .utf8 = c->needs_utf8 };
-    c->binary = peer->binary && (c->plan.has_nul || c->plan.long_line);
-    c->recodes = !c->binary && recode_is_needed(&c->plan, &c->peer);
+    c->binary = peer->binary && (c->plan.raw_nul || c->plan.long_line);
+    c->peer = (struct recode_peer){
+        .eight_bit = peer->eight_bit || c->binary, .binary = c->binary, .utf8 = c->needs_utf8
+    };
+    c->recodes = recode_is_needed(&c->plan, &c->peer);
     write_header(c);
     if (c->header.overflow)
         return error_set(err, ERROR_REFUSED, "message: its header is larger than %u bytes", HEAD_MAX);

@@ -55,8 +55,10 @@ look_at_leaf(struct recode_look *l, struct slice s)
 }
 
 static void
-end_leaf(struct recode_look *l)
+end_leaf(struct recode_look *l, const struct mime_part *part)
 {
+    if ((l->bits & RECODE_NUL) && part->encoding == MIME_ENCODING_OTHER)
+        l->plan->raw_nul = true;
     if (l->nrest)
         l->bits |= RECODE_NOT_UTF8;
     if (l->eight)
@@ -79,8 +81,10 @@ on_look(void *ctx, enum mime_event event, const struct mime_part *part, struct s
         l->nrest = 0;
     } else if (event == MIME_BODY && part->kind == MIME_LEAF) {
         look_at_leaf(l, s);
+    } else if (event == MIME_BODY) {
+        l->plan->raw_nul = l->plan->raw_nul || slice_has(s, '\0');
     } else if (event == MIME_END && part->kind == MIME_LEAF) {
-        end_leaf(l);
+        end_leaf(l, part);
     } else if (event == MIME_HEADER && !text_is_ascii(s)) {
         l->plan->foreign_header = true;
     }
@@ -134,7 +138,7 @@ recode_plan_clear(struct recode_plan *plan)
 bool
 recode_is_needed(const struct recode_plan *plan, const struct recode_peer *peer)
 {
-    return plan->has_nul || plan->long_line || (plan->eight_bit && !peer->eight_bit) ||
+    return plan->has_nul || (plan->long_line && !peer->binary) || (plan->eight_bit && !peer->eight_bit) ||
            (plan->foreign_header && !peer->utf8);
 }
 
@@ -149,8 +153,11 @@ enum mime_encoding
 recode_leaf(const struct recode_plan *plan, const struct mime_part *part, const struct recode_peer *peer)
 {
     unsigned bits = bits_of(plan, part);
+    bool too_long = (bits & RECODE_LONG) && !peer->binary,
+         foreign = (bits & RECODE_EIGHT) && !peer->eight_bit;
 
-    if (!(bits & (RECODE_LONG | RECODE_NUL)) && (!(bits & RECODE_EIGHT) || peer->eight_bit))
+    /* a NUL goes raw to nobody: what stands behind the peer rarely keeps it */
+    if (!(bits & RECODE_NUL) && !too_long && !foreign)
         return MIME_ENCODING_NONE;
     if (part->encoding == MIME_ENCODING_OTHER)
         return MIME_ENCODING_NONE; /* nobody knows what it would mean */
@@ -173,7 +180,7 @@ recode_encoding(const struct recode_plan *plan, const struct mime_part *part, co
     if (part->kind == MIME_OPAQUE)
         return NULL;
     /* of what is composed it tells what is within (RFC 2045, 6.4) */
-    if (part->encoding == MIME_BINARY)
+    if (part->encoding == MIME_BINARY && !peer->binary)
         return peer->eight_bit ? "8bit" : "7bit";
     return part->encoding == MIME_8BIT && !peer->eight_bit ? "7bit" : NULL;
 }

@@ -1,6 +1,7 @@
 /*
- * recode: makes the body of a message such as the peer takes: leaves with a NUL, with lines over 998 octets or, without 8BITMIME,
- * with bytes over 127 become quoted-printable or base64 (INTERFACE "The message"). What is signed or encrypted is never altered.
+ * recode: makes the body of a message such as the peer takes: leaves with a NUL, without BINARYMIME those with lines over 998
+ * octets, without 8BITMIME those with bytes over 127 become quoted-printable or base64 (INTERFACE "The message"). What is signed or
+ * encrypted is never altered.
  *
  * Pure and streaming: a first pass looks and leaves one byte for each leaf, a second one writes. Headers of parts are held, bodies
  * are not.
@@ -30,6 +31,7 @@ enum {
 /* What the peer takes. */
 struct recode_peer {
     bool eight_bit; /* 8BITMIME */
+    bool binary;    /* it goes under BODY=BINARYMIME: long lines may stay */
     bool utf8;      /* the transaction uses SMTPUTF8: raw UTF-8 stays in headers */
 };
 
@@ -39,6 +41,7 @@ struct recode_plan {
     struct mime_part top;    /* the message itself */
     bool eight_bit;          /* anywhere in the body */
     bool has_nul, long_line; /* likewise */
+    bool raw_nul;            /* a NUL in what is never altered */
     bool foreign_header;     /* bytes over 127 in the header of a part */
 };
 

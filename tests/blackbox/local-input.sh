@@ -228,6 +228,46 @@ sends 0 1 -f alice@example.org bob@example.net
 expect_no_dialog 'C: MAIL FROM:<eve'
 end
 
+with_hub "line-1M: a line of a megabyte is broken up, in little memory"
+{ printf 'From: alice@example.org\nSubject: x\n\n'; repeat 131072 '12345678'; printf '\n'; } >"$MSG"
+sends 0 1 -f alice@example.org bob@example.net
+[ "$(longest_line)" -le 1000 ] || fail "a line of $(longest_line) octets"
+end
+
+with_hub "line-998: a line of 998 octets goes as it is, one more is re-encoded"
+line=$(repeat 998 z)
+message "From: alice@example.org\nSubject: x\n\n$line\n"
+sends 0 1 -f alice@example.org bob@example.net
+arrived "$line"
+hub_stop
+hub_start - --offer -BINARYMIME
+conf UseTLS=false
+message "From: alice@example.org\nSubject: x\n\nz$line\n"
+sends 0 1 -f alice@example.org bob@example.net
+not_arrived "$line"
+end
+
+with_hub "nul-body: a NUL in the body goes as base64"
+message 'From: alice@example.org\nSubject: x\n\none\000two\n'
+sends 0 1 -f alice@example.org bob@example.net
+arrived base64
+[ "$(tr -d '\000' <"$HUB_DIR/1.msg" | wc -c)" -eq "$(wc -c <"$HUB_DIR/1.msg")" ] || fail "a NUL arrived"
+end
+
+with_hub "8bit-no-mime: 8-bit text without MIME fields gets them"
+message 'From: alice@example.org\nSubject: x\n\ngr\303\274n\n'
+sends 0 1 -f alice@example.org bob@example.net
+arrived 'MIME-Version: 1.0'
+arrived 'charset=utf-8'
+hub_stop
+hub_start - --offer "-8BITMIME -BINARYMIME"
+conf UseTLS=false
+message 'From: alice@example.org\nSubject: x\n\ngr\374n\n'
+sends 0 1 -f alice@example.org bob@example.net
+arrived 'charset=unknown-8bit'
+if LC_ALL=C grep -qa '[^ -~[:cntrl:]]' "$HUB_DIR/1.msg"; then fail "8-bit text at a peer without 8BITMIME"; fi
+end
+
 with_hub "utf8-addr: a UTF-8 address goes by SMTPUTF8, and is refused by name without"
 message 'From: alice@example.org\nSubject: x\n\ntext\n'
 sends 0 1 -f alice@example.org 'jürgen@example.net'

@@ -95,11 +95,14 @@ sed -n '/^Content-Transfer-Encoding: quoted/,/^--b/p' "$T/got" | sed '1,2d;$d' |
 [ "$(wc -c <"$T/text")" -eq 2000 ] || fail "the long line did not come whole"
 end
 
-begin "at a peer with BINARYMIME long lines and NULs go as they are"
+begin "at a peer with BINARYMIME long lines go as they are, a NUL goes as base64"
 deliver "SIZE"
+expect_manners
 expect_env "BODY=BINARYMIME"
 grep -q "^0123456789.\{1980\}0123456789$" "$T/got" || fail "the long line was changed"
-expect_no_line "Content-Transfer-Encoding: base64"
+expect_line "Content-Transfer-Encoding: base64"
+expect_line "$(base64_of 'a \000')"
+expect_no_line "Content-Transfer-Encoding: quoted-printable"
 end
 
 message <<END

@@ -292,7 +292,8 @@ START_TEST(a_nul_goes_as_base64_and_a_long_line_as_quoted_printable)
 {
     static const struct one t[] = {
         { ALL "|a\\0b|", EIGHT, ALL V "Content-Type: text/plain; charset=us-ascii|" CTE "base64||YQBiDQo=|" },
-        { ALL "|a\\0b|", BINARY, ALL "|a\\0b|" },
+        { ALL "|a\\0b|", BINARY,
+            ALL V "Content-Type: text/plain; charset=us-ascii|" CTE "base64||YQBiDQo=|" },
         { ALL "|a|" X1000 "|", EIGHT,
             ALL V "Content-Type: text/plain; charset=us-ascii|" CTE "quoted-printable||a|"
                   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=|"
@@ -329,6 +330,11 @@ START_TEST(only_the_leaves_that_need_it_are_re_encoded)
         /* nothing is touched where the peer takes 8-bit */
         { MIXED CTE "8bit||pr" UE "|--b||some text, gr" UE "n|--b--|", EIGHT,
             MIXED CTE "8bit||pr" UE "|--b||some text, gr" UE "n|--b--|" },
+        /* where long lines may stay, the part with the NUL changes all the same */
+        { MIXED CTE "binary||--b|Content-Type: text/x|" CTE "binary||a\\0|--b||" X1000 UE "|--b--|", BINARY,
+            MIXED CTE "binary||--b|Content-Type: text/x|" CTE "base64||YQA=|--b||" X1000 UE "|--b--|" },
+        { MIXED "|--b|Content-Type: text/x||a\\0|--b||b|--b--|", BINARY,
+            MIXED "|--b|Content-Type: text/x|" CTE "base64||YQA=|--b||b|--b--|" },
         /* one part with a NUL */
         { MIXED "|--b|Content-Type: text/x||a\\0|--b||b" UE "|--b--|", EIGHT,
             MIXED "|--b|Content-Type: text/x|" CTE "base64||YQA=|--b||b" UE "|--b--|" },
@@ -374,6 +380,8 @@ START_TEST(what_is_signed_or_encrypted_is_never_altered)
         { ALL "Content-Type: multipart/encrypted; boundary=s|" CTE "8bit||--s||" UE "\\0" X1000 "|--s--|",
             SEVEN,
             ALL "Content-Type: multipart/encrypted; boundary=s|" CTE "8bit||--s||" UE "\\0" X1000 "|--s--|" },
+        { ALL "Content-Type: multipart/encrypted; boundary=s||--s||\\0|--s--|", BINARY,
+            ALL "Content-Type: multipart/encrypted; boundary=s||--s||\\0|--s--|" },
     };
     CHECK_TABLE(t);
 }
