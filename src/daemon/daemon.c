@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/route.h"
+#include "daemon/bounds.h"
 #include "daemon/park.h"
 #include "daemon/peer.h"
 #include "daemon/pool.h"
@@ -570,6 +572,8 @@ begin(struct daemon *d, int helper_sock, struct error *err)
         return error_set(err, ERROR_ADMIN, "user %s: not permitted to send mail (AllowUsers, DenyUsers)",
             *d->peer.login ? d->peer.login : "without a name");
     d->spool = park_open(config_text(&d->config, 0, CONFIG_QUEUE_DIR), &no_queue); /* it goes without */
+    /* the queue's folder is there now if it can be, and nothing the client sent has been read */
+    log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bounds_confine(&d->config)));
     return true;
 }
 

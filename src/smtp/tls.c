@@ -339,24 +339,28 @@ is_hashed_dir(const char *path)
     return found;
 }
 
-/*
- * The system's store. The directory is preferred because only the one CA that is needed is read from it: parsing the bundle
- * takes longer than the rest of the handshake. The environment counts as for every program that uses OpenSSL.
- */
+/* The directory is preferred because only the one CA that is needed is read from it: parsing the bundle takes longer than the
+   rest of the handshake. The environment counts as for every program that uses OpenSSL. */
+void
+tls_system_store(const char **file, const char **dir)
+{
+    *file = secure_getenv(X509_get_default_cert_file_env());
+    *dir = secure_getenv(X509_get_default_cert_dir_env());
+    if (*file != NULL || *dir != NULL)
+        return;
+    if (is_hashed_dir(X509_get_default_cert_dir()))
+        *dir = X509_get_default_cert_dir();
+    else
+        *file = X509_get_default_cert_file();
+}
+
 static bool
 add_system_store(X509_STORE *store)
 {
-    const char *file = secure_getenv(X509_get_default_cert_file_env());
-    const char *dir = secure_getenv(X509_get_default_cert_dir_env());
+    const char *file, *dir;
     bool found = false;
 
-    if (file == NULL && dir == NULL) {
-        dir = X509_get_default_cert_dir();
-        if (!is_hashed_dir(dir)) {
-            dir = NULL;
-            file = X509_get_default_cert_file();
-        }
-    }
+    tls_system_store(&file, &dir);
     if (dir != NULL)
         found = X509_STORE_load_path(store, dir) == 1;
     if (file != NULL && X509_STORE_load_file(store, file) == 1)

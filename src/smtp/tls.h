@@ -78,6 +78,9 @@ ssize_t tls_read(struct tls *t, void *data, size_t size, int64_t deadline, struc
 /* Write all, or false with err. */
 bool tls_write(struct tls *t, const void *data, size_t len, int64_t deadline, struct error *err);
 
+/* Where the system keeps the CAs that are used without TLS_CA_File and TLS_CA_Dir; NULL for what does not count. */
+void tls_system_store(const char **file, const char **dir);
+
 struct tls_info {
     const char *version;  /* "TLSv1.3" */
     const char *cipher;   /* "TLS_AES_256_GCM_SHA384" */

@@ -16,6 +16,7 @@
 #include "base/paths.h"
 #include "config/config.h"
 #include "worker/deliver.h"
+#include "worker/reach.h"
 
 enum { SOCKET_FD = 3, SETTINGS_FD = 4 };
 
@@ -56,6 +57,7 @@ main(int argc, char **argv)
         fatal(EX_SOFTWARE, "%s", err.text);
     buf_wipe(&flat);
     file_close(&fd);
+    (void)reach_confine(&c); /* what this kernel has of it; mail goes out with less, too */
     deliver_run(SOCKET_FD, &c);
     config_end(&c);
     return 0;
