@@ -489,6 +489,9 @@ build(struct program *p, enum confine_profile profile)
     emit(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
     emit(p, BPF_RET | BPF_K, KILL, 0, 0);
     emit_load(p, offsetof(struct seccomp_data, nr));
+    /* what a tracer made of a call it skips (strace's injection): the kernel runs nothing for it */
+    emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0xffffffffu, 0, 1);
+    emit(p, BPF_RET | BPF_K, ALLOW, 0, 0);
 #ifdef __x86_64__
     /* x32 has the same architecture word and other numbers */
     emit(p, BPF_JMP | BPF_JGE | BPF_K, 0x40000000u, 0, 1);
