@@ -59,6 +59,8 @@ if command -v openssl >/dev/null; then
     hub_start - --tls starttls
     mkdir -p "$T/hashed" "$T/elsewhere"
     cp "$CA" "$T/elsewhere/ca.pem"
+    chmod 755 "$T" "$T/hashed" "$T/elsewhere" # workers of root run as another user
+    chmod 644 "$T/elsewhere/ca.pem"
     ln -s ../elsewhere/ca.pem "$T/hashed/ours.pem"
     ln -s ours.pem "$T/hashed/$(openssl x509 -hash -noout -in "$CA").0"
     conf UseTLS=starttls "TLS_CA_Dir=$T/hashed"
