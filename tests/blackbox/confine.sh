@@ -85,6 +85,7 @@ hub_start - --tls none
 conf UseTLS=false "LogFile=$T/log"
 letter
 send -i bob@example.net
+# shellcheck disable=SC2154 # send sets it
 if [ "$rc" -eq 0 ]; then
     grep -q 'status=sent' "$T/log" || fail "nothing in the log"
 else
