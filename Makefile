@@ -51,7 +51,7 @@ HARDENING =
 HARDENING_LD =
 endif
 CFLAGS ?= -g -O2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIE $(WARNINGS) $(HARDENING) $(CFLAGS) $(SANFLAGS)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -pthread -fPIE $(WARNINGS) $(HARDENING) $(CFLAGS) $(SANFLAGS)
 ALL_CPPFLAGS = -I. -I$(srcdir)/src $(CPPFLAGS)
 ALL_LDFLAGS = -pie $(HARDENING_LD) $(LDFLAGS) $(SANFLAGS)
 LIB_CFLAGS = -DCARES_NO_DEPRECATED $(OPENSSL_CFLAGS) $(LIBCONFIG_CFLAGS) $(CARES_CFLAGS) $(IDN2_CFLAGS) $(JANSSON_CFLAGS)
@@ -72,7 +72,7 @@ ARCHIVES_smtprelayd = daemon config queue ipc mail base
 ARCHIVES_smtprelay = admin config queue ipc mail base
 ARCHIVES_smtprelay-worker = worker smtp config queue ipc mail base
 LIBS_sendmail =
-LIBS_smtprelayd = $(LIBCONFIG_LIBS)
+LIBS_smtprelayd = $(LIBCONFIG_LIBS) -pthread
 LIBS_smtprelay = $(LIBCONFIG_LIBS) $(JANSSON_LIBS)
 LIBS_smtprelay-worker = $(OPENSSL_LIBS) $(CARES_LIBS) $(IDN2_LIBS)
 
@@ -129,7 +129,7 @@ UNIT = $(patsubst $(srcdir)/tests/unit/%.c,$(O)/tests/unit/%,$(wildcard $(srcdir
 FUZZ = $(patsubst $(srcdir)/tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard $(srcdir)/tests/fuzz/fuzz_*.c))
 HUB = $(O)/tests/hub/hub
 ALL_ARCHIVES = $(foreach d,$(PROGRAM_DIRS) $(LAYERS),$(O)/lib/$(d).a)
-ALL_LIBS = $(LIBCONFIG_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)
+ALL_LIBS = $(LIBCONFIG_LIBS) $(OPENSSL_LIBS) $(CARES_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -pthread
 TEST_CFLAGS = -I$(srcdir)/tests -DTESTDATA='"$(abspath $(srcdir))/tests"' $(CHECK_CFLAGS)
 
 $(O)/tests/%.o: $(srcdir)/tests/%.c config.mk
