@@ -312,6 +312,9 @@ main(int argc, char **argv)
     if (o.unknown && log_open(log_name, NULL, LOG_LEVEL_INFO, &err))
         log_line(LOG_LEVEL_WARNING, "uid=%ld: option %s is not understood and was passed over",
             (long)getuid(), o.unknown);
+    if (o.late && log_open(log_name, NULL, LOG_LEVEL_INFO, &err))
+        log_line(LOG_LEVEL_WARNING, "uid=%ld: %s stands behind a recipient and was taken as one",
+            (long)getuid(), o.late);
     if (!had_stdin && (o.action == OPTIONS_SEND || o.action == OPTIONS_BS))
         code = complain_of(ERROR_IO, "standard input: it is closed");
     else

@@ -335,13 +335,6 @@ name_decides(const char *argv0, struct options *o)
         o->action = OPTIONS_ALIASES;
 }
 
-/* Behind the first recipient a word is a recipient, unless it is a flag everybody passes there */
-static bool
-is_late_flag(const char *word)
-{
-    return strcmp(word, "-i") == 0 || strcmp(word, "-oi") == 0 || strcmp(word, "-t") == 0;
-}
-
 /* Whoever names a recipient or says -t wants mail sent: nothing else may answer with exit code 0 */
 static bool
 check_action(struct options *o, enum options_action asked, struct error *err)
@@ -383,10 +376,12 @@ options_parse(int argc, char **argv, struct options *o, char **recipients, struc
             asked = OPTIONS_VERSION;
         } else if (first && strcmp(argv[i], "--help") == 0) {
             asked = OPTIONS_HELP;
-        } else if (!ended && argv[i][0] == '-' && argv[i][1] && (first || is_late_flag(argv[i]))) {
+        } else if (first && argv[i][0] == '-' && argv[i][1]) {
             if (!parse_word(&p, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used))
                 return false;
         } else {
+            if (!ended && !first && !o->late && argv[i][0] == '-')
+                o->late = argv[i];
             recipients[o->nrecipients++] = argv[i];
         }
     }

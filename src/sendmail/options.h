@@ -36,6 +36,7 @@ struct options {
     const char *queue_match;
     bool queue_timed;    /* -qTIME */
     const char *unknown; /* the first option that is not understood, for the log */
+    const char *late;    /* the first recipient that looks like an option, behind another one, for the log */
     char **recipients;   /* the rest of argv */
     size_t nrecipients;
 };
