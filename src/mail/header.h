@@ -13,7 +13,7 @@
 #include "base/slice.h"
 
 /* Longest field name, the blanks behind it (`Subject : x`) included; a line with more before its colon is no field. */
-enum { HEADER_NAME_MAX = 998 };
+enum { HEADER_NAME_MAX = 997 }; /* with its colon a line of 998 octets, which nothing can fold */
 
 enum header_event {
     HEADER_FIELD,     /* a field begins; the slice is its name as written, blanks before the colon included */

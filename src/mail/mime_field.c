@@ -106,6 +106,24 @@ cut(struct folder *f, struct buf *out)
         f->comma = 0;
 }
 
+/*
+ * No place to cut up to `i`, where the line is full: cut there all the same, as Postfix does. A blank too much in a word is better
+ * than a line that makes the smarthost refuse the message. Not within a character or behind a backslash.
+ */
+static void
+force_place(struct folder *f, size_t i)
+{
+    size_t at = i;
+
+    if (is_blank(f->line.p[i])) {
+        f->blank = i;
+        return;
+    }
+    while (i - at < 4 && ((f->line.p[at] & 0xc0) == 0x80 || f->line.p[at - 1] == '\\'))
+        at--;
+    f->comma = i - at < 4 ? at : i;
+}
+
 /* One line, longer than it may be; `from`: where places to cut begin */
 static void
 fold_line(struct buf *out, struct slice line, size_t from, bool tokens)
@@ -115,10 +133,13 @@ fold_line(struct buf *out, struct slice line, size_t from, bool tokens)
 
     for (size_t i = 0; i < line.len; i++) {
         char c = line.p[i];
-        if (i - f.pos + f.padded >= MIME_LINE_MAX && (f.blank || f.comma))
-            cut(&f, out);
         if (i < from)
             continue;
+        if (i - f.pos + f.padded >= MIME_LINE_MAX) {
+            if (!f.blank && !f.comma)
+                force_place(&f, i);
+            cut(&f, out);
+        }
         if (c == '"' && line.p[i - 1] != '\\')
             quoted = !quoted;
         if (is_blank(c) && text && i > f.pos)
@@ -129,8 +150,6 @@ fold_line(struct buf *out, struct slice line, size_t from, bool tokens)
             f.comma = i;
         text = text || !is_blank(c);
     }
-    if (line.len - f.pos + f.padded > MIME_LINE_MAX && (f.blank || (f.comma && f.comma < line.len)))
-        cut(&f, out);
     buf_add_str(out, f.padded ? " " : "");
     buf_add_slice(out, slice_from(line, f.pos));
 }

@@ -190,6 +190,13 @@ sends 0 1 -f alice@example.org bob@example.net
 [ "$(longest_line)" -le 1000 ] || fail "a line of $(longest_line) octets"
 end
 
+with_hub "hdr-64k: a word of a header field that is longer than a line is cut, and the name of a field never"
+{ printf 'From: alice@example.org\nReferences: <'; repeat 8192 'aword..,'; printf '@x.example>\n'; repeat 998 N; printf ': x\n\ntext\n'; } >"$MSG"
+sends 0 1 -f alice@example.org bob@example.net
+[ "$(longest_line)" -le 1000 ] || fail "a line of $(longest_line) octets"
+arrived 'aword..,@x.example>'
+end
+
 with_hub "hdr-nul: a NUL in the header is refused"
 message 'From: alice@example.org\nSubject: a\000b\n\ntext\n'
 sends 65 0 -f alice@example.org bob@example.net
