@@ -97,3 +97,16 @@ begin "the hub ends when its time is over"
 "$HUB" -d "$T" --max-time 1s >"$T/said" &
 wait $! || fail "it ended with $?"
 end
+
+begin "what is left to chance is the same with the same seed"
+printf 'on NOOP chance 50\n    sleep 0ms-2ms\n    reply 250 heads\non NOOP\n    reply 250 tails\n' >"$T/chance.hub"
+for seed in 7 7 8; do
+    hub_start "$T/chance.hub" --seed "$seed"
+    awk 'BEGIN {print "EHLO c"; for (i = 0; i < 64; i++) print "NOOP"; print "QUIT"}' | say
+    grep -e heads -e tails "$T/said" | tr -d '\r\n' >"$T/throw-$HUBS"
+    expect_said heads
+    expect_said tails
+done
+cmp -s "$T/throw-$((HUBS - 2))" "$T/throw-$((HUBS - 1))" || fail "another result with the same seed"
+if cmp -s "$T/throw-$HUBS" "$T/throw-$((HUBS - 1))"; then fail "the same result with another seed"; fi
+end

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "hub/hub.h"
 
@@ -55,6 +56,7 @@ write_envelope(const struct session *s, const char *name, unsigned flights)
     fprintf(f, "auth: %s %s\n", s->mechanism[0] ? s->mechanism : "none", s->login);
     fprintf(f, "via: %s\noctets: %llu\nflights: %u\nsession-flights: %u\n", t->bdat ? "BDAT" : "DATA",
         (unsigned long long)t->octets, flights, s->flights);
+    fprintf(f, "began: %lld\ntaken: %lld\n", (long long)t->began_us, (long long)clock_us());
     fclose(f);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "hub/hub.h"
@@ -166,6 +167,7 @@ envelope_mail(struct session *s, struct slice arg)
     look_at_parameters(s, params, false);
     look_at_address(s, address);
     s->txn.flights = s->flights;
+    s->txn.began_us = clock_us();
     if (session_answer(s, EVENT_MAIL, arg, mail_verdict(s)) / 100 != 2)
         return;
     s->txn.open = true;

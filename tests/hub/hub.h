@@ -32,7 +32,7 @@ struct options {
     char *listen; /* yes, no (refuses), blackhole */
     char *offer[OFFER_MAX];
     size_t offers;
-    int64_t port, accept, sessions, buffer, hurry, iterations;
+    int64_t port, accept, sessions, buffer, hurry, iterations, seed;
     int64_t delay_ms, max_time_ms, drip_handshake_ms;
     bool ipv6, require_auth, auth_clear, client_cert, once, help;
 };
@@ -98,6 +98,7 @@ enum verb {
 struct action {
     enum verb verb;
     int64_t number; /* times or milliseconds */
+    int64_t most;   /* of `sleep`: from `number` to this many milliseconds, by chance */
     char *text;     /* escapes undone, a NUL behind; NULL where the verb has none */
     size_t len;
     char name[32]; /* of the option to set */
@@ -108,6 +109,7 @@ struct rule {
     enum event event;
     char *glob; /* for the argument; NULL = any */
     unsigned nth, session_first, session_last;
+    unsigned chance; /* in percent, 0 = always */
     bool plain_only, tls_only;
     struct action *first, *last;
     struct rule *next;
@@ -158,6 +160,7 @@ struct transaction {
     bool utf8, eightbit, binary;
     uint64_t declared; /* SIZE= */
     unsigned flights;  /* at MAIL */
+    int64_t began_us;  /* MAIL, CLOCK_BOOTTIME */
     bool bdat;
     /* content as it arrives */
     FILE *file;
@@ -189,6 +192,7 @@ struct session {
     char sni[256], client_name[256], helo[256];
     char mechanism[32], login[256];
     unsigned times[EVENTS];
+    uint64_t dice;
     struct transaction txn;
 };
 

@@ -43,6 +43,7 @@ static const struct entry entries[] = {
     { "sessions", 0, KIND_NUMBER, AT(sessions), NULL },
     { "buffer", 0, KIND_NUMBER, AT(buffer), NULL },
     { "delay", 0, KIND_TIME, AT(delay_ms), NULL },
+    { "seed", 0, KIND_NUMBER, AT(seed), NULL },
     { "hurry", 0, KIND_NUMBER, AT(hurry), NULL },
     { "max-time", 0, KIND_TIME, AT(max_time_ms), NULL },
     { "once", 0, KIND_SWITCH, AT(once), NULL },

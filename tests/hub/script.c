@@ -17,7 +17,7 @@ static const char *const event_names[EVENTS] = { "connect", "greeting", "EHLO", 
     "RSET", "NOOP", "QUIT", "other" };
 
 /* what stands behind a verb */
-enum shape { SHAPE_NOTHING, SHAPE_TEXT, SHAPE_TIMES_TEXT, SHAPE_TIME_TEXT, SHAPE_TIME, SHAPE_SETTING };
+enum shape { SHAPE_NOTHING, SHAPE_TEXT, SHAPE_TIMES_TEXT, SHAPE_TIME_TEXT, SHAPE_TIMES, SHAPE_SETTING };
 
 static const struct {
     const char *name;
@@ -27,7 +27,7 @@ static const struct {
     [VERB_SEND] = { "send", SHAPE_TEXT },
     [VERB_REPEAT] = { "repeat", SHAPE_TIMES_TEXT },
     [VERB_DRIP] = { "drip", SHAPE_TIME_TEXT },
-    [VERB_SLEEP] = { "sleep", SHAPE_TIME },
+    [VERB_SLEEP] = { "sleep", SHAPE_TIMES },
     [VERB_QUIET] = { "quiet", SHAPE_NOTHING },
     [VERB_DEFAULT] = { "default", SHAPE_NOTHING },
     [VERB_SET] = { "set", SHAPE_SETTING },
@@ -117,6 +117,18 @@ parse_times(struct slice word, int64_t *times)
     return true;
 }
 
+/* "20ms" or "0ms-20ms" */
+static bool
+parse_sleep(struct action *a, struct slice rest)
+{
+    struct slice least = slice_sub(rest, 0, slice_find(rest, '-')), most = slice_from(rest, least.len + 1);
+
+    if (!options_time(least, &a->number))
+        return false;
+    a->most = a->number;
+    return least.len == rest.len || (options_time(most, &a->most) && a->most >= a->number);
+}
+
 static bool
 parse_setting(struct action *a, struct slice rest, struct error *err)
 {
@@ -141,8 +153,10 @@ parse_operands(struct action *a, struct slice rest, struct error *err)
         if (!parse_times(next_word(&rest), &a->number))
             return error_set(err, ERROR_USAGE, "%s needs a number or forever", verbs[a->verb].name);
         return unescape(rest, a, err);
+    case SHAPE_TIMES:
+        return parse_sleep(a, rest) ||
+               error_set(err, ERROR_USAGE, "sleep needs a time or two, as 200ms or 0ms-2s");
     case SHAPE_TIME_TEXT:
-    case SHAPE_TIME:
         if (!options_time(next_word(&rest), &a->number))
             return error_set(err, ERROR_USAGE, "%s needs a time, as 200ms or 2s", verbs[a->verb].name);
         return unescape(rest, a, err);
@@ -207,6 +221,8 @@ parse_conditions(struct rule *rule, struct slice rest, struct error *err)
             ok = parse_number(next_word(&rest), &rule->nth);
         else if (slice_is(word, "session"))
             ok = parse_range(next_word(&rest), &rule->session_first, &rule->session_last);
+        else if (slice_is(word, "chance"))
+            ok = parse_number(next_word(&rest), &rule->chance) && rule->chance <= 100;
         else if (slice_is(word, "plain"))
             rule->plain_only = true;
         else if (slice_is(word, "secure"))

@@ -76,6 +76,16 @@ send_times(struct session *s, const struct action *a)
         wire_send(s, a->text, a->len);
 }
 
+/* From 0 to `n` - 1, the same for the same seed and session (xorshift64). */
+static uint64_t
+roll(struct session *s, uint64_t n)
+{
+    s->dice ^= s->dice << 13;
+    s->dice ^= s->dice >> 7;
+    s->dice ^= s->dice << 17;
+    return s->dice % n;
+}
+
 static void
 set_option(struct session *s, const struct action *a)
 {
@@ -123,7 +133,7 @@ act(struct session *s, const struct action *a, const char *text)
         wire_drip(s, a->text, a->len, a->number);
         break;
     case VERB_SLEEP:
-        wire_sleep(s, a->number);
+        wire_sleep(s, a->number + (int64_t)roll(s, (uint64_t)(a->most - a->number) + 1));
         break;
     case VERB_DEFAULT:
         usual(s, text);
@@ -182,12 +192,12 @@ rule_applies(const struct session *s, const struct rule *rule, enum event event,
 }
 
 static const struct rule *
-find_rule(const struct session *s, enum event event, struct slice arg)
+find_rule(struct session *s, enum event event, struct slice arg)
 {
     if (s->opt->sessions && s->number > s->opt->sessions)
         return NULL;
     for (const struct rule *rule = s->script->first; rule; rule = rule->next)
-        if (rule_applies(s, rule, event, arg))
+        if (rule_applies(s, rule, event, arg) && (!rule->chance || roll(s, 100) < rule->chance))
             return rule;
     return NULL;
 }
@@ -411,6 +421,8 @@ session_run(struct session *s)
 {
     char *text = mem_format("220 %s ESMTP hub", s->opt->name);
 
+    /* any number but 0; neighbouring sessions far apart */
+    s->dice = ((uint64_t)s->opt->seed << 32 | s->number) * 0x9e3779b97f4a7c15 + 1;
     buf_init(&s->in, 4 * 1024 * 1024);
     buf_init(&s->out, 4 * 1024 * 1024);
     buf_init(&s->said, 1024 * 1024);
