@@ -160,20 +160,26 @@ $(HUB): $(HUB_OBJECTS) $(O)/lib/mail.a $(O)/lib/base.a
 tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB))
 
 # ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders);
-# root-local is for the one script that puts sockets there
+# those named here are for one script each that has a configuration and sockets there
+ROOTS = root root-local root-storm
 check: all
 ifneq ($(HAVE_CHECK),yes)
 	@echo "libcheck is missing: run 'sh packaging/deps', then ./configure" >&2; exit 1
 endif
 	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/root
-	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/root-local
+	$(Q)for r in $(ROOTS); do $(MAKE) --no-print-directory root ROOT=$(abspath $(O))/$$r || exit 1; done
 	$(Q)O=$(abspath $(O)) $(srcdir)/tests/run $(TESTS)
 
 # the same under AddressSanitizer and UndefinedBehaviorSanitizer
 check-san:
 	$(Q)ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(MAKE) --no-print-directory O=$(O)-san SAN=address,undefined CFLAGS='-g -O1' check TESTS='$(TESTS)'
+
+# what is killed, cut off and raced against, at length; SEED=N repeats a run
+crash: all
+	$(Q)$(MAKE) --no-print-directory $(HUB)
+	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/root-crash
+	$(Q)O=$(abspath $(O)) SEED='$(SEED)' sh $(srcdir)/tests/crash/run $(CRASHARGS)
 
 demo: all
 	$(Q)$(MAKE) --no-print-directory $(HUB)
@@ -237,6 +243,6 @@ distclean: clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*/  \1/p' $(srcdir)/Makefile | sort -u
 
-.PHONY: all root tests check check-san demo lint fuzz bench format tidy coverage install uninstall dist clean distclean help
+.PHONY: all root tests check check-san crash demo lint fuzz bench format tidy coverage install uninstall dist clean distclean help
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

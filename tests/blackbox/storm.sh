@@ -1,0 +1,18 @@
+#!/bin/sh
+# The short form of `make crash`: processes killed at random moments (tests/crash/storm.py).
+. "$(dirname "$0")/lib.sh"
+
+command -v python3 >/dev/null || skip_all "no python3"
+ROOT=$O/root-storm
+rc=0
+# the storm itself says "ok ..." and "not ok ..."
+storm() {
+    python3 -B "$TESTS/crash/storm.py" --root "$ROOT" --programs "$O" "$@" || rc=1
+}
+
+storm --without-daemon --letters 200
+case $("$ROOT/sbin/smtprelayd" -C "$T/none" 2>&1) in
+*'not built yet'*) echo "ok (skipped) there is no daemon yet" ;;
+*) storm --letters 250 ;;
+esac
+exit $rc
