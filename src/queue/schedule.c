@@ -1,0 +1,482 @@
+/*
+ * schedule: a table of the entries by id, a list in the order they came, and for each account a heap by next time. Accounts are as
+ * few as in the configuration, so they are walked over. An account stays once its name was heard: its back-off outlives its mail.
+ */
+#include "queue/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "base/mem.h"
+#include "queue/health.h"
+
+/* Nothing real is longer; keeps every sum far from overflow. */
+#define SPAN_MAX ((int64_t)100 * 366 * 86400 * 1000)
+
+struct account {
+    char *name;
+    struct health health;
+    struct heap waiting; /* its entries that are not active */
+    bool blocked;        /* may_start said no in the last schedule_take */
+};
+
+/* A hundred thousand of them fit in little memory: 64 bytes and the id. */
+struct schedule_entry {
+    struct heap_node node; /* first: a node is its entry */
+    uint8_t failures;      /* see schedule_is_expired; stops at 255 */
+    bool active, probe;
+    struct schedule_entry *before, *after; /* in the list */
+    struct schedule_entry *chain;          /* in the table */
+    struct account *account;
+    int64_t due;         /* HEALTH_NEVER: at the next run */
+    int64_t born, added; /* by the account's clock */
+    char id[];
+};
+
+struct schedule {
+    struct schedule_limits limits;
+    uint64_t seed;
+    struct account **account;
+    size_t accounts, turn; /* where schedule_take begins */
+    struct schedule_entry **table;
+    size_t buckets, count; /* buckets is a power of two */
+    struct schedule_entry *first, *last;
+};
+
+static int64_t
+clamp(int64_t v, int64_t min, int64_t max)
+{
+    return v < min ? min : v > max ? max : v;
+}
+
+/* Ids sort by time, so the older message goes first */
+static bool
+is_before(const struct heap_node *x, const struct heap_node *y)
+{
+    const struct schedule_entry *a = (const struct schedule_entry *)x, *b = (const struct schedule_entry *)y;
+
+    return a->due != b->due ? a->due < b->due : strcmp(a->id, b->id) < 0;
+}
+
+/* ---------------------------------------------------------------- accounts */
+
+static struct account *
+find_account(const struct schedule *s, const char *name)
+{
+    for (size_t i = 0; i < s->accounts; i++)
+        if (strcmp(s->account[i]->name, name) == 0)
+            return s->account[i];
+    return NULL;
+}
+
+static struct account *
+want_account(struct schedule *s, const char *name)
+{
+    struct account *a = find_account(s, name);
+
+    if (a)
+        return a;
+    a = mem_alloc(sizeof *a);
+    a->name = mem_dup(name);
+    heap_init(&a->waiting, is_before);
+    s->account = mem_resize(s->account, s->accounts + 1, sizeof(struct account *));
+    s->account[s->accounts++] = a;
+    return a;
+}
+
+void
+schedule_account(
+    struct schedule *s, const char *account, enum schedule_state state, const char *reason, int64_t now)
+{
+    health_report(&want_account(s, account)->health, state, reason, &s->limits, &s->seed, now);
+}
+
+enum schedule_state
+schedule_account_state(const struct schedule *s, const char *account, int64_t now, const char **reason)
+{
+    enum schedule_state last = schedule_account_last(s, account, reason);
+
+    return last == SCHEDULE_UP ? last : health_state(&find_account(s, account)->health, now);
+}
+
+enum schedule_state
+schedule_account_last(const struct schedule *s, const char *account, const char **reason)
+{
+    const struct account *a = find_account(s, account);
+
+    if (reason)
+        *reason = a ? a->health.reason : NULL;
+    return a ? a->health.state : SCHEDULE_UP;
+}
+
+int64_t
+schedule_account_next(const struct schedule *s, const char *account, int64_t now)
+{
+    const struct account *a = find_account(s, account);
+
+    return a && a->health.state != SCHEDULE_UP && a->health.next > now ? a->health.next - now : 0;
+}
+
+void
+schedule_probe(struct schedule *s, const char *account, int64_t now)
+{
+    struct account *a = find_account(s, account);
+
+    if (a)
+        health_claim(&a->health, now);
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static struct schedule_entry **
+bucket(const struct schedule *s, const char *id)
+{
+    uint64_t h = 14695981039346656037U; /* FNV-1a */
+
+    for (; *id; id++)
+        h = (h ^ (unsigned char)*id) * 1099511628211U;
+    return &s->table[(h ^ (h >> 32)) & (s->buckets - 1)];
+}
+
+static void
+link_in(struct schedule *s, struct schedule_entry *e)
+{
+    struct schedule_entry **b = bucket(s, e->id);
+
+    e->chain = *b;
+    *b = e;
+}
+
+static void
+grow(struct schedule *s)
+{
+    s->buckets *= 2;
+    free(s->table);
+    s->table = mem_array(s->buckets, sizeof(struct schedule_entry *));
+    for (struct schedule_entry *e = s->first; e; e = e->after)
+        link_in(s, e);
+}
+
+struct schedule_entry *
+schedule_find(const struct schedule *s, const char *id)
+{
+    struct schedule_entry *e = *bucket(s, id);
+
+    while (e && strcmp(e->id, id) != 0)
+        e = e->chain;
+    return e;
+}
+
+static void
+table_add(struct schedule *s, struct schedule_entry *e)
+{
+    if (s->count == s->buckets)
+        grow(s);
+    link_in(s, e);
+    e->before = s->last;
+    *(s->last ? &s->last->after : &s->first) = e;
+    s->last = e;
+    s->count++;
+}
+
+static void
+table_remove(struct schedule *s, struct schedule_entry *e)
+{
+    struct schedule_entry **p = bucket(s, e->id);
+
+    while (*p != e)
+        p = &(*p)->chain;
+    *p = e->chain;
+    *(e->before ? &e->before->after : &s->first) = e->after;
+    *(e->after ? &e->after->before : &s->last) = e->before;
+    s->count--;
+}
+
+/* ---------------------------------------------------------------- life */
+
+struct schedule *
+schedule_new(const struct schedule_limits *limits, uint64_t seed)
+{
+    struct schedule *s = mem_alloc(sizeof *s);
+
+    s->seed = seed;
+    s->buckets = 16;
+    s->table = mem_array(s->buckets, sizeof(struct schedule_entry *));
+    schedule_set_limits(s, limits);
+    return s;
+}
+
+void
+schedule_free(struct schedule *s)
+{
+    if (!s)
+        return;
+    while (s->first)
+        schedule_remove(s, s->first);
+    for (size_t i = 0; i < s->accounts; i++) {
+        heap_clear(&s->account[i]->waiting);
+        health_clear(&s->account[i]->health);
+        free(s->account[i]->name);
+        free(s->account[i]);
+    }
+    free(s->account);
+    free(s->table);
+    free(s);
+}
+
+void
+schedule_set_limits(struct schedule *s, const struct schedule_limits *limits)
+{
+    s->limits.retry_min_ms = clamp(limits->retry_min_ms, 1, SPAN_MAX);
+    s->limits.retry_max_ms = clamp(limits->retry_max_ms, s->limits.retry_min_ms, SPAN_MAX);
+    s->limits.lifetime_ms = clamp(limits->lifetime_ms, 0, SPAN_MAX);
+}
+
+static void
+wait_until(struct schedule_entry *e, int64_t due)
+{
+    e->due = due;
+    if (heap_has(&e->node))
+        heap_moved(&e->account->waiting, &e->node);
+    else
+        heap_add(&e->account->waiting, &e->node);
+}
+
+static int64_t
+due_by_age(struct schedule *s, const struct schedule_entry *e, int64_t now)
+{
+    int64_t age = clamp(schedule_age(s, e, now), s->limits.retry_min_ms, s->limits.retry_max_ms);
+
+    return now + health_jitter(&s->seed, age);
+}
+
+struct schedule_entry *
+schedule_add(struct schedule *s, const char *id, const char *account, int64_t age_ms, int64_t attempts,
+    enum schedule_due due, int64_t now)
+{
+    struct schedule_entry *e = schedule_find(s, id);
+    size_t size = strlen(id) + 1;
+
+    if (e)
+        return e;
+    e = mem_alloc(sizeof *e + size);
+    memcpy(e->id, id, size);
+    e->account = want_account(s, account);
+    e->added = health_clock(&e->account->health, now);
+    e->born = e->added - clamp(age_ms, 0, SPAN_MAX);
+    e->failures = attempts > 0;
+    table_add(s, e);
+    wait_until(e, due == SCHEDULE_NOW ? now : due == SCHEDULE_AT_RUN ? HEALTH_NEVER : due_by_age(s, e, now));
+    return e;
+}
+
+/* From the heap into an attempt */
+static void
+activate(struct schedule_entry *e)
+{
+    heap_remove(&e->account->waiting, &e->node);
+    e->active = true;
+}
+
+/* Out of an attempt; says whether it was the account's probe */
+static bool
+deactivate(struct schedule_entry *e)
+{
+    bool probe = e->probe;
+
+    e->active = e->probe = false;
+    if (probe)
+        e->account->health.probing = false;
+    return probe;
+}
+
+void
+schedule_remove(struct schedule *s, struct schedule_entry *e)
+{
+    (void)deactivate(e);
+    if (heap_has(&e->node))
+        heap_remove(&e->account->waiting, &e->node);
+    table_remove(s, e);
+    free(e);
+}
+
+/* ---------------------------------------------------------------- attempts */
+
+/* When the account's next attempt may begin, HEALTH_NEVER = not without an event */
+static int64_t
+ready(const struct account *a)
+{
+    const struct heap_node *node = heap_first(&a->waiting);
+    int64_t at = health_ready(&a->health), due;
+
+    if (!node)
+        return HEALTH_NEVER;
+    due = ((const struct schedule_entry *)node)->due;
+    return due > at ? due : at;
+}
+
+struct schedule_entry *
+schedule_take(struct schedule *s, int64_t now, bool (*may_start)(void *ctx, const char *account), void *ctx)
+{
+    for (size_t i = 0; i < s->accounts; i++)
+        s->account[i]->blocked = false;
+    for (size_t i = 0; i < s->accounts; i++) {
+        size_t at = (s->turn + i) % s->accounts;
+        struct account *a = s->account[at];
+        if (ready(a) > now)
+            continue;
+        a->blocked = may_start && !may_start(ctx, a->name);
+        if (a->blocked)
+            continue;
+        struct schedule_entry *e = (struct schedule_entry *)heap_first(&a->waiting);
+        activate(e);
+        e->probe = a->health.probing = a->health.state != SCHEDULE_UP;
+        s->turn = at + 1;
+        return e;
+    }
+    return NULL;
+}
+
+int64_t
+schedule_wait(const struct schedule *s, int64_t now)
+{
+    int64_t at = HEALTH_NEVER;
+
+    for (size_t i = 0; i < s->accounts; i++)
+        if (!s->account[i]->blocked && ready(s->account[i]) < at)
+            at = ready(s->account[i]);
+    return at == HEALTH_NEVER ? -1 : at > now ? at - now : 0;
+}
+
+void
+schedule_activate(struct schedule *s, struct schedule_entry *e)
+{
+    (void)s;
+    if (!e->active)
+        activate(e);
+}
+
+static void
+count_failure(const struct schedule *s, struct schedule_entry *e, int64_t now)
+{
+    if (schedule_age(s, e, now) >= s->limits.lifetime_ms && e->failures < UINT8_MAX)
+        e->failures++;
+}
+
+/*
+ * A probe that failed with its account is not to be blamed: it is due again as soon as the account works, but behind what waits
+ * already, so that another one is the next probe. An attempt that found the account up and left it down does wait by its age:
+ * it may be this very message that makes the peer hang up, and it must not hold up the others each time.
+ */
+void
+schedule_tried(struct schedule *s, struct schedule_entry *e, int64_t now)
+{
+    enum schedule_state state = e->account->health.state;
+    bool probe = deactivate(e);
+
+    if (state == SCHEDULE_FROZEN || (state == SCHEDULE_DOWN && probe)) {
+        wait_until(e, now);
+        return;
+    }
+    if (state == SCHEDULE_UP)
+        count_failure(s, e, now);
+    wait_until(e, due_by_age(s, e, now));
+}
+
+void
+schedule_untried(struct schedule *s, struct schedule_entry *e, int64_t now)
+{
+    (void)deactivate(e);
+    e->account->health.rest_until = now + SCHEDULE_PAUSE_MS;
+    wait_until(e, now + health_jitter(&s->seed, s->limits.retry_min_ms));
+}
+
+void
+schedule_release(struct schedule *s, int64_t now)
+{
+    for (struct schedule_entry *e = s->first; e; e = e->after)
+        if (!e->active && e->due == HEALTH_NEVER)
+            wait_until(e, now);
+}
+
+void
+schedule_run(
+    struct schedule *s, bool (*meant)(void *ctx, const struct schedule_entry *), void *ctx, int64_t now)
+{
+    for (struct schedule_entry *e = s->first; e; e = e->after) {
+        if (meant && !meant(ctx, e))
+            continue;
+        health_hurry(&e->account->health, now);
+        if (!e->active && e->due > now)
+            wait_until(e, now);
+    }
+}
+
+/* ---------------------------------------------------------------- questions */
+
+bool
+schedule_is_expired(const struct schedule *s, const struct schedule_entry *e, int64_t now)
+{
+    const struct health *h = &e->account->health;
+    int64_t clock = health_clock(h, now), lifetime = s->limits.lifetime_ms;
+    int64_t here = 4 * s->limits.retry_max_ms < lifetime ? 4 * s->limits.retry_max_ms : lifetime;
+    int64_t old_since = e->born + lifetime > e->added ? e->born + lifetime : e->added;
+
+    if (h->state == SCHEDULE_FROZEN || clock < old_since || clock - e->added < here)
+        return false;
+    if (h->state == SCHEDULE_UP && !e->active && e->due <= now)
+        return false;
+    return e->failures + health_failures(h, old_since) >= SCHEDULE_EXPIRY_ATTEMPTS;
+}
+
+int64_t
+schedule_age(const struct schedule *s, const struct schedule_entry *e, int64_t now)
+{
+    (void)s;
+    return health_clock(&e->account->health, now) - e->born;
+}
+
+const char *
+schedule_id(const struct schedule_entry *e)
+{
+    return e->id;
+}
+
+const char *
+schedule_account_of(const struct schedule_entry *e)
+{
+    return e->account->name;
+}
+
+bool
+schedule_is_active(const struct schedule_entry *e)
+{
+    return e->active;
+}
+
+int64_t
+schedule_next(const struct schedule_entry *e, int64_t now)
+{
+    if (e->active || e->due <= now)
+        return 0;
+    return e->due == HEALTH_NEVER ? -1 : e->due - now;
+}
+
+struct schedule_entry *
+schedule_first(const struct schedule *s)
+{
+    return s->first;
+}
+
+struct schedule_entry *
+schedule_after(const struct schedule_entry *e)
+{
+    return e->after;
+}
+
+size_t
+schedule_count(const struct schedule *s)
+{
+    return s->count;
+}
