@@ -30,21 +30,6 @@ park_open(const char *path, struct error *err)
     return spool_open(path, &spool_io_system, err);
 }
 
-static bool
-copy_content(const struct submission *s, int fd, const struct record *r, struct error *err)
-{
-    char piece[16384];
-
-    for (uint64_t at = 0; at < s->size;) {
-        size_t n = s->size - at < sizeof piece ? (size_t)(s->size - at) : sizeof piece;
-        if (!file_pread(s->fd, piece, n, (off_t)(s->record.content_offset + at)) ||
-            !file_pwrite(fd, piece, n, (off_t)(r->content_offset + at)))
-            return error_sys(err, ERROR_IO, errno, "cannot write the message to the queue");
-        at += n;
-    }
-    return true;
-}
-
 /* A record of its own for the account's deferred members. The strings are the submission's but for the envelope. */
 static bool
 park_account(struct spool *spool, struct submission *s, const char *account, char *id, struct error *err)
@@ -73,16 +58,9 @@ park_account(struct spool *spool, struct submission *s, const char *account, cha
             r.reason = m->text;
         }
     }
-    ok = spool_draft(spool, id, &d, err);
-    if (ok) {
-        ok = record_begin(d.fd, &r, err) && copy_content(s, d.fd, &r, err) &&
-             record_finish(d.fd, &r, s->size, err);
-        /* a hint: that it could not be written is no reason to refuse the message */
-        if (ok && r.reason)
-            (void)record_note(d.fd, &r);
-        ok = ok && spool_commit(spool, id, &d, err);
+    ok = spool_store(spool, &r, s->fd, s->record.content_offset, s->size, &d, err);
+    if (ok)
         spool_drop(spool, &d);
-    }
     free(r.account);
     envelope_clear(&r.envelope);
     return ok;

@@ -151,7 +151,7 @@ settle(struct run *r, struct error *err)
         failed += e->rcpt[i].state == ENVELOPE_FAILED;
     r->record.attempts++;
     r->record.last_try = clock_wall().tv_sec;
-    (void)record_note(r->fd, &r->record); /* a hint */
+    (void)spool_note(r->spool, r->fd, &r->record); /* a hint */
     if (open == 0 && failed == 0) {
         ok = spool_remove(r->spool, r->record.id, err);
     } else if (open == 0 || is_expired(r)) {

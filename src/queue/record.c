@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -16,7 +16,6 @@
 
 #define FIRST_LINE "smtprelay-record 1 %010zu %016" PRIu64 "\n"
 #define FIRST_LENGTH (19 + 10 + 1 + 16 + 1)
-#define END_MARK "\nsmtprelay-end\n"
 #define HEAD_MAX (16u << 20)
 #define CONTENT_MAX 9999999999999999u /* sixteen digits */
 #define RCPT_PREFIX "rcpt "
@@ -108,7 +107,7 @@ static void
 format_recipient(struct buf *b, struct recipient *rcpt)
 {
     buf_add_str(b, RCPT_PREFIX);
-    rcpt->mark = FIRST_LENGTH + b->len;
+    rcpt->mark = b->len;
     buf_add_char(b, rcpt->state);
     buf_add_char(b, ' ');
     text_percent_encode(b, slice_of(rcpt->address));
@@ -118,13 +117,48 @@ format_recipient(struct buf *b, struct recipient *rcpt)
     buf_add_char(b, '\n');
 }
 
-static bool
-write_first_line(int fd, const struct record *r, uint64_t content_size)
+static void
+format_first_line(char first[FIRST_LENGTH + 32], const struct record *r)
 {
-    char first[FIRST_LENGTH + 32];
+    (void)snprintf(first, FIRST_LENGTH + 32, FIRST_LINE, (size_t)r->content_offset, r->content_size);
+}
 
-    (void)snprintf(first, sizeof first, FIRST_LINE, (size_t)r->content_offset, content_size);
-    return file_pwrite(fd, first, FIRST_LENGTH, 0);
+bool
+record_format_hint(const struct record *r, struct buf *hint)
+{
+    size_t end = hint->len + HINT_WIDTH;
+
+    if (!r->hint_offset)
+        return false;
+    buf_add_format(hint, "%" PRId64 " %" PRId64 " ", r->attempts, r->last_try);
+    text_percent_encode(hint, slice_sub(slice_of(r->reason), 0, REASON_MAX));
+    while (!hint->overflow && hint->len < end)
+        buf_add_char(hint, ' ');
+    return !hint->overflow && hint->len == end;
+}
+
+bool
+record_format(struct record *r, uint64_t content_size, struct buf *head, struct error *err)
+{
+    char first[FIRST_LENGTH + 32] = "";
+
+    buf_add(head, first, FIRST_LENGTH); /* written when the lengths are known */
+    for (size_t i = 0; i < NFIELDS; i++)
+        format_field(head, r, i);
+    buf_add_format(head, "ret %d\n" HINT_PREFIX, (int)r->envelope.ret);
+    r->hint_offset = head->len;
+    (void)record_format_hint(r, head); /* it does not fit: said below */
+    buf_add_char(head, '\n');
+    for (size_t i = 0; i < r->envelope.n; i++)
+        format_recipient(head, &r->envelope.rcpt[i]);
+    buf_add_char(head, '\n');
+    if (head->overflow || head->len > HEAD_MAX)
+        return error_set(err, ERROR_REFUSED, "envelope: larger than %u bytes", HEAD_MAX);
+    r->content_offset = head->len;
+    r->content_size = content_size;
+    format_first_line(first, r);
+    memcpy(head->data, first, FIRST_LENGTH);
+    return true;
 }
 
 bool
@@ -133,60 +167,24 @@ record_begin(int fd, struct record *r, struct error *err)
     struct buf head;
     bool ok;
 
-    buf_init(&head, HEAD_MAX - FIRST_LENGTH);
-    for (size_t i = 0; i < NFIELDS; i++)
-        format_field(&head, r, i);
-    buf_add_format(&head, "ret %d\n" HINT_PREFIX, (int)r->envelope.ret);
-    r->hint_offset = FIRST_LENGTH + head.len;
-    buf_add_format(&head, "%-*s\n", HINT_WIDTH, "0 0 ");
-    for (size_t i = 0; i < r->envelope.n; i++)
-        format_recipient(&head, &r->envelope.rcpt[i]);
-    buf_add_char(&head, '\n');
-    if (head.overflow) {
-        buf_clear(&head);
-        return error_set(err, ERROR_REFUSED, "envelope: larger than %u bytes", HEAD_MAX);
-    }
-    r->content_offset = FIRST_LENGTH + head.len;
-    r->content_size = 0;
-    ok = write_first_line(fd, r, 0) && file_pwrite(fd, head.data, head.len, FIRST_LENGTH);
+    buf_init(&head, HEAD_MAX);
+    ok = record_format(r, 0, &head, err);
+    if (ok && !file_pwrite(fd, head.data, head.len, 0))
+        ok = error_sys(err, ERROR_IO, errno, "cannot write the message to a file");
     buf_clear(&head);
-    return ok || error_sys(err, ERROR_IO, errno, "cannot write the message to a file");
+    return ok;
 }
 
 bool
 record_finish(int fd, struct record *r, uint64_t content_size, struct error *err)
 {
+    char first[FIRST_LENGTH + 32];
+
     r->content_size = content_size;
-    if (!file_pwrite(fd, END_MARK, sizeof END_MARK - 1, (off_t)(r->content_offset + content_size)) ||
-        !write_first_line(fd, r, content_size))
-        return error_sys(err, ERROR_IO, errno, "cannot write the message to a file");
-    return true;
-}
-
-bool
-record_mark(int fd, const struct record *r, size_t i, enum envelope_state state)
-{
-    char c = (char)state;
-
-    ensure(i < r->envelope.n && r->envelope.rcpt[i].mark > 0);
-    return file_pwrite(fd, &c, 1, (off_t)r->envelope.rcpt[i].mark);
-}
-
-bool
-record_note(int fd, const struct record *r)
-{
-    struct slice reason = slice_of(r->reason);
-    struct buf b;
-    bool ok;
-
-    buf_init(&b, HINT_WIDTH);
-    buf_add_format(&b, "%" PRId64 " %" PRId64 " ", r->attempts, r->last_try);
-    text_percent_encode(&b, slice_sub(reason, 0, REASON_MAX));
-    while (!b.overflow && b.len < HINT_WIDTH)
-        buf_add_char(&b, ' ');
-    ok = r->hint_offset && !b.overflow && file_pwrite(fd, b.data, b.len, (off_t)r->hint_offset);
-    buf_clear(&b);
-    return ok;
+    format_first_line(first, r);
+    return (file_pwrite(fd, RECORD_END, sizeof RECORD_END - 1, (off_t)(r->content_offset + content_size)) &&
+               file_pwrite(fd, first, FIRST_LENGTH, 0)) ||
+           error_sys(err, ERROR_IO, errno, "cannot write the message to a file");
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -314,43 +312,106 @@ decode_head(struct record *r, struct slice head)
     return false;
 }
 
-static bool
-read_lengths(int fd, struct record *r)
+/* As many bytes as one read gives, up to `len`, but at least `least` if they are there; -1 with errno */
+static ssize_t
+read_at(record_pread *read, int fd, char *data, size_t least, size_t len, uint64_t offset)
 {
-    char first[FIRST_LENGTH], again[FIRST_LENGTH + 32], end[sizeof END_MARK - 1];
-    uint64_t head, content;
-    struct stat st;
+    size_t got = 0;
 
-    if (fstat(fd, &st) != 0 || st.st_size < 0 || !file_pread(fd, first, sizeof first, 0) ||
-        !slice_number(slice_make(first + 19, 10), HEAD_MAX, &head) ||
-        !slice_number(slice_make(first + 30, 16), CONTENT_MAX, &content) || head <= FIRST_LENGTH)
+    while (got < least) {
+        ssize_t n = read(fd, data + got, len - got, (off_t)(offset + got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    return (ssize_t)got;
+}
+
+static bool
+decode_first_line(struct record *r, const char *first)
+{
+    char again[FIRST_LENGTH + 32];
+
+    if (!slice_number(slice_make(first + 19, 10), HEAD_MAX, &r->content_offset) ||
+        !slice_number(slice_make(first + 30, 16), CONTENT_MAX, &r->content_size) ||
+        r->content_offset <= FIRST_LENGTH)
         return false;
-    (void)snprintf(again, sizeof again, FIRST_LINE, (size_t)head, content);
-    if (memcmp(first, again, FIRST_LENGTH) != 0 || (uint64_t)st.st_size != head + content + sizeof end ||
-        !file_pread(fd, end, sizeof end, (off_t)(head + content)) || memcmp(end, END_MARK, sizeof end) != 0)
-        return false;
-    r->content_offset = head;
-    r->content_size = content;
-    return true;
+    format_first_line(again, r);
+    return memcmp(first, again, FIRST_LENGTH) == 0;
+}
+
+static bool
+torn(struct error *err)
+{
+    return error_set(err, ERROR_DATA, "queue file: torn or not ours");
+}
+
+static bool
+unread(struct error *err)
+{
+    return error_sys(err, ERROR_IO, errno, "queue file");
+}
+
+/* The end mark stands where the lengths say, and nothing behind it */
+static bool
+check_end(record_pread *read, int fd, const struct record *r, struct error *err)
+{
+    char end[sizeof RECORD_END]; /* one byte more than the mark */
+    ssize_t n = read_at(read, fd, end, sizeof end, sizeof end, r->content_offset + r->content_size);
+
+    if (n < 0)
+        return unread(err);
+    return (n == sizeof end - 1 && memcmp(end, RECORD_END, sizeof end - 1) == 0) || torn(err);
+}
+
+/* `begin` holds the first n bytes of the file, the rest of a larger head is read */
+static bool
+read_head(record_pread *read, int fd, const char *begin, size_t n, struct record *r, struct error *err)
+{
+    size_t len = (size_t)r->content_offset;
+    char *larger = NULL;
+    bool ok;
+
+    if (len > n) {
+        larger = mem_alloc(len);
+        memcpy(larger, begin, n);
+        ssize_t more = read_at(read, fd, larger + n, len - n, len - n, n);
+        if (more < 0 || (size_t)more != len - n) {
+            free(larger);
+            return more < 0 ? unread(err) : torn(err);
+        }
+        begin = larger;
+    }
+    ok = decode_head(r, slice_make(begin + FIRST_LENGTH, len - FIRST_LENGTH)) && r->envelope.sender &&
+         r->id && r->account && r->envelope.n > 0;
+    free(larger);
+    return ok || error_set(err, ERROR_DATA, "queue file: its head cannot be read");
+}
+
+bool
+record_read_by(record_pread *read, int fd, bool whole, struct record *r, struct error *err)
+{
+    char begin[4096]; /* most heads are smaller */
+    ssize_t n = read_at(read, fd, begin, FIRST_LENGTH, sizeof begin, 0);
+    bool ok;
+
+    record_init(r);
+    if (n < 0)
+        return unread(err);
+    if (n < FIRST_LENGTH || !decode_first_line(r, begin))
+        return torn(err);
+    ok = (!whole || check_end(read, fd, r, err)) && read_head(read, fd, begin, (size_t)n, r, err);
+    if (!ok)
+        record_clear(r);
+    return ok;
 }
 
 bool
 record_read(int fd, struct record *r, struct error *err)
 {
-    size_t len;
-    char *head;
-    bool ok;
-
-    record_init(r);
-    if (!read_lengths(fd, r))
-        return error_set(err, ERROR_DATA, "queue file: torn or not ours");
-    len = (size_t)r->content_offset - FIRST_LENGTH;
-    head = mem_alloc(len);
-    ok = file_pread(fd, head, len, FIRST_LENGTH) && decode_head(r, slice_make(head, len)) &&
-         r->envelope.sender && r->id && r->account && r->envelope.n > 0;
-    free(head);
-    if (ok)
-        return true;
-    record_clear(r);
-    return error_set(err, ERROR_DATA, "queue file: its head cannot be read");
+    return record_read_by(pread, fd, true, r, err);
 }

@@ -16,8 +16,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "mail/envelope.h"
+
+#define RECORD_END "\nsmtprelay-end\n"
 
 struct record {
     struct envelope envelope;
@@ -48,17 +51,28 @@ struct record {
 void record_init(struct record *r);
 void record_clear(struct record *r);
 /*
- * Write the head into an empty file and set content_offset and the recipients' marks. The content then follows with
- * file_pwrite from content_offset on, then record_finish. False with err (ERROR_IO).
+ * The head of a file with `content_size` bytes of content and the hints of *r, to be written at 0; the content follows at
+ * content_offset, RECORD_END behind it. Sets content_offset, content_size and the recipients' marks. False with err
+ * (ERROR_REFUSED): too large.
+ */
+bool record_format(struct record *r, uint64_t content_size, struct buf *head, struct error *err);
+/* Attempts, last_try and reason of *r (cut to what fits) as they stand at hint_offset; false: *r has no place for them. */
+bool record_format_hint(const struct record *r, struct buf *hint);
+/*
+ * A private file whose size is not known yet: write the head into the empty file and set content_offset and the recipients'
+ * marks. The content then follows with file_pwrite from content_offset on, then record_finish. False with err (ERROR_IO).
  */
 bool record_begin(int fd, struct record *r, struct error *err);
 /* The content is complete: writes the end mark and the lengths. */
 bool record_finish(int fd, struct record *r, uint64_t content_size, struct error *err);
-/* Read and check the head and the end mark; the file's offset is not used. False with err (ERROR_DATA): torn or foreign. */
+/*
+ * Read and check the head and the end mark; the file's offset is not used. False with err: ERROR_DATA: torn or foreign,
+ * ERROR_IO: it could not be read.
+ */
 bool record_read(int fd, struct record *r, struct error *err);
-/* Mark recipient `i` in place. False with errno. */
-bool record_mark(int fd, const struct record *r, size_t i, enum envelope_state state);
-/* Note an attempt: attempts, last_try and reason of *r (cut to what fits) in place. False with errno. */
-bool record_note(int fd, const struct record *r);
+/* pread(2) or what stands for it */
+typedef ssize_t record_pread(int fd, void *data, size_t len, off_t offset);
+/* The same by `read`; unless `whole`, only the head is looked at, most often with a single read. */
+bool record_read_by(record_pread *read, int fd, bool whole, struct record *r, struct error *err);
 
 #endif

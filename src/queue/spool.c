@@ -4,28 +4,40 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 
 #define VERSION_TEXT "smtprelay-queue 1\n"
+#define FS_BTRFS 0x9123683e
+#define HEAD_MAX (32u << 20) /* more than a record may have */
+#define PIECE 65536          /* of the content, at a time */
 
 struct spool {
     const struct spool_io *io;
     char *path;
     int dir, queue, tmp, failed, corrupt, lock;
-    bool named; /* no O_TMPFILE here: drafts lie in tmp/ */
+    atomic_bool named; /* no O_TMPFILE here: drafts lie in tmp/ */
     DIR *walk;
 };
 
 /* ---------------------------------------------------------------- system calls */
+
+static int
+io_mkdir(int dir, const char *name)
+{
+    return mkdirat(dir, name, 0700);
+}
 
 static int
 io_temp(int dir)
@@ -54,16 +66,43 @@ io_unlink(int dir, const char *name)
     return unlinkat(dir, name, 0);
 }
 
-const struct spool_io spool_io_system = { io_temp, io_create, fdatasync, fsync, io_link, renameat,
-    io_unlink };
+/* Reading leaves no trace; only the owner may ask for that */
+static int
+io_open(int dir, const char *name, int flags)
+{
+    int fd;
+
+    flags |= O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    fd = openat(dir, name, flags | O_NOATIME);
+    return fd < 0 && errno == EPERM ? openat(dir, name, flags) : fd;
+}
+
+const struct spool_io spool_io_system = { io_mkdir, io_temp, io_create, pwrite, fdatasync, fsync, io_link,
+    renameat, io_unlink, io_open, pread };
+
+static bool
+write_all(const struct spool *s, int fd, const void *data, size_t len, uint64_t offset)
+{
+    const char *p = data;
+
+    while (len) {
+        ssize_t n = s->io->write(fd, p, len, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        p += n;
+        len -= (size_t)n;
+        offset += (size_t)n;
+    }
+    return true;
+}
 
 /* ---------------------------------------------------------------- opening */
 
 static int
 open_folder(struct spool *s, const char *name)
 {
-    if (mkdirat(s->dir, name, 0700) != 0 && errno != EEXIST)
-        return -1;
     return openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
@@ -81,28 +120,63 @@ is_ours(const struct spool *s, struct error *err)
     return true;
 }
 
-/* A queue of another version is left alone */
+static const char *const folders[] = { "queue", "tmp", "failed", "corrupt" };
+#define NFOLDERS (sizeof folders / sizeof folders[0])
+
+/* The version is written last: who finds it complete knows that the folders are there for good */
+static bool
+make_queue(struct spool *s, struct error *err)
+{
+    int fd;
+    bool ok;
+
+    for (size_t i = 0; i < NFOLDERS; i++)
+        if (s->io->mkdir(s->dir, folders[i]) != 0 && errno != EEXIST)
+            return error_sys(err, ERROR_TEMP, errno, "queue %s: its folders", s->path);
+    fd = s->io->create(s->dir, "version");
+    if (fd < 0 && errno == EEXIST)
+        fd = s->io->open(s->dir, "version", O_RDWR);
+    ok = fd >= 0 && s->io->sync_dir(s->dir) == 0 &&
+         write_all(s, fd, VERSION_TEXT, sizeof VERSION_TEXT - 1, 0) && s->io->sync(fd) == 0;
+    if (!ok)
+        error_sys(err, ERROR_TEMP, errno, "queue %s", s->path);
+    file_close(&fd);
+    return ok;
+}
+
+/* A queue of another version is left alone; one whose making was cut off is made */
 static bool
 check_version(struct spool *s, struct error *err)
 {
-    char text[sizeof VERSION_TEXT] = "";
-    int fd = s->io->create(s->dir, "version");
+    char text[sizeof VERSION_TEXT];
+    int fd = s->io->open(s->dir, "version", O_RDONLY);
+    ssize_t n;
 
-    if (fd >= 0) {
-        bool ok = file_pwrite(fd, VERSION_TEXT, sizeof VERSION_TEXT - 1, 0);
-        file_close(&fd);
-        return ok || error_sys(err, ERROR_TEMP, errno, "queue %s", s->path);
-    }
-    if (errno != EEXIST)
-        return error_sys(err, ERROR_TEMP, errno, "queue %s", s->path);
-    fd = openat(s->dir, "version", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return make_queue(s, err);
     if (fd < 0)
         return error_sys(err, ERROR_TEMP, errno, "queue %s: its version", s->path);
-    ssize_t n = file_read_some(fd, text, sizeof text - 1);
+    n = s->io->read(fd, text, sizeof text, 0);
+    if (n < 0)
+        error_sys(err, ERROR_TEMP, errno, "queue %s: its version", s->path);
     file_close(&fd);
-    /* an empty one was cut off while it was made */
-    return n == 0 || strcmp(text, VERSION_TEXT) == 0 ||
-           error_set(err, ERROR_CONFIG, "queue %s: made by another version of smtprelay", s->path);
+    if (n < 0)
+        return false;
+    if ((size_t)n == sizeof VERSION_TEXT || memcmp(text, VERSION_TEXT, (size_t)n) != 0)
+        return error_set(err, ERROR_CONFIG, "queue %s: made by another version of smtprelay", s->path);
+    return n == sizeof VERSION_TEXT - 1 || make_queue(s, err);
+}
+
+/*
+ * Does a file that had no name while it was synced have its content once it has one? btrfs does not log a file without links,
+ * and what it logs of it with the folder is its name.
+ */
+static bool
+has_safe_temp(const struct spool *s)
+{
+    struct statfs fs;
+
+    return fstatfs(s->dir, &fs) == 0 && fs.f_type != FS_BTRFS;
 }
 
 struct spool *
@@ -132,7 +206,7 @@ spool_open(const char *path, const struct spool_io *io, struct error *err)
         spool_close(s);
         return NULL;
     }
-    s->named = access("/proc/self/fd", X_OK) != 0;
+    s->named = access("/proc/self/fd", X_OK) != 0 || !has_safe_temp(s);
     return s;
 }
 
@@ -153,19 +227,17 @@ spool_close(struct spool *s)
     free(s);
 }
 
-bool
-spool_lock(struct spool *s, struct error *err)
+/* A walk of its own over a folder; NULL with errno */
+static DIR *
+list_folder(struct spool *s, const char *name)
 {
-    s->lock = openat(s->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (s->lock < 0)
-        return error_sys(err, ERROR_TEMP, errno, "queue %s: its lock", s->path);
-    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    file_close(&s->lock);
-    return error_set(err, ERROR_TEMP, "queue %s: another process is working on it", s->path);
-}
+    int fd = open_folder(s, name);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
-/* ---------------------------------------------------------------- adding */
+    if (!d)
+        file_close(&fd);
+    return d;
+}
 
 static bool
 is_id(const char *id)
@@ -175,71 +247,187 @@ is_id(const char *id)
     return n > 0 && n <= SPOOL_ID_MAX && !id[n];
 }
 
-bool
-spool_draft(struct spool *s, const char *id, struct draft *d, struct error *err)
+/* The next id; false at the end */
+static bool
+next_id(DIR *d, char id[SPOOL_ID_MAX + 1])
 {
-    ensure(is_id(id));
-    d->tmp_name[0] = '\0';
-    d->fd = s->named ? -1 : s->io->temp(s->queue);
-    if (d->fd >= 0)
+    struct dirent *e;
+
+    while (d && (e = readdir(d))) {
+        if (!is_id(e->d_name))
+            continue;
+        memcpy(id, e->d_name, strlen(e->d_name) + 1); /* is_id has bounded it */
         return true;
-    if (!s->named && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-        return error_sys(err, ERROR_IO, errno, "queue %s", s->path);
-    s->named = true; /* a file system without O_TMPFILE */
-    d->fd = s->io->create(s->tmp, id);
-    if (d->fd < 0)
-        return error_sys(err, ERROR_IO, errno, "queue %s", s->path);
-    (void)snprintf(d->tmp_name, sizeof d->tmp_name, "%s", id);
+    }
+    return false;
+}
+
+/* Who writes a draft holds its lock: what can be locked was left behind by who has died */
+static void
+clean_tmp(struct spool *s)
+{
+    DIR *d = list_folder(s, "tmp");
+    char id[SPOOL_ID_MAX + 1];
+
+    while (next_id(d, id)) {
+        int fd = s->io->open(s->tmp, id, O_RDWR);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            (void)s->io->unlink(s->tmp, id); /* else the next one does */
+        file_close(&fd);
+    }
+    if (d)
+        (void)closedir(d); /* was only read */
+}
+
+bool
+spool_lock(struct spool *s, struct error *err)
+{
+    s->lock = openat(s->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (s->lock < 0)
+        return error_sys(err, ERROR_TEMP, errno, "queue %s: its lock", s->path);
+    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
+        file_close(&s->lock);
+        return error_set(err, ERROR_TEMP, "queue %s: another process is working on it", s->path);
+    }
+    clean_tmp(s);
     return true;
+}
+
+/* ---------------------------------------------------------------- adding */
+
+/* The lock comes with the file: a draft that cannot be locked, or has lost its name, was taken for an abandoned one */
+static int
+create_locked(struct spool *s, const char *id)
+{
+    for (int tries = 0; tries < 100; tries++) {
+        int fd = s->io->create(s->tmp, id);
+        struct stat st;
+        if (fd < 0 && errno != EEXIST)
+            return -1;
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
+            return fd;
+        file_close(&fd);
+    }
+    errno = EEXIST;
+    return -1;
+}
+
+/* *named: it lies in tmp/ as `id` */
+static int
+open_draft(struct spool *s, const char *id, bool *named)
+{
+    int fd;
+
+    *named = s->named;
+    if (!*named) {
+        fd = s->io->temp(s->queue);
+        if (fd >= 0) {
+            if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+                file_close(&fd);
+            return fd;
+        }
+        if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+            return -1;
+        *named = s->named = true; /* a file system without O_TMPFILE */
+    }
+    return create_locked(s, id);
+}
+
+/* Behind the head in one buffer, so that a small record is one write */
+static bool
+copy_content(struct spool *s, struct buf *b, int fd, int from, uint64_t at, uint64_t size, struct error *err)
+{
+    uint64_t written = 0;
+
+    for (uint64_t left = size; left;) {
+        size_t n = left < PIECE ? (size_t)left : PIECE;
+        char *room = buf_reserve(b, n);
+        if (!file_pread(from, room, n, (off_t)at))
+            return error_sys(err, ERROR_IO, errno, "cannot read the message");
+        b->len += n;
+        at += n;
+        left -= n;
+        if (b->len < PIECE)
+            continue;
+        if (!write_all(s, fd, b->data, b->len, written))
+            return error_sys(err, ERROR_IO, errno, "queue %s", s->path);
+        written += b->len;
+        buf_truncate(b, 0);
+    }
+    buf_add_str(b, RECORD_END);
+    return write_all(s, fd, b->data, b->len, written) || error_sys(err, ERROR_IO, errno, "queue %s", s->path);
+}
+
+static bool
+enter(struct spool *s, const char *id, int fd, bool named)
+{
+    return named ? s->io->rename(s->tmp, id, s->queue, id) == 0 : s->io->link(fd, s->queue, id) == 0;
+}
+
+/* A failed sync is final: what the disk has of it nobody knows, and a second one would not say. Where not even the name can be
+ * taken away, it is made a torn file, which is no mail. */
+static void
+withdraw(struct spool *s, const char *id, int fd)
+{
+    if (s->io->unlink(s->queue, id) != 0)
+        (void)write_all(s, fd, "", 1, 0);
+}
+
+bool
+spool_store(struct spool *s, struct record *r, int content_fd, uint64_t content_offset, uint64_t size,
+    struct draft *out, struct error *err)
+{
+    struct buf b;
+    bool named = false, ok;
+    int fd;
+
+    ensure(is_id(r->id));
+    out->fd = -1;
+    buf_init(&b, HEAD_MAX);
+    if (!record_format(r, size, &b, err)) {
+        buf_clear(&b);
+        return false;
+    }
+    fd = open_draft(s, r->id, &named);
+    ok = fd >= 0 || error_sys(err, ERROR_IO, errno, "queue %s", s->path);
+    ok = ok && copy_content(s, &b, fd, content_fd, content_offset, size, err);
+    buf_clear(&b);
+    if (ok && (s->io->sync(fd) != 0 || !enter(s, r->id, fd, named)))
+        ok = error_sys(err, ERROR_IO, errno, "queue %s", s->path);
+    if (!ok) {
+        if (named && fd >= 0)
+            (void)s->io->unlink(s->tmp, r->id); /* what stays is cleaned up later */
+    } else if (s->io->sync_dir(s->queue) != 0) {
+        ok = error_sys(err, ERROR_IO, errno, "queue %s", s->path);
+        withdraw(s, r->id, fd);
+    }
+    if (ok)
+        out->fd = fd;
+    else
+        file_close(&fd);
+    return ok;
 }
 
 void
 spool_drop(struct spool *s, struct draft *d)
 {
-    if (d->tmp_name[0])
-        (void)s->io->unlink(s->tmp, d->tmp_name); /* what stays is cleaned up at the next start */
-    d->tmp_name[0] = '\0';
+    (void)s;
     file_close(&d->fd);
-}
-
-static bool
-enter(struct spool *s, const char *id, struct draft *d)
-{
-    if (!d->tmp_name[0])
-        return s->io->link(d->fd, s->queue, id) == 0;
-    if (s->io->rename(s->tmp, d->tmp_name, s->queue, id) != 0)
-        return false;
-    d->tmp_name[0] = '\0';
-    return true;
-}
-
-bool
-spool_commit(struct spool *s, const char *id, struct draft *d, struct error *err)
-{
-    int saved;
-
-    /* before it has a name, so that nobody else can take it meanwhile */
-    if (flock(d->fd, LOCK_EX | LOCK_NB) != 0 || s->io->sync(d->fd) != 0 || !enter(s, id, d))
-        return error_sys(err, ERROR_IO, errno, "queue %s", s->path);
-    if (s->io->sync_dir(s->queue) == 0)
-        return true;
-    saved = errno;
-    /* a failed sync is final: what the disk has of it nobody knows */
-    (void)s->io->unlink(s->queue, id);
-    return error_sys(err, ERROR_IO, saved, "queue %s", s->path);
 }
 
 static uint64_t
 size_of_all(struct spool *s)
 {
+    DIR *d = list_folder(s, "queue");
     char id[SPOOL_ID_MAX + 1];
     uint64_t sum = 0;
     struct stat st;
 
-    spool_rewind(s);
-    while (spool_next(s, id))
+    while (next_id(d, id))
         if (fstatat(s->queue, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0)
             sum += (uint64_t)st.st_size;
+    if (d)
+        (void)closedir(d); /* was only read */
     return sum;
 }
 
@@ -259,27 +447,42 @@ spool_has_room(struct spool *s, uint64_t min_free, uint64_t max_size, struct err
 /* ---------------------------------------------------------------- what is there */
 
 static int
-open_record(struct spool *s, const char *id, struct record *r, int flags, bool lock, struct error *err)
+open_named(struct spool *s, const char *id, int flags, struct error *err)
 {
-    struct stat st;
     int fd;
 
-    record_init(r);
-    error_set(err, ERROR_TEMP, "%s: not in the queue", id);
-    if (!is_id(id))
+    if (!is_id(id)) {
+        error_set(err, ERROR_TEMP, "%s: not in the queue", id);
         return -1;
-    fd = openat(s->queue, id, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    }
+    fd = s->io->open(s->queue, id, flags);
+    if (fd >= 0)
+        return fd;
+    if (errno == ENOENT)
+        error_set(err, ERROR_TEMP, "%s: not in the queue", id);
+    else
+        error_sys(err, errno == ELOOP ? ERROR_DATA : ERROR_IO, errno, "queue %s/%s", s->path, id);
+    return -1;
+}
+
+static int
+open_record(struct spool *s, const char *id, struct record *r, int flags, bool lock, struct error *err)
+{
+    int fd = open_named(s, id, flags, err);
+    struct stat st;
+
+    record_init(r);
     if (fd < 0)
         return -1;
     /* after the lock it may have been removed by who had it */
-    if ((lock && flock(fd, LOCK_EX | LOCK_NB) != 0) || fstat(fd, &st) != 0 || st.st_nlink == 0) {
+    if ((lock && flock(fd, LOCK_EX | LOCK_NB) != 0) || fstat(fd, &st) != 0 || st.st_nlink == 0)
         error_set(err, ERROR_TEMP, "%s: another process is working on it", id);
-    } else if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && record_read(fd, r, err)) {
+    else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+        error_set(err, ERROR_DATA, "%s: not ours", id);
+    else if (record_read_by(s->io->read, fd, true, r, err))
         return fd;
-    } else {
-        error_set(err, ERROR_DATA, "%s: cannot be read", id);
-    }
-    record_clear(r); /* what was read of a broken one */
+    else
+        error_context(err, "%s", id);
     file_close(&fd);
     return -1;
 }
@@ -301,14 +504,43 @@ spool_look(struct spool *s, const char *id, struct record *r, struct error *err)
 }
 
 bool
+spool_head(struct spool *s, const char *id, struct record *r, struct error *err)
+{
+    int fd = open_named(s, id, O_RDONLY, err);
+    bool ok;
+
+    record_init(r);
+    if (fd < 0)
+        return false;
+    ok = record_read_by(s->io->read, fd, false, r, err) || error_context(err, "%s", id);
+    file_close(&fd);
+    return ok;
+}
+
+/* All of them each time: after a sync that failed, what was written before it counts as clean and would not be written again */
+bool
 spool_mark(struct spool *s, int fd, const struct record *r, struct error *err)
 {
     bool ok = true;
 
-    for (size_t i = 0; ok && i < r->envelope.n; i++)
-        ok = record_mark(fd, r, i, (enum envelope_state)r->envelope.rcpt[i].state);
+    for (size_t i = 0; ok && i < r->envelope.n; i++) {
+        ensure(r->envelope.rcpt[i].mark > 0);
+        ok = write_all(s, fd, &r->envelope.rcpt[i].state, 1, r->envelope.rcpt[i].mark);
+    }
     return (ok && s->io->sync(fd) == 0) ||
            error_sys(err, ERROR_IO, errno, "queue %s/%s: its marks", s->path, r->id);
+}
+
+bool
+spool_note(struct spool *s, int fd, const struct record *r)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, 4096);
+    ok = record_format_hint(r, &b) && write_all(s, fd, b.data, b.len, r->hint_offset);
+    buf_clear(&b);
+    return ok;
 }
 
 bool
@@ -327,28 +559,14 @@ spool_fail(struct spool *s, const char *id, struct error *err)
 void
 spool_rewind(struct spool *s)
 {
-    int fd;
-
-    if (s->walk) {
+    if (s->walk)
         rewinddir(s->walk);
-        return;
-    }
-    fd = openat(s->dir, "queue", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    s->walk = fd < 0 ? NULL : fdopendir(fd);
-    if (!s->walk)
-        file_close(&fd);
+    else
+        s->walk = list_folder(s, "queue");
 }
 
 bool
 spool_next(struct spool *s, char id[SPOOL_ID_MAX + 1])
 {
-    struct dirent *e;
-
-    while (s->walk && (e = readdir(s->walk))) {
-        if (!is_id(e->d_name))
-            continue;
-        memcpy(id, e->d_name, strlen(e->d_name) + 1); /* is_id has bounded it */
-        return true;
-    }
-    return false;
+    return next_id(s->walk, id);
 }

@@ -1,12 +1,15 @@
 /*
  * spool: the queue as folders and files: the only code that names them. src/queue/README.md lists the legal states, each
  * transition and every crash point. It decides nothing about mail and keeps no list: the folder is the list.
+ *
+ * Its functions may be called from several threads at once (but a record is one thread's, and so is the walk over them).
  */
 #ifndef QUEUE_SPOOL_H
 #define QUEUE_SPOOL_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "queue/record.h"
@@ -15,24 +18,28 @@
 
 struct spool;
 
-/* A record being written; not mail before spool_commit. */
+/* A record that spool_store has written: its descriptor, locked */
 struct draft {
     int fd;
-    char tmp_name[SPOOL_ID_MAX + 1]; /* "" = it has no name yet */
 };
 
 /*
- * All system calls of the queue that change something, so that a test can note them or let them fail. Each as the call of its
- * name: -1 with errno.
+ * All system calls on the queue's files that a test may want to note or let fail. Each as the call of its name: -1 with errno.
+ * Only the lock is not among them.
  */
 struct spool_io {
+    int (*mkdir)(int dir, const char *name);
     int (*temp)(int dir); /* an unnamed file, O_TMPFILE */
     int (*create)(int dir, const char *name);
+    ssize_t (*write)(int fd, const void *data, size_t len, off_t offset);
     int (*sync)(int fd); /* fdatasync(2); fsync(2) for folders */
     int (*sync_dir)(int dir);
     int (*link)(int fd, int dir, const char *name);
     int (*rename)(int from, const char *name, int to, const char *new_name);
     int (*unlink)(int dir, const char *name);
+    /* these change nothing */
+    int (*open)(int dir, const char *name, int flags);
+    ssize_t (*read)(int fd, void *data, size_t len, off_t offset);
 };
 extern const struct spool_io spool_io_system;
 
@@ -42,7 +49,10 @@ extern const struct spool_io spool_io_system;
  */
 struct spool *spool_open(const char *path, const struct spool_io *io, struct error *err);
 void spool_close(struct spool *s);
-/* Take the queue's lock for reading existing records; false with err (75) when another process has it. */
+/*
+ * Take the queue's lock for reading existing records; false with err (75) when another process has it. Removes from tmp/ what
+ * nobody writes any more.
+ */
 bool spool_lock(struct spool *s, struct error *err);
 
 /*
@@ -50,30 +60,43 @@ bool spool_lock(struct spool *s, struct error *err);
  * limit)? False with err (75).
  */
 bool spool_has_room(struct spool *s, uint64_t min_free, uint64_t max_size, struct error *err);
-/* Begin a record in the queue's file system; false with err (74). */
-bool spool_draft(struct spool *s, const char *id, struct draft *d, struct error *err);
-/* Forget a draft; nothing is left of it. A committed one is only closed. */
-void spool_drop(struct spool *s, struct draft *d);
 /*
- * Make a finished record (record_finish) durable and visible as `id`. On true it survives a power cut, and the caller may answer
- * 250; the draft's descriptor stays open and locked until spool_drop. On false nothing is left in the queue (74).
+ * spool_store - add a record to the queue, with content from another file
+ *
+ * r->id names it; the content is `size` bytes of `content_fd` from `content_offset` on. The record's hints are written, too. On
+ * true it survives a power cut, and the caller may answer 250; *out stays locked, so that nobody else tries it, until
+ * spool_drop, and *r is as spool_take gives it. On false nothing is left in the queue (74; 69 where the envelope is too large).
  */
-bool spool_commit(struct spool *s, const char *id, struct draft *d, struct error *err);
+bool spool_store(struct spool *s, struct record *r, int content_fd, uint64_t content_offset, uint64_t size,
+    struct draft *out, struct error *err);
+/* Unlock and close it; the record stays in the queue. */
+void spool_drop(struct spool *s, struct draft *d);
 
 /*
- * Take a committed record for an attempt: its descriptor (locked, for reading and marking) and its head. -1: it is gone or
- * another process has it; also when it cannot be read, it lies in corrupt/ then (err.class is ERROR_DATA).
+ * Take a committed record for an attempt: its descriptor (locked, for reading and marking) and its head. -1 with err:
+ * ERROR_TEMP: it is gone or another process has it; ERROR_DATA: it cannot be understood and lies in corrupt/ now; ERROR_IO: it
+ * could not be opened or read this time (no descriptor, a disk's error) and stays.
  */
 int spool_take(struct spool *s, const char *id, struct record *r, struct error *err);
 /* Only look at a record, without a lock; for lists. -1 with err. */
 int spool_look(struct spool *s, const char *id, struct record *r, struct error *err);
-/* Write the recipients' states of *r into its file, durably. False with err (74). */
+/*
+ * The same as cheap as can be (three calls), for many: only the head is read, whether all of it is there is spool_take's to say.
+ * On true the caller clears *r.
+ */
+bool spool_head(struct spool *s, const char *id, struct record *r, struct error *err);
+/* Write the recipients' states of *r into its file, durably. False with err (74): some may be lost. May be called again. */
 bool spool_mark(struct spool *s, int fd, const struct record *r, struct error *err);
+/* Write the hints of *r into its file. False: they are lost, which harms nothing. */
+bool spool_note(struct spool *s, int fd, const struct record *r);
 /* It is over: away, or into failed/ for what could not be returned. False with err (74). */
 bool spool_remove(struct spool *s, const char *id, struct error *err);
 bool spool_fail(struct spool *s, const char *id, struct error *err);
 
-/* Walk over what is committed, in no order: the next id into `id`, false at the end. Begin with spool_rewind. */
+/*
+ * Walk over what is committed, in no order: the next id into `id`, false at the end. Begin with spool_rewind. There is one walk
+ * at a time.
+ */
 void spool_rewind(struct spool *s);
 bool spool_next(struct spool *s, char id[SPOOL_ID_MAX + 1]);
 

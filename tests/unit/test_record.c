@@ -1,7 +1,9 @@
 /* record: what was written is what is read; nothing torn is ever taken for mail. */
 #include "unit/suite.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,18 +65,24 @@ START_TEST(a_record_is_read_as_it_was_written)
 }
 END_TEST
 
+static void
+mark(int fd, const struct record *r, size_t i, char state)
+{
+    ck_assert(file_pwrite(fd, &state, 1, (off_t)r->envelope.rcpt[i].mark));
+}
+
 START_TEST(recipients_are_crossed_off_in_place)
 {
     struct record r, s;
     struct error err;
     int fd = written(&r);
 
-    ck_assert(record_mark(fd, &r, 1, ENVELOPE_DONE));
+    mark(fd, &r, 1, ENVELOPE_DONE);
     ck_assert(record_read(fd, &s, &err));
     ck_assert_int_eq(s.envelope.rcpt[0].state, ENVELOPE_OPEN);
     ck_assert_int_eq(s.envelope.rcpt[1].state, ENVELOPE_DONE);
     ck_assert_uint_eq(envelope_open(&s.envelope), 1);
-    ck_assert(record_mark(fd, &s, 0, ENVELOPE_FAILED));
+    mark(fd, &s, 0, ENVELOPE_FAILED);
     record_clear(&s);
     ck_assert(record_read(fd, &s, &err));
     ck_assert_int_eq(s.envelope.rcpt[0].state, ENVELOPE_FAILED);
@@ -100,6 +108,81 @@ START_TEST(a_torn_record_is_never_mail)
 }
 END_TEST
 
+START_TEST(a_record_with_more_or_other_bytes_behind_it_is_never_mail)
+{
+    struct record r, s;
+    struct error err;
+    int fd = written(&r);
+    off_t size = lseek(fd, 0, SEEK_END);
+
+    ck_assert(file_pwrite(fd, "\n", 1, size));
+    ck_assert(!record_read(fd, &s, &err));
+    ck_assert_int_eq(err.class, ERROR_DATA);
+    ck_assert_int_eq(ftruncate(fd, size), 0);
+    ck_assert(record_read(fd, &s, &err));
+    record_clear(&s);
+    ck_assert(file_pwrite(fd, "x", 1, size - 1));
+    ck_assert(!record_read(fd, &s, &err));
+    record_clear(&r);
+    close(fd);
+}
+END_TEST
+
+/* A head larger than what is read at first */
+START_TEST(ten_thousand_recipients_and_long_hints_are_read_as_they_were_written)
+{
+    static const char *const dirs[] = { ".", "/tmp", NULL };
+    struct record r, s;
+    struct error err;
+    int fd = file_temp(dirs, &err);
+    char address[64];
+
+    record_init(&r);
+    r.id = mem_dup("A1");
+    r.account = mem_dup("default");
+    r.attempts = INT32_MAX;
+    r.last_try = INT64_MAX;
+    r.reason = mem_alloc(1000);
+    memset(r.reason, '%', 999);
+    envelope_set_sender(&r.envelope, "a@example.org");
+    for (int i = 0; i < 10000; i++) {
+        (void)snprintf(address, sizeof address, "user%d@example.net", i);
+        envelope_add(&r.envelope, address, 0, NULL);
+    }
+    ck_assert(record_begin(fd, &r, &err) && record_finish(fd, &r, 0, &err));
+    ck_assert_msg(record_read(fd, &s, &err), "%s", err.text);
+    ck_assert_uint_eq(s.envelope.n, 10000);
+    ck_assert_str_eq(s.envelope.rcpt[9999].address, "user9999@example.net");
+    ck_assert_uint_eq(s.envelope.rcpt[9999].mark, r.envelope.rcpt[9999].mark);
+    ck_assert(s.attempts == r.attempts && s.last_try == r.last_try);
+    ck_assert_uint_eq(strlen(s.reason), 200);
+    record_clear(&r);
+    record_clear(&s);
+    close(fd);
+}
+END_TEST
+
+static ssize_t
+broken_pread(int fd, void *data, size_t len, off_t offset)
+{
+    (void)fd, (void)data, (void)len, (void)offset;
+    errno = EIO;
+    return -1;
+}
+
+START_TEST(what_cannot_be_read_now_is_not_called_torn)
+{
+    struct record r, s;
+    struct error err;
+    int fd = written(&r);
+
+    ck_assert(!record_read_by(broken_pread, fd, true, &s, &err));
+    ck_assert_int_eq(err.class, ERROR_IO);
+    record_clear(&r);
+    close(fd);
+}
+END_TEST
+
 START_TEST(notify_words_are_those_of_rfc_3461)
 {
     unsigned n;
@@ -115,4 +198,6 @@ START_TEST(notify_words_are_those_of_rfc_3461)
 END_TEST
 
 SUITE_MAIN("record", a_record_is_read_as_it_was_written, recipients_are_crossed_off_in_place,
-    a_torn_record_is_never_mail, notify_words_are_those_of_rfc_3461)
+    a_torn_record_is_never_mail, a_record_with_more_or_other_bytes_behind_it_is_never_mail,
+    ten_thousand_recipients_and_long_hints_are_read_as_they_were_written,
+    what_cannot_be_read_now_is_not_called_torn, notify_words_are_those_of_rfc_3461)

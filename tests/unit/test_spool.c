@@ -4,9 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,18 +18,29 @@
 #include "queue/spool.h"
 
 static char dir[64];
-static char calls[256]; /* a letter for each call that changed something */
+static char calls[256]; /* a letter for each call that changed something, in order */
 static char fail_at;    /* this one fails */
+static int fails_with = EIO;
+static bool fail_unlink;
+static size_t opens, reads;
 
 static bool
 noted(char c)
 {
     size_t n = strlen(calls);
 
-    calls[n] = c;
-    calls[n + 1] = '\0';
-    errno = EIO;
-    return c == fail_at;
+    if (n + 1 < sizeof calls) {
+        calls[n] = c;
+        calls[n + 1] = '\0';
+    }
+    errno = fails_with;
+    return c == fail_at || (c == 'u' && fail_unlink);
+}
+
+static int
+t_mkdir(int d, const char *name)
+{
+    return noted('m') ? -1 : spool_io_system.mkdir(d, name);
 }
 
 static int
@@ -47,6 +61,19 @@ static int
 t_create(int d, const char *name)
 {
     return noted('c') ? -1 : spool_io_system.create(d, name);
+}
+
+static ssize_t
+t_write(int fd, const void *data, size_t len, off_t offset)
+{
+    return noted('w') ? -1 : spool_io_system.write(fd, data, len, offset);
+}
+
+/* A disk may take less than it is given */
+static ssize_t
+t_write_short(int fd, const void *data, size_t len, off_t offset)
+{
+    return spool_io_system.write(fd, data, len > 999 ? 999 : len, offset);
 }
 
 static int
@@ -79,9 +106,28 @@ t_unlink(int d, const char *name)
     return noted('u') ? -1 : spool_io_system.unlink(d, name);
 }
 
-static const struct spool_io io = { t_temp, t_create, t_sync, t_sync_dir, t_link, t_rename, t_unlink };
-static const struct spool_io io_named = { t_no_temp, t_create, t_sync, t_sync_dir, t_link, t_rename,
-    t_unlink };
+static int
+t_open(int d, const char *name, int flags)
+{
+    opens++;
+    errno = fails_with;
+    return fail_at == 'o' ? -1 : spool_io_system.open(d, name, flags);
+}
+
+static ssize_t
+t_read(int fd, void *data, size_t len, off_t offset)
+{
+    reads++;
+    errno = fails_with;
+    return fail_at == 'R' ? -1 : spool_io_system.read(fd, data, len, offset);
+}
+
+static const struct spool_io io = { t_mkdir, t_temp, t_create, t_write, t_sync, t_sync_dir, t_link, t_rename,
+    t_unlink, t_open, t_read };
+static const struct spool_io io_named = { t_mkdir, t_no_temp, t_create, t_write, t_sync, t_sync_dir, t_link,
+    t_rename, t_unlink, t_open, t_read };
+static const struct spool_io io_short = { t_mkdir, t_temp, t_create, t_write_short, t_sync, t_sync_dir,
+    t_link, t_rename, t_unlink, t_open, t_read };
 
 static struct spool *
 fresh(const struct spool_io *with)
@@ -92,6 +138,8 @@ fresh(const struct spool_io *with)
     (void)snprintf(dir, sizeof dir, "/tmp/test-spool-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     fail_at = 0;
+    fails_with = EIO;
+    fail_unlink = false;
     s = spool_open(dir, with, &err);
     ck_assert_msg(s != NULL, "%s", err.text);
     calls[0] = '\0';
@@ -123,26 +171,43 @@ count(const char *folder)
     return n;
 }
 
-/* Draft, write, commit a message to two recipients */
+#define TEXT "Subject: x\r\n\r\nhi\r\n"
+
+/* The content of all messages here, behind 7 other bytes */
+static int
+content(void)
+{
+    int fd = memfd_create("content", MFD_CLOEXEC);
+
+    ck_assert(file_pwrite(fd, "1234567" TEXT "more", strlen("1234567" TEXT "more"), 0));
+    return fd;
+}
+
+static void
+message(struct record *r, const char *id)
+{
+    record_init(r);
+    r->id = mem_dup(id);
+    r->account = mem_dup("default");
+    envelope_set_sender(&r->envelope, "a@example.org");
+    envelope_add(&r->envelope, "b@example.net", 0, NULL);
+    envelope_add(&r->envelope, "c@example.net", 0, NULL);
+}
+
+/* Store a message to two recipients */
 static bool
 commit(struct spool *s, const char *id, struct error *err)
 {
     struct record r;
     struct draft d;
+    int fd = content();
     bool ok;
 
-    record_init(&r);
-    r.id = mem_dup(id);
-    r.account = mem_dup("default");
-    envelope_set_sender(&r.envelope, "a@example.org");
-    envelope_add(&r.envelope, "b@example.net", 0, NULL);
-    envelope_add(&r.envelope, "c@example.net", 0, NULL);
-    ok = spool_draft(s, id, &d, err);
-    if (ok) {
-        ok = record_begin(d.fd, &r, err) && file_pwrite(d.fd, "hi\r\n", 4, (off_t)r.content_offset) &&
-             record_finish(d.fd, &r, 4, err) && spool_commit(s, id, &d, err);
-        spool_drop(s, &d);
-    }
+    message(&r, id);
+    ok = spool_store(s, &r, fd, 7, strlen(TEXT), &d, err);
+    ck_assert(ok == (d.fd >= 0));
+    spool_drop(s, &d);
+    file_close(&fd);
     record_clear(&r);
     return ok;
 }
@@ -155,7 +220,7 @@ START_TEST(a_committed_message_is_there_after_file_and_folder_were_synced)
     char id[SPOOL_ID_MAX + 1];
 
     ck_assert_msg(commit(s, "A1", &err), "%s", err.text);
-    ck_assert_str_eq(calls, "tsld"); /* the file before its name, the folder after it */
+    ck_assert_str_eq(calls, "twsld"); /* the file before its name, the folder after it */
     spool_rewind(s);
     ck_assert(spool_next(s, id));
     ck_assert_str_eq(id, "A1");
@@ -175,7 +240,7 @@ START_TEST(without_unnamed_files_a_message_is_renamed_into_the_queue)
     struct error err;
 
     ck_assert_msg(commit(s, "A1", &err), "%s", err.text);
-    ck_assert_str_eq(calls, "csrd");
+    ck_assert_str_eq(calls, "cwsrd");
     ck_assert_uint_eq(count("queue"), 1);
     ck_assert_uint_eq(count("tmp"), 0);
     gone(s);
@@ -187,7 +252,7 @@ START_TEST(whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left)
     static const struct spool_io *const kinds[] = { &io, &io_named };
 
     for (size_t k = 0; k < 2; k++) {
-        for (const char *c = k ? "csrd" : "tsld"; *c; c++) {
+        for (const char *c = k ? "cwsrd" : "twsld"; *c; c++) {
             struct spool *s = fresh(kinds[k]);
             struct error err;
             fail_at = *c;
@@ -233,7 +298,7 @@ START_TEST(marks_and_hints_are_found_again)
     free(r.reason);
     r.reason = mem_dup("hub:25: greeting: 421 \xc3\xa4 100% busy");
     ck_assert(spool_mark(s, fd, &r, &err));
-    ck_assert(record_note(fd, &r));
+    ck_assert(spool_note(s, fd, &r));
     record_clear(&r);
     file_close(&fd);
     fd = spool_take(s, "A1", &r, &err);
@@ -282,6 +347,304 @@ START_TEST(links_in_the_queue_are_not_followed)
 }
 END_TEST
 
+START_TEST(what_is_stored_has_its_whole_content_and_hints_and_is_locked)
+{
+    static const size_t sizes[] = { 0, 1, 999, 65535, 65536, 65537, 200000 };
+    static const struct spool_io *const kinds[] = { &io, &io_named, &io_short };
+
+    for (size_t k = 0; k < 3; k++) {
+        struct spool *s = fresh(kinds[k]);
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            struct record r, got;
+            struct draft d;
+            struct error err;
+            char *text = mem_alloc(sizes[i] + 1), *back = mem_alloc(sizes[i] + 1), id[20];
+            int from = memfd_create("content", MFD_CLOEXEC), fd;
+            for (size_t n = 0; n < sizes[i]; n++)
+                text[n] = (char)('a' + n * 31 % 57);
+            ck_assert(file_pwrite(from, text, sizes[i], 0));
+            (void)snprintf(id, sizeof id, "A%zu", i);
+            message(&r, id);
+            r.attempts = 1;
+            r.reason = mem_dup("busy");
+            ck_assert_msg(spool_store(s, &r, from, 0, sizes[i], &d, &err), "%s", err.text);
+            ck_assert_int_lt(spool_take(s, id, &got, &err), 0); /* locked */
+            r.envelope.rcpt[1].state = ENVELOPE_DONE;
+            ck_assert(spool_mark(s, d.fd, &r, &err));
+            spool_drop(s, &d);
+            fd = spool_take(s, id, &got, &err);
+            ck_assert_msg(fd >= 0, "%s", err.text);
+            ck_assert_uint_eq(got.content_size, sizes[i]);
+            ck_assert_uint_eq(got.content_offset, r.content_offset);
+            ck_assert(file_pread(fd, back, sizes[i], (off_t)got.content_offset));
+            ck_assert(memcmp(text, back, sizes[i]) == 0);
+            ck_assert_int_eq(got.attempts, 1);
+            ck_assert_str_eq(got.reason, "busy");
+            ck_assert_int_eq(got.envelope.rcpt[1].state, ENVELOPE_DONE);
+            record_clear(&r);
+            record_clear(&got);
+            file_close(&fd);
+            file_close(&from);
+            free(text);
+            free(back);
+        }
+        gone(s);
+    }
+}
+END_TEST
+
+START_TEST(content_that_cannot_be_read_to_its_end_is_not_stored)
+{
+    struct spool *s = fresh(&io);
+    struct record r;
+    struct draft d;
+    struct error err;
+    int fd = content();
+
+    message(&r, "A1");
+    ck_assert(!spool_store(s, &r, fd, 7, 100, &d, &err));
+    ck_assert_int_eq(err.class, ERROR_IO);
+    ck_assert_uint_eq(count("queue"), 0);
+    record_clear(&r);
+    file_close(&fd);
+    gone(s);
+}
+END_TEST
+
+/* The kernel forgets what it could not write; the second fsync says all is well */
+START_TEST(a_sync_that_failed_is_not_tried_again_and_the_record_is_no_mail)
+{
+    static const char *const want[2][2] = { { "tws", "twsldu" }, { "cwsu", "cwsrdu" } };
+    static const struct spool_io *const kinds[] = { &io, &io_named };
+
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < 2; i++) {
+            struct spool *s = fresh(kinds[k]);
+            struct error err;
+            fail_at = i ? 'd' : 's';
+            ck_assert(!commit(s, "A1", &err));
+            ck_assert_str_eq(calls, want[k][i]);
+            ck_assert_uint_eq(count("queue"), 0);
+            fail_at = 0;
+            ck_assert_msg(commit(s, "A2", &err), "%s", err.text); /* the next one is one of its own */
+            ck_assert_uint_eq(count("queue"), 1);
+            gone(s);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_record_that_was_not_accepted_and_cannot_be_removed_is_no_mail)
+{
+    struct spool *s = fresh(&io);
+    struct record r;
+    struct error err;
+
+    fail_at = 'd';
+    fail_unlink = true;
+    ck_assert(!commit(s, "A1", &err));
+    fail_at = 0;
+    fail_unlink = false;
+    ck_assert_uint_eq(count("queue"), 1);
+    ck_assert(!spool_head(s, "A1", &r, &err));
+    ck_assert_int_lt(spool_take(s, "A1", &r, &err), 0);
+    ck_assert_int_eq(err.class, ERROR_DATA);
+    ck_assert_uint_eq(count("queue"), 0);
+    gone(s);
+}
+END_TEST
+
+/* No descriptor, no memory, a disk that fails for a moment */
+START_TEST(what_cannot_be_opened_or_read_now_stays_where_it_is)
+{
+    static const struct {
+        char at;
+        int with;
+    } cases[] = { { 'o', EMFILE }, { 'o', ENFILE }, { 'o', ENOMEM }, { 'o', EIO }, { 'R', EIO },
+        { 'R', ESTALE } };
+    struct spool *s = fresh(&io);
+    struct record r, none;
+    struct error err;
+
+    ck_assert(commit(s, "A1", &err));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fail_at = cases[i].at;
+        fails_with = cases[i].with;
+        ck_assert_int_lt(spool_take(s, "A1", &r, &err), 0);
+        ck_assert_int_eq(err.class, ERROR_IO);
+        ck_assert(!spool_head(s, "A1", &r, &err));
+        ck_assert_int_eq(err.class, ERROR_IO);
+        ck_assert_uint_eq(count("queue"), 1);
+    }
+    fail_at = 0;
+    int fd = spool_take(s, "A1", &r, &err);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_lt(spool_take(s, "A2", &none, &err), 0);
+    ck_assert_int_eq(err.class, ERROR_TEMP);
+    record_clear(&r);
+    file_close(&fd);
+    gone(s);
+}
+END_TEST
+
+START_TEST(the_head_of_a_record_is_one_open_and_one_read)
+{
+    struct spool *s = fresh(&io);
+    struct record r;
+    struct error err;
+
+    ck_assert(commit(s, "A1", &err));
+    opens = reads = 0;
+    ck_assert_msg(spool_head(s, "A1", &r, &err), "%s", err.text);
+    ck_assert(opens == 1 && reads == 1);
+    ck_assert_str_eq(r.account, "default");
+    ck_assert_uint_eq(r.envelope.n, 2);
+    record_clear(&r);
+    gone(s);
+}
+END_TEST
+
+START_TEST(drafts_that_nobody_writes_any_more_are_removed_by_who_has_the_queue)
+{
+    struct spool *s = fresh(&io_named), *t = spool_open(dir, &io, &(struct error){ 0 });
+    struct error err;
+    char *path[2] = { mem_format("%s/tmp/A1", dir), mem_format("%s/tmp/B2", dir) };
+    int fd[2];
+
+    for (int i = 0; i < 2; i++) {
+        fd[i] = open(path[i], O_RDWR | O_CREAT, 0600);
+        ck_assert_int_ge(fd[i], 0);
+        free(path[i]);
+    }
+    ck_assert_int_eq(flock(fd[1], LOCK_EX), 0); /* B2 is being written */
+    ck_assert(spool_lock(s, &err));
+    ck_assert_uint_eq(count("tmp"), 1);
+    ck_assert(!spool_lock(t, &err));
+    file_close(&fd[0]);
+    file_close(&fd[1]);
+    spool_close(t);
+    ck_assert_uint_eq(count("tmp"), 1); /* who does not have the queue removes nothing */
+    gone(s);
+}
+END_TEST
+
+/* A draft is locked an instant after it was made: who cleans up may have been faster */
+static struct spool *cleaner;
+static bool cleaned;
+
+static int
+create_and_be_cleaned(int d, const char *name)
+{
+    struct error err;
+    int fd = spool_io_system.create(d, name);
+
+    if (!cleaned) {
+        cleaned = true;
+        ck_assert(spool_lock(cleaner, &err));
+    }
+    return fd;
+}
+
+START_TEST(a_draft_that_was_taken_for_an_abandoned_one_is_begun_again)
+{
+    struct spool_io with = io_named;
+    struct spool *s = fresh(&io_named), *t;
+    struct error err;
+
+    with.create = create_and_be_cleaned;
+    cleaned = false;
+    cleaner = s;
+    t = spool_open(dir, &with, &err);
+    ck_assert_msg(commit(t, "A1", &err), "%s", err.text);
+    ck_assert(cleaned);
+    ck_assert_uint_eq(count("queue"), 1);
+    ck_assert_uint_eq(count("tmp"), 0);
+    spool_close(t);
+    gone(s);
+}
+END_TEST
+
+START_TEST(a_queue_whose_making_was_cut_off_is_made)
+{
+    struct spool *s = fresh(&io), *t;
+    struct error err;
+    char *path = mem_format("%s/version", dir), *folder = mem_format("%s/failed", dir);
+
+    for (off_t n = 0; n < 17; n++) {
+        ck_assert_int_eq(truncate(path, n), 0);
+        ck_assert_int_eq(rmdir(folder), 0);
+        calls[0] = '\0';
+        t = spool_open(dir, &io, &err);
+        ck_assert_msg(t != NULL, "%ld bytes: %s", (long)n, err.text);
+        ck_assert_str_eq(calls, "mmmmcdws"); /* complete only when the folders are durable */
+        spool_close(t);
+        calls[0] = '\0';
+        t = spool_open(dir, &io, &err);
+        ck_assert_ptr_nonnull(t);
+        ck_assert_str_eq(calls, "");
+        spool_close(t);
+    }
+    free(path);
+    free(folder);
+    gone(s);
+}
+END_TEST
+
+struct storer {
+    struct spool *spool;
+    int n;
+};
+
+static void *
+store_many(void *arg)
+{
+    struct storer *w = arg;
+    struct error err;
+    char id[20];
+
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(id, sizeof id, "T%dN%d", w->n, i);
+        ck_assert_msg(commit(w->spool, id, &err), "%s", err.text);
+        if (i % 4 == 0)
+            ck_assert(spool_remove(w->spool, id, &err));
+    }
+    return NULL;
+}
+
+START_TEST(several_threads_store_and_remove_at_once)
+{
+    for (size_t k = 0; k < 2; k++) {
+        struct spool_io with = spool_io_system;
+        if (k)
+            with.temp = t_no_temp;
+        struct spool *s = fresh(&with);
+        struct storer w[4];
+        pthread_t t[4];
+        struct record r;
+        struct error err;
+        char id[SPOOL_ID_MAX + 1];
+        size_t n = 0;
+        fail_at = 0;
+        for (int i = 0; i < 4; i++) {
+            w[i] = (struct storer){ s, i };
+            ck_assert_int_eq(pthread_create(&t[i], NULL, store_many, &w[i]), 0);
+        }
+        for (int i = 0; i < 4; i++)
+            ck_assert_int_eq(pthread_join(t[i], NULL), 0);
+        spool_rewind(s);
+        while (spool_next(s, id)) {
+            int fd = spool_take(s, id, &r, &err);
+            ck_assert_msg(fd >= 0, "%s", err.text);
+            record_clear(&r);
+            file_close(&fd);
+            n++;
+        }
+        ck_assert_uint_eq(n, 4 * 30);
+        gone(s);
+    }
+}
+END_TEST
+
 START_TEST(a_queue_others_can_write_to_or_of_another_version_is_not_opened)
 {
     struct spool *s = fresh(&io);
@@ -319,4 +682,11 @@ SUITE_MAIN("spool", a_committed_message_is_there_after_file_and_folder_were_sync
     whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left, a_message_is_taken_by_one_at_a_time,
     marks_and_hints_are_found_again, a_torn_or_foreign_file_is_moved_aside,
     links_in_the_queue_are_not_followed, a_queue_others_can_write_to_or_of_another_version_is_not_opened,
-    the_lock_is_one_process_s)
+    the_lock_is_one_process_s, what_is_stored_has_its_whole_content_and_hints_and_is_locked,
+    content_that_cannot_be_read_to_its_end_is_not_stored,
+    a_sync_that_failed_is_not_tried_again_and_the_record_is_no_mail,
+    a_record_that_was_not_accepted_and_cannot_be_removed_is_no_mail,
+    what_cannot_be_opened_or_read_now_stays_where_it_is, the_head_of_a_record_is_one_open_and_one_read,
+    drafts_that_nobody_writes_any_more_are_removed_by_who_has_the_queue,
+    a_draft_that_was_taken_for_an_abandoned_one_is_begun_again, a_queue_whose_making_was_cut_off_is_made,
+    several_threads_store_and_remove_at_once)
