@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "daemon/server_state.h"
+#include "mail/address.h"
 
 static bool
 decoded(struct slice value, char **out)
@@ -70,11 +71,20 @@ param_utf8(struct server_transaction *t, struct slice value)
     return value.len == 0;
 }
 
+/* RFC 4954, 5: whom the client believes. Nobody has logged in here, so it counts as AUTH=<>, but it has to be well made. */
 static bool
 param_auth(struct server_transaction *t, struct slice value)
 {
-    (void)t; /* RFC 4954, 5: whom the client believes; nobody here does */
-    return value.len > 0;
+    struct address a;
+    struct error ignored;
+    char *text = NULL;
+    bool ok;
+
+    (void)t;
+    ok = value.len <= 500 && command_xtext_decode(value, &text) &&
+         (strcmp(text, "<>") == 0 || address_parse(slice_of(text), 0, &a, &ignored));
+    free(text);
+    return ok;
 }
 
 static bool
@@ -122,7 +132,7 @@ param_tag(struct server_transaction *t, struct slice value)
     return decoded(value, &t->tag);
 }
 
-static const struct {
+static const struct mail_param {
     const char *name;
     bool local; /* only our own client */
     bool (*take)(struct server_transaction *, struct slice);
@@ -142,13 +152,13 @@ static const struct {
     { "X-TAG", true, param_tag },
 };
 
-static bool
-mail_parameter(struct server *s, const struct command_param *p)
+static const struct mail_param *
+find_param(const struct server *s, struct slice name)
 {
     for (size_t i = 0; i < sizeof mail_params / sizeof mail_params[0]; i++)
-        if (slice_is_nocase(p->name, mail_params[i].name) && (!mail_params[i].local || s->traits->is_own))
-            return mail_params[i].take(&s->t, p->value);
-    return false;
+        if (slice_is_nocase(name, mail_params[i].name) && (!mail_params[i].local || s->traits->is_own))
+            return &mail_params[i];
+    return NULL;
 }
 
 /* RFC 3461, 4: a parameter stands once */
@@ -161,6 +171,34 @@ is_repeated(const struct command *c, size_t i)
     return false;
 }
 
+/* Those of MAIL into the transaction; else it is over, and the reply is 501 for what is malformed, 555 for what is unknown */
+static bool
+mail_parameters(struct server *s, const struct command *c)
+{
+    for (size_t i = 0; i < c->nparams; i++) {
+        const struct mail_param *known = find_param(s, c->params[i].name);
+        char text[200];
+        if (known && !is_repeated(c, i) && known->take(&s->t, c->params[i].value))
+            continue;
+        (void)snprintf(
+            text, sizeof text, "MAIL: parameter %.*s is not understood", SLICE_ARG(c->params[i].name));
+        server_reset(s);
+        server_refuse(s, known ? 501 : 555, "5.5.4", ERROR_USAGE, text);
+        return false;
+    }
+    return true;
+}
+
+/* RFC 6531, 3.5. Our own client names no one by it: the worker asks for SMTPUTF8 where it is needed. */
+static bool
+is_allowed_path(struct server *s, struct slice path)
+{
+    if (s->traits->is_own || s->t.smtputf8 || text_is_ascii(path))
+        return true;
+    server_refuse(s, 553, "5.6.7", ERROR_DATA, "address: beyond ASCII, and MAIL did not say SMTPUTF8");
+    return false;
+}
+
 void
 server_mail(struct server *s, const struct command *c)
 {
@@ -170,14 +208,10 @@ server_mail(struct server *s, const struct command *c)
         return;
     }
     server_reset(s);
-    for (size_t i = 0; i < c->nparams; i++) {
-        if (!is_repeated(c, i) && mail_parameter(s, &c->params[i]))
-            continue;
-        char text[200];
-        (void)snprintf(
-            text, sizeof text, "MAIL: parameter %.*s is not understood", SLICE_ARG(c->params[i].name));
+    if (!mail_parameters(s, c))
+        return;
+    if (!is_allowed_path(s, c->path)) {
         server_reset(s);
-        server_refuse(s, 555, "5.5.4", ERROR_USAGE, text);
         return;
     }
     if (s->t.size > s->limits.message_size) {
@@ -252,6 +286,10 @@ server_rcpt(struct server *s, const struct command *c)
     if (!rcpt_parameters(c, &notify, &orcpt)) {
         free(orcpt);
         server_refuse(s, 501, "5.5.4", ERROR_USAGE, "RCPT: a parameter is not understood");
+        return;
+    }
+    if (!is_allowed_path(s, c->path)) {
+        free(orcpt);
         return;
     }
     address = slice_dup(c->path);

@@ -158,14 +158,29 @@ static const struct {
         "ENVID=x+2By\r\n"
         "RCPT TO:<c@d> ORCPT=rfc822;x+0Ay\r\nRCPT TO:<c@d> ORCPT=rfc822\r\nRCPT TO:<c@d> "
         "ORCPT=rfc822;x+40y\r\n",
-        { "555 ", "555 ", "250 2.1.0", "501 ", "501 ", "250 2.1.5" }, "rcpt c@d|drop", NULL },
+        { "501 ", "501 ", "250 2.1.0", "501 ", "501 ", "250 2.1.5" }, "rcpt c@d|drop", NULL },
     { "xtext with an octet beyond ASCII", SERVER_BS,
         "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d> ORCPT=utf-8;\303\244@d\r\nRCPT TO:<c@d> "
         "ORCPT=utf-8;+C3+A4@d\r\n",
         { "250 2.1.0", "501 5.5.4", "250 2.1.5" }, "rcpt c@d|", NULL },
     { "a parameter said twice", SERVER_BS,
-        "EHLO s\r\nMAIL FROM:<a@b> RET=FULL RET=HDRS\r\nMAIL FROM:<a@b>\r\n", { "555 5.5.4", "250 2.1.0" },
+        "EHLO s\r\nMAIL FROM:<a@b> RET=FULL RET=HDRS\r\nMAIL FROM:<a@b>\r\n", { "501 5.5.4", "250 2.1.0" },
         "", "begin" },
+    { "AUTH has to be well made, and counts for nothing", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<a@b> AUTH=\r\nMAIL FROM:<a@b> AUTH=x+0D+0AQUIT\r\nMAIL FROM:<a@b> AUTH=x+ZZ\r\n"
+        "MAIL FROM:<a@b> AUTH=\r\nMAIL FROM:<a@b> AUTH=e+3Dmc2@example.com\r\nRSET\r\nMAIL FROM:<a@b> "
+        "AUTH=<>\r\n",
+        { "553 5.5.4", "501 5.5.4", "501 5.5.4", "553 5.5.4", "250 2.1.0", "250 2.0.0", "250 2.1.0" }, "",
+        "rcpt" },
+    { "an address beyond ASCII wants SMTPUTF8", SERVER_BS,
+        "EHLO s\r\nMAIL FROM:<\303\244@b>\r\nMAIL FROM:<a@\303\244>\r\nMAIL FROM:<a@b>\r\nRCPT "
+        "TO:<\303\244@d>\r\n"
+        "RSET\r\nMAIL FROM:<\303\244@b> SMTPUTF8\r\nRCPT TO:<\303\244@d>\r\n",
+        { "553 5.6.7", "553 5.6.7", "250 2.1.0", "553 5.6.7", "250 2.0.0", "250 2.1.0", "250 2.1.5" },
+        "rcpt \303\244@d|", NULL },
+    { "our own client needs no SMTPUTF8 for a domain", SERVER_LOCAL,
+        "EHLO s\r\nMAIL FROM:<a@\303\244>\r\nRCPT TO:<a@\303\244>\r\n", { "250 2.1.0", "250 2.1.5" },
+        "rcpt a@\303\244|", NULL },
     { "what a ping and a question are answered", SERVER_BS,
         "EHLO s\nNOOP\nRSET\nVRFY root\nEXPN all\nHELP\nSTARTTLS\nAUTH PLAIN AGEAYg==\nFOO\nQUIT\n",
         { "250 2.0.0", "250 2.0.0", "252 ", "502 ", "214 ", "502 ", "502 ", "500 ", "221 " }, "", "rcpt" },
