@@ -36,26 +36,52 @@ is_secret_way(size_t key)
     return key == CONFIG_AUTH_PASS || key == CONFIG_AUTH_PASS_FILE || key == CONFIG_AUTH_PASS_COMMAND;
 }
 
+/* What an account would inherit, but must not */
+static bool
+is_own_matter(const struct config *c, size_t a, size_t key)
+{
+    const struct config_account *to = &c->account[a];
+    const char *user = config_text(c, a, CONFIG_AUTH_USER);
+
+    if (!to->value[CONFIG_AUTH_USER].set)
+        return false;
+    if (is_secret_way(
+            key)) /* AuthUser = "": no login here; and the password of one smarthost is not for another */
+        return !user || to->value[CONFIG_MAILHUB].set;
+    /* whose login it is is what it sends as */
+    return key == CONFIG_FROM && user && value_is_address(slice_of(user));
+}
+
+/* Legal, but perhaps not what was meant */
+static void
+warn_inherited(struct config *c, size_t a, bool login, bool pins)
+{
+    if (login && config_text(c, a, CONFIG_AUTH_USER))
+        buf_add_format(&c->warnings,
+            "account %s: its own mailhub gets the login of the default account; AuthUser = \"\" means none\n",
+            config_account_name(c, a));
+    if (pins && config_value(c, a, CONFIG_TLS_FINGERPRINT)->n)
+        buf_add_format(&c->warnings,
+            "account %s: its own mailhub is held to the TLSFingerprint of the default account; "
+            "TLSFingerprint = ( ) means none\n",
+            config_account_name(c, a));
+}
+
 static void
 inherit(struct config *c, size_t a)
 {
     struct config_account *to = &c->account[a];
-    const struct config_value *user = &to->value[CONFIG_AUTH_USER];
-    bool take[CONFIG_NAME];
-    bool other_hub = to->value[CONFIG_MAILHUB].set && !user->set && !family_is_set(to, CONFIG_AUTH_PASS);
+    bool take[CONFIG_NAME], hub = to->value[CONFIG_MAILHUB].set;
+    bool login = hub && !to->value[CONFIG_AUTH_USER].set && !family_is_set(to, CONFIG_AUTH_PASS);
+    bool pins = hub && !to->value[CONFIG_TLS_FINGERPRINT].set;
 
-    for (size_t i = 0; i < CONFIG_NAME; i++) {
-        take[i] = c->account[0].value[i].set && !family_is_set(to, (enum config_key)i);
-        if (is_secret_way(i) && user->set && !config_text(c, a, CONFIG_AUTH_USER))
-            take[i] = false; /* AuthUser = "": no login here */
-    }
+    for (size_t i = 0; i < CONFIG_NAME; i++)
+        take[i] =
+            c->account[0].value[i].set && !family_is_set(to, (enum config_key)i) && !is_own_matter(c, a, i);
     for (size_t i = 0; i < CONFIG_NAME; i++)
         if (take[i])
             config_copy(c, 0, a, (enum config_key)i);
-    if (other_hub && config_text(c, a, CONFIG_AUTH_USER))
-        buf_add_format(&c->warnings,
-            "account %s: its own mailhub gets the login of the default account; AuthUser = \"\" means none\n",
-            config_account_name(c, a));
+    warn_inherited(c, a, login, pins);
 }
 
 static void

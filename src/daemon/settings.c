@@ -49,8 +49,10 @@ settings_open_log(const struct config *c)
             l = (enum log_level)i;
     if (!log_open("smtprelay", config_text(c, 0, CONFIG_LOG_FILE), l, &err))
         (void)log_open("smtprelay", NULL, l, &err); /* a log file that cannot be opened must not stop mail */
-    if (!config_flag(c, 0, CONFIG_TLS_VERIFY))
-        log_line(LOG_LEVEL_WARNING, "TLSVerify = false: certificates are not checked");
+    for (size_t a = 0; a < c->n; a++)
+        if (!config_flag(c, a, CONFIG_TLS_VERIFY))
+            log_line(LOG_LEVEL_WARNING, "account %s: TLSVerify = false: certificates are not checked",
+                config_account_name(c, a));
 }
 
 /* A fact that is no reply says where by itself, mostly */

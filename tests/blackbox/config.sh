@@ -200,3 +200,15 @@ expect_rc 64
 check --nosuch
 expect_rc 64
 end
+
+begin "TLSVerify = false is said in the log of every start, with the account it is for"
+hub_start -
+conf UseTLS=false LogFile=- 'accounts=( { name = "shop"; sender = "@shop.example"; TLSVerify = false; } )'
+send -i -f alice@example.org bob@example.net
+expect_rc 0
+expect_err "account shop: TLSVerify = false"
+expect_not_err "account default: TLSVerify"
+conf UseTLS=false LogFile=- TLSVerify=false
+send -i -f alice@example.org bob@example.net
+expect_err "account default: TLSVerify = false"
+end

@@ -232,6 +232,71 @@ START_TEST(an_empty_authuser_in_an_account_means_no_login)
 }
 END_TEST
 
+START_TEST(an_accounts_own_login_is_what_it_sends_as)
+{
+    static const struct {
+        const char *user, *from, *want;
+    } t[] = {
+        { NULL, NULL, "me@example.org" },
+        { "shop@example.net", NULL, "shop@example.net" },
+        { "shop@example.net", "news@example.net", "news@example.net" },
+        { "AKIAIOSFODNN7", NULL, "me@example.org" },
+    };
+
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct config c;
+        struct error err;
+        begin_two(&c);
+        set(&c, 0, CONFIG_FROM, "me@example.org");
+        if (t[i].user)
+            set(&c, 1, CONFIG_AUTH_USER, t[i].user);
+        if (t[i].from)
+            set(&c, 1, CONFIG_FROM, t[i].from);
+        ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+        ck_assert_str_eq(config_text(&c, 1, CONFIG_FROM), t[i].want);
+        config_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(the_password_of_one_smarthost_is_not_for_another_login_elsewhere)
+{
+    struct config c;
+    struct error err;
+
+    begin_two(&c);
+    set(&c, 1, CONFIG_AUTH_USER, "shop");
+    ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+    ck_assert_str_eq(config_text(&c, 1, CONFIG_AUTH_PASS), "first");
+    config_end(&c);
+    begin_two(&c);
+    set(&c, 1, CONFIG_AUTH_USER, "shop");
+    set(&c, 1, CONFIG_MAILHUB, "elsewhere.example");
+    ck_assert(!config_complete(&c, "m.example", NULL, &err));
+    ck_assert_msg(strstr(err.text, "AuthPassCommand is missing") != NULL, "%s", err.text);
+    config_end(&c);
+}
+END_TEST
+
+START_TEST(an_inherited_pin_holds_and_is_named)
+{
+#define PIN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    for (int own = 0; own < 2; own++) {
+        struct config c;
+        struct error err;
+        begin_two(&c);
+        set(&c, 0, CONFIG_TLS_FINGERPRINT, PIN);
+        set(&c, 1, CONFIG_MAILHUB, "elsewhere.example");
+        if (own)
+            config_set_empty(&c, 1, CONFIG_TLS_FINGERPRINT, "t");
+        ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+        ck_assert_uint_eq(config_value(&c, 1, CONFIG_TLS_FINGERPRINT)->n, own ? 0 : 1);
+        ck_assert(!strstr(buf_str(&c.warnings), "TLSFingerprint") == own);
+        config_end(&c);
+    }
+}
+END_TEST
+
 START_TEST(an_accounts_own_tls_mode_hides_the_inherited_starttls)
 {
     struct config c;
@@ -379,7 +444,8 @@ END_TEST
 SUITE_MAIN("config", every_setting_stands_in_the_manual_and_in_the_example,
     values_are_checked_by_what_they_mean, ports_and_tls_follow_one_another,
     the_daemon_gets_no_secret_and_the_worker_its_own, an_account_inherits_what_it_does_not_set,
-    an_accounts_own_secret_takes_the_place_of_the_inherited_one,
+    an_accounts_own_secret_takes_the_place_of_the_inherited_one, an_accounts_own_login_is_what_it_sends_as,
+    an_inherited_pin_holds_and_is_named, the_password_of_one_smarthost_is_not_for_another_login_elsewhere,
     an_empty_authuser_in_an_account_means_no_login, an_accounts_own_tls_mode_hides_the_inherited_starttls,
     an_empty_list_hides_the_inherited_one, every_account_knows_the_machines_own_names,
     what_contradicts_itself_is_refused_and_located, a_machine_without_a_usable_name_greets_with_an_address,
