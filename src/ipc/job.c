@@ -15,7 +15,7 @@
 struct wire_head {
     uint32_t magic;
     uint32_t type;
-    uint32_t a, b; /* START: flags, recipients; LOG: level; FACT: recipient */
+    uint32_t a, b; /* START: flags, recipients; LOG, FAILED: level; FACT: recipient */
 };
 
 struct wire_fact {
@@ -116,6 +116,10 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
         p->level = (int)head->a;
         p->text = rest;
         return head->a <= 3;
+    case JOB_FAILED:
+        p->level = (int)head->a;
+        p->text = rest;
+        return head->a >= ERROR_INTERNAL && head->a <= ERROR_CONFIG;
     case JOB_FACT:
         return unpack_fact(rest, head->a, &p->fact);
     }
@@ -128,8 +132,13 @@ job_receive(int sock, char *buffer, struct job_packet *packet, struct error *err
     struct wire_head head;
     int fds[PASSFD_MAX];
     ssize_t n = passfd_receive(sock, buffer, JOB_PACKET_MAX, fds);
+    bool unread = n < 0 && errno == ECONNRESET;
 
+    /* it is told once, and before what the peer still said */
+    if (unread)
+        n = passfd_receive(sock, buffer, JOB_PACKET_MAX, fds);
     memset(packet, 0, sizeof *packet);
+    packet->unread = unread;
     packet->fd = fds[0];
     if (n > 0 && (size_t)n >= sizeof head && fds[1] < 0) {
         memcpy(&head, buffer, sizeof head);

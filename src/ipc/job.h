@@ -6,8 +6,9 @@
  *                        LOG    a line for the log, with its level                  any number
  *                        FACT   what became of one recipient                        one for each asked for
  *                        DONE   the attempt is over: what it used, how long         one
+ *                        FAILED no worker can be had for this account: class, why   instead of all others, then it ends
  *
- * The worker reports facts (stage, cause, reply); what they mean is decided by mail/status in the daemon.
+ * FAILED comes from the process that was to become the worker (daemon/spawn). The worker reports facts (stage, cause, reply); what they mean is decided by mail/status in the daemon.
  */
 #ifndef IPC_JOB_H
 #define IPC_JOB_H
@@ -24,7 +25,7 @@
 #define JOB_PACKET_MAX 16384
 #define JOB_RECIPIENTS_MAX 100000
 
-enum job_type { JOB_START = 1, JOB_STEP, JOB_LOG, JOB_FACT, JOB_DONE };
+enum job_type { JOB_START = 1, JOB_STEP, JOB_LOG, JOB_FACT, JOB_DONE, JOB_FAILED };
 enum { JOB_VERBOSE = 1 };
 
 /* What the worker says of one recipient; text is bounded and escaped already. */
@@ -45,20 +46,21 @@ struct job_packet {
     uint32_t flags;      /* START */
     uint32_t recipients; /* START: recipients of the record */
     struct slice bitmap; /* START: bit i = recipient i is to be tried */
-    int level;           /* LOG */
-    struct slice text;   /* STEP, LOG; DONE: "key=value ..." for the log */
+    int level;           /* LOG: 0 to 3; FAILED: enum error_class, none that would be the message's fault */
+    struct slice text;   /* STEP, LOG, FAILED; DONE: "key=value ..." for the log */
     struct job_fact fact;
-    int fd; /* START: the record, owned by the receiver; else -1 */
+    int fd;      /* START: the record, owned by the receiver; else -1 */
+    bool unread; /* the peer is gone and has not read all that was sent to it */
 };
 
 /* All send functions: false with errno; the peer's end being closed is EPIPE. */
 bool job_send_start(
     int sock, uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd);
-bool job_send_text(int sock, enum job_type type, int level, const char *text);
+bool job_send_text(int sock, enum job_type type, int level, const char *text); /* all but START and FACT */
 bool job_send_fact(int sock, const struct job_fact *fact);
 /*
  * Receive one packet into `buffer` (JOB_PACKET_MAX bytes, must live as long as the packet's slices). 1 = a packet, 0 = the
- * peer is gone, -1 = malformed or a system error (err), -2 = nothing there now (EAGAIN).
+ * peer is gone (and all it said was received), -1 = malformed or a system error (err), -2 = nothing there now (EAGAIN).
  */
 int job_receive(int sock, char *buffer, struct job_packet *packet, struct error *err);
 
