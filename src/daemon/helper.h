@@ -9,8 +9,8 @@
 
 /*
  * Serve the daemon at the other end of `sock` (ipc/start) until it hangs up: load the configuration that `req` says and send it,
- * then start workers as asked.
+ * then start workers as asked. `daemon` is its pid, for the caller to wait for.
  */
-void helper_run(int sock, const struct config_request *req);
+void helper_run(int sock, pid_t daemon, const struct config_request *req);
 
 #endif

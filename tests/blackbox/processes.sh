@@ -48,3 +48,21 @@ hub_stop
 kill "$worker" 2>/dev/null
 wait "$caller" 2>/dev/null
 end
+
+begin "what a password command prints is the password"
+hub_start - --tls starttls --auth PLAIN --require-auth
+conf "AuthUser=$USER_NAME" "AuthPassCommand=echo '$PASSWORD'" "UseTLS=starttls" "TLS_CA_File=$CA"
+send -f alice@example.org bob@example.net
+expect_rc 0
+expect_messages 1
+end
+
+begin "a password command that fails is the administrator's trouble, in one line with its name"
+hub_start - --tls starttls --auth PLAIN --require-auth
+conf "AuthUser=$USER_NAME" "AuthPassCommand=sh -c 'exit 3'" "UseTLS=starttls" "TLS_CA_File=$CA"
+send -f alice@example.org bob@example.net
+expect_rc 77
+expect_one_line
+expect_err "AuthPassCommand: the command failed with exit code 3"
+expect_messages 0
+end

@@ -1,0 +1,183 @@
+/* spawn: a fork that becomes a worker; configuration and secret reach it in a sealed file. */
+#include "daemon/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/paths.h"
+#include "config/file.h"
+#include "ipc/job.h"
+
+#define FLAT_MAX (16u << 20)
+enum { WORKER_SOCKET = 3, WORKER_SETTINGS = 4, ABOVE = 10 };
+
+/* Only what a resolver, a log line and a date need; SMTPRELAY_* may hold a secret */
+static char **
+worker_environment(void)
+{
+    static const char *const kept[] = { "TZ", "LANG", "LC_ALL", "SSL_CERT_DIR", "SSL_CERT_FILE",
+        "ASAN_OPTIONS", "UBSAN_OPTIONS" };
+    char **env = mem_array(sizeof kept / sizeof kept[0] + 2, sizeof(char *));
+    size_t n = 0;
+
+    env[n++] = mem_dup("PATH=/usr/bin:/bin");
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (getenv(kept[i]))
+            env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
+    return env;
+}
+
+/* Who a worker runs as: never root, who is not needed to speak with a smarthost */
+struct identity {
+    bool change;
+    uid_t uid;
+    gid_t gid;
+};
+
+static struct identity
+worker_identity(const struct config *c)
+{
+    const char *const names[] = { config_text(c, 0, CONFIG_USER), "nobody" };
+    struct identity id = { geteuid() == 0, 65534, 65534 };
+
+    for (size_t i = 0; id.change && i < 2; i++) {
+        struct passwd *pw = names[i] ? getpwnam(names[i]) : NULL;
+        if (!pw || pw->pw_uid == 0)
+            continue;
+        id.uid = pw->pw_uid;
+        id.gid = pw->pw_gid;
+        break;
+    }
+    return id;
+}
+
+/* Without CAP_SETUID (a container that took it away) it stays what it is */
+static bool
+become(const struct identity *id)
+{
+    if (!id->change)
+        return true;
+    if (setgroups(1, &id->gid) != 0 || setresgid(id->gid, id->gid, id->gid) != 0)
+        return errno == EPERM;
+    return setresuid(id->uid, id->uid, id->uid) == 0;
+}
+
+/* ---------------------------------------------------------------- in the child */
+
+/*
+ * Let go of all that is the helper's, before anything that takes time: a listening socket or the daemon's end of a worker that
+ * stayed open here would outlive those it belongs to.
+ */
+static bool
+let_go(int sock)
+{
+    static const int reset[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2 };
+    int null, s = fcntl(sock, F_DUPFD, ABOVE);
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++)
+        (void)signal(reset[i], SIG_DFL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    if (s < 0 || dup2(s, WORKER_SOCKET) < 0)
+        return false;
+    (void)close_range(WORKER_SOCKET + 1, ~0U, 0);
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+}
+
+/* All settings of the account, its secret among them; -1 with err */
+static int
+make_settings(struct config *c, size_t account, struct error *err)
+{
+    struct buf flat;
+    int fd = -1;
+
+    if (!config_fetch(c, account, err))
+        return -1;
+    buf_init(&flat, FLAT_MAX);
+    config_encode(c, account, true, &flat);
+    if (flat.overflow)
+        error_set(err, ERROR_CONFIG, "account %s: certificates and settings are larger than %u MB together",
+            config_account_name(c, account), FLAT_MAX >> 20);
+    else
+        fd = file_sealed("smtprelay-settings", buf_slice(&flat), err);
+    buf_wipe(&flat);
+    return fd;
+}
+
+/* The program is opened before the user changes, who may not be able to walk to it. Returns only with err. */
+static bool
+execute(int settings, const struct identity *id, struct error *err)
+{
+    char *argv[] = { mem_dup("smtprelay-worker"), NULL }, **env = worker_environment();
+    int f = fcntl(settings, F_DUPFD, ABOVE), program = open(path_worker, O_PATH | O_CLOEXEC);
+
+    program = program < 0 ? -1 : fcntl(program, F_DUPFD_CLOEXEC, ABOVE);
+    if (f < 0 || dup2(f, WORKER_SETTINGS) < 0)
+        return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot be handed its settings");
+    (void)close_range(WORKER_SETTINGS + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    if (!become(id))
+        return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot change its user");
+    (void)fexecve(program, argv, env);
+    (void)execve(path_worker, argv, env); /* without /proc and execveat */
+    return error_sys(err, ERROR_OS, errno, "%s", path_worker);
+}
+
+static noreturn void
+become_worker(struct config *c, size_t account, int sock)
+{
+    struct identity id;
+    struct error err;
+    int settings;
+
+    if (!let_go(sock))
+        _exit(127); /* the end of the socket tells it */
+    id = worker_identity(c);
+    settings = make_settings(c, account, &err);
+    if (settings >= 0)
+        (void)execute(settings, &id, &err);
+    (void)job_send_text(WORKER_SOCKET, JOB_FAILED, (int)err.class, err.text); /* the daemon may have gone */
+    _exit(127);
+}
+
+/* ---------------------------------------------------------------- in the helper */
+
+bool
+spawn_worker(struct config *c, size_t account, int *daemon_end, struct error *err)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return error_sys(err, ERROR_TEMP, errno, "smtprelay-worker: cannot be started");
+    pid = fork();
+    if (pid == 0)
+        become_worker(c, account, pair[1]);
+    file_close(&pair[1]);
+    *daemon_end = pair[0];
+    if (pid > 0)
+        return true;
+    file_close(daemon_end);
+    return error_sys(err, ERROR_TEMP, errno, "smtprelay-worker: cannot be started");
+}
+
+void
+spawn_reap(pid_t keep)
+{
+    siginfo_t info = { 0 };
+
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0 &&
+           info.si_pid != keep && waitpid(info.si_pid, NULL, 0) == info.si_pid)
+        info.si_pid = 0;
+}

@@ -1,0 +1,27 @@
+/*
+ * spawn: how the helper starts a worker for one account. It forks at once; the child fetches the secret, however long that takes,
+ * and becomes the worker. So nothing that is slow happens in the helper.
+ */
+#ifndef DAEMON_SPAWN_H
+#define DAEMON_SPAWN_H
+
+#include <sys/types.h>
+
+#include "config/config.h"
+
+/*
+ * spawn_worker - start a worker for the account with this index
+ *
+ * On true *daemon_end is the daemon's end of the worker's socket (ipc/job), the caller's to send on and close. The worker comes
+ * into being behind it: jobs may be sent at once, and JOB_FAILED comes when it could not be had. Nothing in `c` changes. False with
+ * err: there is no process to be had.
+ *
+ * The worker is a child of the caller. Its end shows on its socket, so nobody needs its status, but somebody has to reap it:
+ * waitpid(-1, ...) at SIGCHLD, or spawn_reap now and then. SIGCHLD must not be ignored. Of the caller's descriptors it keeps
+ * standard error alone.
+ */
+bool spawn_worker(struct config *c, size_t account, int *daemon_end, struct error *err);
+/* Reap the children that have ended, but not `keep` (nor those that ended after it), whose status somebody waits for. */
+void spawn_reap(pid_t keep);
+
+#endif
