@@ -267,7 +267,8 @@ start_next(struct daemon *d)
 
     if (!account)
         return;
-    pool_start(d->pool, account, JOB_VERBOSE, (uint32_t)d->sub.record.envelope.n, bitmap, d->sub.fd_read);
+    (void)pool_start(
+        d->pool, d, account, JOB_VERBOSE, (uint32_t)d->sub.record.envelope.n, bitmap, d->sub.fd_read, true);
     free(bitmap);
 }
 
@@ -495,7 +496,7 @@ on_over(void *ctx, const struct error *err, struct slice text)
     pump(d);
 }
 
-static const struct pool_events pool_events = { on_packet, on_over };
+static const struct pool_events pool_events = { on_packet, on_over, NULL };
 
 /* ---------------------------------------------------------------- descriptors */
 
@@ -601,6 +602,9 @@ daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind)
     d.server = server_new(
         kind, ok ? config_text(&d.config, 0, CONFIG_HOSTNAME) : "localhost", &limits, &server_events, &d);
     d.pool = pool_new(d.loop, helper_sock, &pool_events, &d);
+    if (ok)
+        pool_configure(d.pool, (size_t)config_number(&d.config, 0, CONFIG_WORKERS),
+            config_number(&d.config, 0, CONFIG_IDLE_TIMEOUT));
     d.in_watch = loop_watch(d.loop, in, POLLIN, in_ready, &d);
     d.out_watch = loop_watch(d.loop, out, 0, out_ready, &d);
     server_greet(d.server, ok ? NULL : &err);

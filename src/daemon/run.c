@@ -107,7 +107,7 @@ on_over(void *ctx, const struct error *err, struct slice text)
     loop_stop(r->loop);
 }
 
-static const struct pool_events events = { on_packet, on_over };
+static const struct pool_events events = { on_packet, on_over, NULL };
 
 /* ---------------------------------------------------------------- one message */
 
@@ -186,7 +186,7 @@ attempt(struct run *r, const char *account)
         if (e->rcpt[i].state == ENVELOPE_OPEN)
             bitmap[i / 8] = (unsigned char)(bitmap[i / 8] | 1u << (i % 8));
     r->over = r->account_failed = r->frozen = false;
-    pool_start(r->pool, account, 0, (uint32_t)e->n, bitmap, fd);
+    (void)pool_start(r->pool, r, account, 0, (uint32_t)e->n, bitmap, fd, false);
     free(bitmap);
     loop_reset(r->loop);
     loop_run(r->loop);
@@ -258,6 +258,8 @@ run_queue(int helper_sock, const struct run_filter *filter)
     }
     r.loop = loop_new();
     r.pool = pool_new(r.loop, helper_sock, &events, &r);
+    pool_configure(r.pool, (size_t)config_number(&r.config, 0, CONFIG_WORKERS),
+        config_number(&r.config, 0, CONFIG_IDLE_TIMEOUT));
     spool_rewind(r.spool);
     while (spool_next(r.spool, id))
         try_one(&r, id);
