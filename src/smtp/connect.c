@@ -16,13 +16,15 @@
 
 #define STAGGER_MS 250 /* RFC 8305, 5: Connection Attempt Delay */
 
+#define ATTEMPTS_MAX 32
+
 struct attempt {
     int fd;
-    const struct resolve_address *a;
+    struct resolve_address a;
 };
 
 struct race {
-    struct attempt attempts[RESOLVE_MAX];
+    struct attempt attempts[ATTEMPTS_MAX];
     size_t n;       /* begun */
     size_t open;    /* still trying */
     struct buf why; /* what the failed ones said */
@@ -53,16 +55,15 @@ note_failure(struct race *r, const struct resolve_address *a, int errno_value)
 static bool
 bind_source(int fd, const char *source, sa_family_t family)
 {
-    struct resolve_addresses out;
-    struct error ignored;
+    struct resolve_address a;
 
     if (!source)
         return true;
-    if (!resolve_host(source, clock_ms(), &out, &ignored) || out.a[0].addr.ss_family != family) {
+    if (!resolve_literal(source, &a) || a.addr.ss_family != family) {
         errno = EADDRNOTAVAIL;
         return false;
     }
-    return bind(fd, (const struct sockaddr *)&out.a[0].addr, out.a[0].len) == 0;
+    return bind(fd, (const struct sockaddr *)&a.addr, a.len) == 0;
 }
 
 static void
@@ -75,7 +76,7 @@ begin_attempt(struct race *r, const struct resolve_address *a, uint16_t port, co
         ((struct sockaddr_in6 *)&to)->sin6_port = htons(port);
     else
         ((struct sockaddr_in *)&to)->sin_port = htons(port);
-    r->attempts[r->n].a = a;
+    r->attempts[r->n].a = *a;
     r->attempts[r->n].fd = -1;
     if (fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
@@ -90,16 +91,10 @@ begin_attempt(struct race *r, const struct resolve_address *a, uint16_t port, co
     r->n++;
 }
 
-/* The first that stands: its index, or -1 when none does yet */
+/* The first that stands: its index, or -1 when none does */
 static int
-look(struct race *r, int wait)
+look(struct race *r, const struct pollfd *p)
 {
-    struct pollfd p[RESOLVE_MAX];
-
-    for (size_t i = 0; i < r->n; i++)
-        p[i] = (struct pollfd){ .fd = r->attempts[i].fd, .events = POLLOUT };
-    if (poll(p, (nfds_t)r->n, wait) <= 0)
-        return -1;
     for (size_t i = 0; i < r->n; i++) {
         int e = 0;
         socklen_t len = sizeof e;
@@ -107,33 +102,65 @@ look(struct race *r, int wait)
             continue;
         if (getsockopt(r->attempts[i].fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e == 0)
             return (int)i;
-        note_failure(r, r->attempts[i].a, e);
+        note_failure(r, &r->attempts[i].a, e);
         file_close(&r->attempts[i].fd);
         r->open--;
     }
     return -1;
 }
 
+/* Wait for attempts and for names, `until` at the latest; see look() */
 static int
-run_race(const struct resolve_addresses *all, uint16_t port, const char *source, int64_t deadline,
-    struct connect_info *info, struct race *r)
+wait_for_both(struct race *r, struct resolve *names, int64_t until)
 {
-    int winner = -1, fd = -1;
-    int64_t next = clock_ms();
+    struct pollfd p[ATTEMPTS_MAX + RESOLVE_SOCKETS];
+    size_t sockets;
 
-    buf_init(&r->why, 600);
-    while (winner < 0 && clock_left(deadline) != 0 && (r->open || r->n < all->n)) {
-        if (r->n < all->n && (r->open == 0 || clock_left(next) == 0)) {
-            begin_attempt(r, &all->a[r->n], port, source);
+    for (size_t i = 0; i < r->n; i++)
+        p[i] = (struct pollfd){ .fd = r->attempts[i].fd, .events = POLLOUT };
+    sockets = resolve_poll(names, p + r->n, &until);
+    if (poll(p, (nfds_t)(r->n + sockets), clock_left(until)) < 0)
+        return -1; /* a signal */
+    resolve_step(names, p + r->n, sockets);
+    return look(r, p);
+}
+
+/* One attempt after the other as names are found, STAGGER_MS apart or when none is open */
+static int
+run_race(struct race *r, struct resolve *names, const struct connect_options *o, uint16_t port,
+    int64_t deadline, struct connect_info *info)
+{
+    int64_t start = clock_us(), next = clock_ms();
+    struct resolve_address a;
+    int winner = -1;
+
+    while (winner < 0 && clock_left(deadline) != 0) {
+        bool due = r->n < ATTEMPTS_MAX && (r->open == 0 || clock_left(next) == 0);
+        if (due && resolve_next(names, &a)) {
+            if (r->n == 0)
+                info->resolve_us = clock_us() - start;
+            begin_attempt(r, &a, port, o->source);
             next = clock_deadline(STAGGER_MS);
             continue;
         }
-        winner = look(r, clock_left(r->n < all->n ? clock_min(next, deadline) : deadline));
+        if (r->open == 0 && (resolve_is_over(names) || r->n == ATTEMPTS_MAX))
+            break;
+        winner = wait_for_both(r, names, due ? deadline : clock_min(next, deadline));
     }
+    info->connect_us = clock_us() - start - info->resolve_us;
+    return winner;
+}
+
+/* The winner's descriptor, or -1 */
+static int
+end_race(struct race *r, int winner, struct connect_info *info)
+{
+    int fd = -1;
+
     for (size_t i = 0; i < r->n; i++) {
         if ((int)i == winner) {
             fd = r->attempts[i].fd;
-            address_text(r->attempts[i].a, info->peer, sizeof info->peer);
+            address_text(&r->attempts[i].a, info->peer, sizeof info->peer);
         } else {
             file_close(&r->attempts[i].fd);
         }
@@ -142,25 +169,25 @@ run_race(const struct resolve_addresses *all, uint16_t port, const char *source,
 }
 
 static int
-connect_direct(const char *host, uint16_t port, const char *source, int64_t deadline,
+connect_direct(const struct connect_options *o, const char *host, uint16_t port, int64_t deadline,
     struct connect_info *info, struct error *err)
 {
-    struct resolve_addresses all;
     struct race race = { .n = 0 };
-    int64_t start = clock_us();
+    struct resolve *names = resolve_new(host, o->name_servers, err);
     int fd;
 
-    if (!resolve_host(host, deadline, &all, err))
+    if (!names)
         return -1;
-    info->resolve_us = clock_us() - start;
-    start = clock_us();
-    fd = run_race(&all, port, source, deadline, info, &race);
-    info->connect_us = clock_us() - start;
-    if (fd < 0 && race.why.len)
-        error_set(err, ERROR_TEMP, "%s:%u: %s", host, port, buf_str(&race.why));
-    else if (fd < 0)
-        error_set(err, ERROR_TEMP, "%s:%u: no connection in time", host, port);
+    buf_init(&race.why, 600);
+    fd = end_race(&race, run_race(&race, names, o, port, deadline, info), info);
+    if (fd < 0 && !resolve_has_failed(names, err)) {
+        if (race.why.len)
+            error_set(err, ERROR_TEMP, "%s:%u: %s", host, port, buf_str(&race.why));
+        else
+            error_set(err, ERROR_TEMP, "%s:%u: no connection in time", host, port);
+    }
     buf_clear(&race.why);
+    resolve_free(names);
     return fd;
 }
 
@@ -186,36 +213,60 @@ proxy_bytes(int fd, void *data, size_t len, bool reading, int64_t deadline)
     return true;
 }
 
+/* CONNECT: an IP literal as what it is, a name as a name, which the proxy resolves (RFC 1928, 4) */
+static size_t
+proxy_request(const struct connect_options *o, unsigned char out[300])
+{
+    struct resolve_address a;
+    size_t n = strlen(o->host), at = 4;
+
+    memcpy(out, "\5\1\0\3", 4);
+    if (resolve_literal(o->host, &a)) {
+        bool six = a.addr.ss_family == AF_INET6;
+        n = six ? 16 : 4;
+        out[3] = six ? 4 : 1;
+        memcpy(out + at,
+            six ? (const void *)&((const struct sockaddr_in6 *)&a.addr)->sin6_addr
+                : (const void *)&((const struct sockaddr_in *)&a.addr)->sin_addr,
+            n);
+    } else {
+        if (n > 255)
+            return 0;
+        out[at++] = (unsigned char)n;
+        memcpy(out + at, o->host, n);
+    }
+    at += n;
+    out[at++] = (unsigned char)(o->port >> 8);
+    out[at++] = (unsigned char)o->port;
+    return at;
+}
+
 static bool
 proxy_dialog(int fd, const struct connect_options *o, int64_t deadline, const char **why)
 {
     static const char *const refusals[] = { "", "general failure", "not allowed by its rules",
         "network unreachable", "host unreachable", "connection refused", "TTL expired",
         "command not supported", "address type not supported" };
-    unsigned char hello[] = { 5, 1, 0 }, head[300] = { 5, 1, 0, 3 }, in[262];
-    size_t n = strlen(o->host), more;
+    unsigned char hello[] = { 5, 1, 0 }, request[300], in[262];
+    size_t n = proxy_request(o, request), more;
 
     *why = "it does not speak SOCKS5";
-    if (n > 255)
-        return false;
-    head[4] = (unsigned char)n;
-    memcpy(head + 5, o->host, n);
-    head[5 + n] = (unsigned char)(o->port >> 8);
-    head[6 + n] = (unsigned char)o->port;
-    if (!proxy_bytes(fd, hello, sizeof hello, false, deadline) || !proxy_bytes(fd, in, 2, true, deadline) ||
-        in[0] != 5)
+    if (!n || !proxy_bytes(fd, hello, sizeof hello, false, deadline) ||
+        !proxy_bytes(fd, in, 2, true, deadline) || in[0] != 5)
         return false;
     if (in[1] != 0) {
         *why = "it wants a login";
         return false;
     }
-    if (!proxy_bytes(fd, head, 7 + n, false, deadline) || !proxy_bytes(fd, in, 5, true, deadline) ||
+    if (!proxy_bytes(fd, request, n, false, deadline) || !proxy_bytes(fd, in, 2, true, deadline) ||
         in[0] != 5)
         return false;
-    if (in[1] != 0) {
+    if (in[1] != 0) { /* some say no more than that */
         *why = in[1] < 9 ? refusals[in[1]] : "unknown refusal";
         return false;
     }
+    if (!proxy_bytes(fd, in + 2, 3, true, deadline))
+        return false;
     more = in[3] == 1 ? 3 + 2 : in[3] == 4 ? 15 + 2 : in[3] == 3 ? (size_t)in[4] + 2 : 0;
     return more && proxy_bytes(fd, in, more, true, deadline);
 }
@@ -228,8 +279,8 @@ connect_host(const struct connect_options *o, int64_t deadline, struct connect_i
 
     memset(info, 0, sizeof *info);
     if (!o->proxy_host)
-        return connect_direct(o->host, o->port, o->source, deadline, info, err);
-    fd = connect_direct(o->proxy_host, o->proxy_port, o->source, deadline, info, err);
+        return connect_direct(o, o->host, o->port, deadline, info, err);
+    fd = connect_direct(o, o->proxy_host, o->proxy_port, deadline, info, err);
     if (fd < 0) {
         error_context(err, "proxy");
         return -1;

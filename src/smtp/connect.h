@@ -15,6 +15,7 @@ struct connect_options {
     const char *source;     /* SourceAddress, NULL = any */
     const char *proxy_host; /* NULL = none */
     uint16_t proxy_port;
+    const char *name_servers; /* "ip:port,…" in place of those of resolv.conf; NULL = those */
 };
 
 struct connect_info {

@@ -19,11 +19,12 @@
 #include "smtp/answer.h"
 
 #define HOSTS_MAX (1u << 20)
+#define RESOLUTION_DELAY_MS 50 /* RFC 8305, 3 */
 
 /* ---------------------------------------------------------------- literals and /etc/hosts */
 
-static bool
-add_literal(const char *text, struct resolve_address *out)
+bool
+resolve_literal(const char *text, struct resolve_address *out)
 {
     struct sockaddr_in *four = (struct sockaddr_in *)&out->addr;
     struct sockaddr_in6 *six = (struct sockaddr_in6 *)&out->addr;
@@ -79,7 +80,7 @@ hosts_line(struct slice line, const char *host, struct resolve_addresses *out)
             if (word.len >= sizeof text)
                 return;
             (void)snprintf(text, sizeof text, "%.*s", SLICE_ARG(word));
-            known = add_literal(text, &a);
+            known = resolve_literal(text, &a);
         } else if (known && slice_is_nocase(word, host)) {
             add_address(out, &a);
             return;
@@ -171,69 +172,93 @@ build_query(const char *name, int type, unsigned char *out, size_t size)
     return n;
 }
 
-/* Let the channel work until all queries are answered or the time is over */
-static void
-process(ares_channel channel, struct query *queries, size_t n, int64_t deadline)
-{
-    for (;;) {
-        ares_socket_t socks[ARES_GETSOCK_MAXNUM];
-        struct pollfd p[ARES_GETSOCK_MAXNUM];
-        struct timeval tv, *t;
-        int bits = ares_getsock(channel, socks, ARES_GETSOCK_MAXNUM), wait;
-        nfds_t count = 0;
-        bool all = true;
-
-        for (size_t i = 0; i < n; i++)
-            all = all && queries[i].done;
-        if (all || clock_left(deadline) == 0)
-            return;
-        for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-            short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                                   (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
-            if (events)
-                p[count++] = (struct pollfd){ .fd = socks[i], .events = events };
-        }
-        t = ares_timeout(channel, NULL, &tv);
-        wait = clock_left(deadline);
-        if (t && (wait < 0 || tv.tv_sec * 1000 + tv.tv_usec / 1000 < wait))
-            wait = (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000) + 1;
-        if (poll(p, count, wait) < 0 && errno != EINTR)
-            return;
-        bool any = false;
-        for (nfds_t i = 0; i < count; i++) {
-            if (!p[i].revents)
-                continue;
-            any = true;
-            ares_process_fd(channel, p[i].revents & (POLLIN | POLLHUP | POLLERR) ? p[i].fd : ARES_SOCKET_BAD,
-                p[i].revents & POLLOUT ? p[i].fd : ARES_SOCKET_BAD);
-        }
-        if (!any)
-            ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* its own time-outs */
-    }
-}
+/* Queries under way, and the channel they go by. */
+struct asking {
+    ares_channel channel;
+    bool open;
+    struct query *q;
+    size_t n;
+};
 
 static bool
-ask(const char *name, struct query *queries, size_t n, int64_t deadline, struct error *err)
+asking_begin(struct asking *a, const char *name, const char *servers, struct error *err)
 {
     struct ares_options options = {
         .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP, .timeout = 2000, .tries = 3
     };
     unsigned char packet[600];
-    ares_channel channel;
-    int r = ares_init_options(&channel, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+    int r = ares_init_options(&a->channel, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
 
+    a->open = r == ARES_SUCCESS;
+    if (a->open && servers)
+        r = ares_set_servers_ports_csv(a->channel, servers);
     if (r != ARES_SUCCESS)
         return error_set(err, ERROR_TEMP, "%s: no name service: %s", name, ares_strerror(r));
-    for (size_t i = 0; i < n; i++) {
-        size_t len = build_query(name, queries[i].type, packet, sizeof packet);
+    for (size_t i = 0; i < a->n; i++) {
+        size_t len = build_query(name, a->q[i].type, packet, sizeof packet);
         if (len)
-            ares_send(channel, packet, (int)len, answered, &queries[i]);
+            ares_send(a->channel, packet, (int)len, answered, &a->q[i]);
         else
-            queries[i].done = true, queries[i].status = ARES_EBADNAME;
+            a->q[i].done = true, a->q[i].status = ARES_EBADNAME;
     }
-    process(channel, queries, n, deadline);
-    ares_destroy(channel); /* answers what is open with ARES_EDESTRUCTION */
     return true;
+}
+
+/* What is open gets ARES_EDESTRUCTION for an answer */
+static void
+asking_end(struct asking *a)
+{
+    if (a->open)
+        ares_destroy(a->channel);
+    a->open = false;
+    for (size_t i = 0; i < a->n; i++)
+        free(a->q[i].answer);
+}
+
+static bool
+asking_is_over(const struct asking *a)
+{
+    for (size_t i = 0; a->open && i < a->n; i++)
+        if (!a->q[i].done)
+            return false;
+    return true;
+}
+
+static size_t
+asking_poll(const struct asking *a, struct pollfd p[RESOLVE_SOCKETS], int64_t *until)
+{
+    ares_socket_t socks[ARES_GETSOCK_MAXNUM];
+    struct timeval tv, *t;
+    size_t n = 0;
+    int bits;
+
+    _Static_assert(RESOLVE_SOCKETS >= ARES_GETSOCK_MAXNUM, "room for all sockets of c-ares");
+    if (asking_is_over(a))
+        return 0;
+    bits = ares_getsock(a->channel, socks, ARES_GETSOCK_MAXNUM);
+    for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+        short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
+                               (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        if (events)
+            p[n++] = (struct pollfd){ .fd = socks[i], .events = events };
+    }
+    t = ares_timeout(a->channel, NULL, &tv);
+    if (t)
+        *until = clock_min(*until, clock_deadline(t->tv_sec * 1000 + t->tv_usec / 1000 + 1));
+    return n;
+}
+
+static void
+asking_step(struct asking *a, const struct pollfd *p, size_t n)
+{
+    if (asking_is_over(a))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (p[i].revents)
+            ares_process_fd(a->channel,
+                p[i].revents & (POLLIN | POLLHUP | POLLERR) ? p[i].fd : ARES_SOCKET_BAD,
+                p[i].revents & POLLOUT ? p[i].fd : ARES_SOCKET_BAD);
+    ares_process_fd(a->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* its own time-outs */
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -266,51 +291,127 @@ take_address(void *ctx, int type, struct answer_data r)
     }
 }
 
+/* ---------------------------------------------------------------- a host */
+
+enum { SIX, FOUR };
+
+struct resolve {
+    char *host;
+    struct query q[2]; /* SIX, FOUR */
+    struct asking asking;
+    struct resolve_addresses found[2]; /* what /etc/hosts has stands in the first, in its order */
+    size_t given[2];
+    int turn;        /* whose address is next */
+    bool taken[2];   /* the answer was looked at */
+    int64_t patient; /* until then an IPv4 address waits for the answer about IPv6 */
+    bool malformed, unknown, absent;
+};
+
+/* What has been answered since the last look */
 static void
-interleave(
-    const struct resolve_addresses *six, const struct resolve_addresses *four, struct resolve_addresses *out)
+take_answers(struct resolve *r)
 {
-    for (size_t i = 0; i < six->n || i < four->n; i++) {
-        if (i < six->n)
-            add_address(out, &six->a[i]);
-        if (i < four->n)
-            add_address(out, &four->a[i]);
+    for (int i = 0; i < 2; i++) {
+        enum answer_outcome o;
+        if (!r->q[i].done || r->taken[i])
+            continue;
+        r->taken[i] = true;
+        o = answer_judge(message(&r->q[i]));
+        if (o == ANSWER_FOUND &&
+            !answer_walk(message(&r->q[i]), r->host, r->q[i].type, take_address, &r->found[i]))
+            r->malformed = true;
+        r->unknown = r->unknown || o == ANSWER_UNKNOWN;
+        r->absent = r->absent || o == ANSWER_ABSENT;
+        if (i == FOUR)
+            r->patient = clock_deadline(RESOLUTION_DELAY_MS);
     }
 }
 
-bool
-resolve_host(const char *host, int64_t deadline, struct resolve_addresses *out, struct error *err)
+struct resolve *
+resolve_new(const char *host, const char *servers, struct error *err)
 {
-    struct query q[2] = { { .type = ANSWER_AAAA }, { .type = ANSWER_A } };
-    struct resolve_addresses found[2] = { { .n = 0 }, { .n = 0 } };
+    struct resolve *r = mem_alloc(sizeof *r);
     struct resolve_address a;
-    bool well = true, unknown = false, absent = false;
 
-    memset(out, 0, sizeof *out);
-    if (add_literal(host, &a)) {
-        add_address(out, &a);
-        return true;
+    r->host = mem_dup(host);
+    r->q[SIX].type = ANSWER_AAAA;
+    r->q[FOUR].type = ANSWER_A;
+    if (resolve_literal(host, &a))
+        add_address(&r->found[SIX], &a);
+    else
+        from_hosts(host, &r->found[SIX]);
+    if (r->found[SIX].n)
+        return r;
+    r->asking = (struct asking){ .q = r->q, .n = 2 };
+    if (asking_begin(&r->asking, host, servers, err)) {
+        take_answers(r);
+        return r;
     }
-    from_hosts(host, out);
-    if (out->n)
-        return true;
-    if (!ask(host, q, 2, deadline, err))
+    resolve_free(r);
+    return NULL;
+}
+
+void
+resolve_free(struct resolve *r)
+{
+    if (!r)
+        return;
+    asking_end(&r->asking);
+    free(r->host);
+    free(r);
+}
+
+bool
+resolve_is_over(const struct resolve *r)
+{
+    return asking_is_over(&r->asking);
+}
+
+/* RFC 8305, 3: an IPv6 address is tried at once, an IPv4 address a moment later, so that IPv6 is the first if both are there */
+static bool
+is_patient(const struct resolve *r)
+{
+    return !resolve_is_over(r) && r->found[SIX].n == 0 && !r->taken[SIX] && clock_left(r->patient) != 0;
+}
+
+bool
+resolve_next(struct resolve *r, struct resolve_address *out)
+{
+    int family = r->turn;
+
+    if (r->given[family] == r->found[family].n)
+        family = 1 - family;
+    if (r->given[family] == r->found[family].n || (family == FOUR && is_patient(r)))
         return false;
-    for (size_t i = 0; i < 2; i++) {
-        enum answer_outcome o = answer_judge(message(&q[i]));
-        if (o == ANSWER_FOUND)
-            well = answer_walk(message(&q[i]), host, q[i].type, take_address, &found[i]) && well;
-        unknown = unknown || o == ANSWER_UNKNOWN;
-        absent = absent || o == ANSWER_ABSENT;
-        free(q[i].answer);
-    }
-    interleave(&found[0], &found[1], out);
-    if (out->n)
-        return true;
-    if (unknown || !well)
-        return error_set(err, ERROR_TEMP, "%s: the name service does not answer", host);
-    return error_set(
-        err, ERROR_TEMP, "%s: %s", host, absent ? "there is no such host" : "the host has no address");
+    *out = r->found[family].a[r->given[family]++];
+    r->turn = 1 - family;
+    return true;
+}
+
+size_t
+resolve_poll(const struct resolve *r, struct pollfd p[RESOLVE_SOCKETS], int64_t *until)
+{
+    if (r->found[FOUR].n && is_patient(r))
+        *until = clock_min(*until, r->patient);
+    return asking_poll(&r->asking, p, until);
+}
+
+void
+resolve_step(struct resolve *r, const struct pollfd *p, size_t n)
+{
+    asking_step(&r->asking, p, n);
+    take_answers(r);
+}
+
+bool
+resolve_has_failed(const struct resolve *r, struct error *err)
+{
+    if (r->found[SIX].n || r->found[FOUR].n)
+        return false;
+    if (!resolve_is_over(r) || r->unknown || r->malformed)
+        return !error_set(err, ERROR_TEMP, "%s: the name service does not answer", r->host);
+    return !error_set(
+        err, ERROR_TEMP, "%s: %s", r->host, r->absent ? "there is no such host" : "the host has no address");
 }
 
 /* ---------------------------------------------------------------- SRV */
@@ -383,17 +484,28 @@ resolve_srv(
     const char *name, int64_t deadline, struct resolve_target *out, size_t max, size_t *n, struct error *err)
 {
     struct query q = { .type = ANSWER_SRV };
+    struct asking a = { .q = &q, .n = 1 };
     struct srv_list l = { out, 0, max };
     enum answer_outcome o;
     bool well = true;
 
     *n = 0;
-    if (!ask(name, &q, 1, deadline, err))
+    if (!asking_begin(&a, name, NULL, err)) {
+        asking_end(&a);
         return false;
+    }
+    while (!asking_is_over(&a) && clock_left(deadline) != 0) {
+        struct pollfd p[RESOLVE_SOCKETS];
+        int64_t until = deadline;
+        size_t count = asking_poll(&a, p, &until);
+        if (poll(p, (nfds_t)count, clock_left(until)) < 0)
+            count = 0;
+        asking_step(&a, p, count);
+    }
     o = answer_judge(message(&q));
     if (o == ANSWER_FOUND)
         well = answer_walk(message(&q), name, q.type, take_srv, &l);
-    free(q.answer);
+    asking_end(&a);
     if (o == ANSWER_UNKNOWN || !well)
         return error_set(err, ERROR_TEMP, "%s: the name service does not answer", name);
     qsort(out, l.n, sizeof *out, by_priority);

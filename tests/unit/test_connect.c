@@ -101,6 +101,104 @@ START_TEST(a_deadline_that_is_over_is_no_connection)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- the race */
+
+/* A name server: two addresses for A, silence for AAAA */
+static void *
+serve_names(void *arg)
+{
+    int fd = *(int *)arg;
+    unsigned char p[600];
+    struct sockaddr_in from;
+    socklen_t len = sizeof from;
+    ssize_t n;
+
+    while ((n = recvfrom(fd, p, 500, 0, (struct sockaddr *)&from, &len)) > 17) {
+        static const unsigned char records[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1, 0xc0,
+            12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 2 };
+        if (p[n - 3] == 28)
+            continue;
+        p[2] = 0x81;
+        p[3] = 0x80;
+        p[7] = 2;
+        memcpy(p + n, records, sizeof records);
+        (void)sendto(fd, p, (size_t)n + sizeof records, 0, (struct sockaddr *)&from, len);
+    }
+    return NULL;
+}
+
+static int
+bind_to(uint32_t address, int type, uint16_t *port)
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(address), .sin_port = htons(*port)
+    };
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0) {
+        close(fd);
+        return -1;
+    }
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+enum { FILLERS = 8 };
+
+/* A listener that answers no more: those who wait to be accepted fill its queue */
+static void
+fill(int listener, uint16_t port, int filler[FILLERS])
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)
+    };
+
+    ck_assert_int_eq(listen(listener, 0), 0);
+    for (int i = 0; i < FILLERS; i++) {
+        filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(filler[i], (struct sockaddr *)&a, sizeof a);
+    }
+}
+
+START_TEST(an_address_that_is_silent_and_a_question_without_an_answer_hold_up_nobody)
+{
+    struct connect_options o = { .host = "mx.example.org" };
+    struct connect_info info;
+    struct error err;
+    uint16_t names_port = 0;
+    char servers[32];
+    pthread_t thread;
+    int fd, first = -1, second = -1, filler[FILLERS],
+            names = bind_to(INADDR_LOOPBACK, SOCK_DGRAM, &names_port);
+
+    for (int tries = 0; second < 0 && tries < 100; tries++) {
+        o.port = 0;
+        first = bind_to(INADDR_LOOPBACK, SOCK_STREAM, &o.port);
+        second = bind_to(INADDR_LOOPBACK + 1, SOCK_STREAM, &o.port);
+        if (second < 0)
+            close(first);
+    }
+    ck_assert(second >= 0 && listen(second, 5) == 0);
+    fill(first, o.port, filler);
+    (void)snprintf(servers, sizeof servers, "127.0.0.1:%u", names_port);
+    o.name_servers = servers;
+    ck_assert_int_eq(pthread_create(&thread, NULL, serve_names, &names), 0);
+    fd = connect_host(&o, clock_deadline(60000), &info, &err);
+    ck_assert_msg(fd >= 0, "%s", err.text);
+    ck_assert_str_eq(info.peer, "127.0.0.2");
+    (void)shutdown(names, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < FILLERS; i++)
+        close(filler[i]);
+    close(fd);
+    close(first);
+    close(second);
+    close(names);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- SOCKS5 */
 
 struct proxy {
@@ -139,6 +237,7 @@ static const struct {
     { "\5\0", "\5\0\0\3\1a\0\x19", 8, NULL },
     { "\5\0", "\5\0\0\4aaaabbbbccccdddd\0\x19", 22, NULL },
     { "\5\0", "\5\5\0\1\0\0\0\0\0\0", 10, "connection refused" },
+    { "\5\0", "\5\4", 2, "host unreachable" },
     { "\5\0", "\5\x99\0\1\0\0\0\0\0\0", 10, "unknown refusal" },
     { "\5\0", "\5\0\0\7\0\0\0\0\0\0", 10, "does not speak SOCKS5" },
     { "\5\0", "\5\0\0\1\x7f", 5, "does not speak SOCKS5" },
@@ -173,6 +272,38 @@ START_TEST(a_proxy_is_asked_for_the_name_and_its_refusal_is_told)
 }
 END_TEST
 
-SUITE_MAIN("connect", a_connection_is_ready_for_flights, an_address_that_refuses_gives_way_to_the_next,
-    a_failure_names_host_port_reason_and_address, a_deadline_that_is_over_is_no_connection,
-    a_proxy_is_asked_for_the_name_and_its_refusal_is_told)
+START_TEST(a_proxy_gets_an_ip_literal_as_an_address)
+{
+    static const struct {
+        const char *host, *request;
+        size_t n;
+    } t[] = {
+        { "192.0.2.1", "\5\1\0\1\xc0\0\2\1\x02\x4b", 10 },
+        { "2001:db8::1", "\5\1\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x02\x4b", 22 },
+    };
+
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct proxy p = { .hello = "\5\0", .answer = "\5\0\0\1\x7f\0\0\1\0\x19", .n = 10 };
+        struct connect_options o = { .host = t[i].host, .port = 587, .proxy_host = "127.0.0.1" };
+        struct connect_info info;
+        struct error err;
+        pthread_t thread;
+        int fd;
+
+        p.listener = take_port(true, &o.proxy_port);
+        ck_assert_int_eq(pthread_create(&thread, NULL, serve_proxy, &p), 0);
+        fd = connect_host(&o, clock_deadline(20000), &info, &err);
+        ck_assert_msg(fd >= 0, "%s", err.text);
+        ck_assert_uint_eq(p.asked_len, t[i].n);
+        ck_assert_int_eq(memcmp(p.asked, t[i].request, t[i].n), 0);
+        close(fd);
+        pthread_join(thread, NULL);
+        close(p.listener);
+    }
+}
+END_TEST
+
+SUITE_MAIN("connect", an_address_that_is_silent_and_a_question_without_an_answer_hold_up_nobody,
+    a_proxy_gets_an_ip_literal_as_an_address, a_connection_is_ready_for_flights,
+    an_address_that_refuses_gives_way_to_the_next, a_failure_names_host_port_reason_and_address,
+    a_deadline_that_is_over_is_no_connection, a_proxy_is_asked_for_the_name_and_its_refusal_is_told)
