@@ -87,6 +87,7 @@ health_report(struct health *h, enum schedule_state state, const char *reason,
     if (state == SCHEDULE_UP) {
         become(h, state, now);
         h->step_ms = 0;
+        h->probe = NULL; /* if it is still under way, it is one of many now */
     } else {
         fail(h, state, limits, seed, now);
     }
@@ -102,7 +103,7 @@ health_ready(const struct health *h)
 
     if (h->state == SCHEDULE_UP)
         return at;
-    if (h->probing)
+    if (h->probe)
         return HEALTH_NEVER;
     at = at > h->next ? at : h->next;
     return at > h->claimed_until ? at : h->claimed_until;
@@ -111,7 +112,7 @@ health_ready(const struct health *h)
 enum schedule_state
 health_state(const struct health *h, int64_t now)
 {
-    if (h->probing || now < h->next || now < h->claimed_until)
+    if (h->probe || now < h->next || now < h->claimed_until)
         return h->state;
     return SCHEDULE_UP;
 }

@@ -19,7 +19,7 @@ struct health {
     int64_t step_ms;           /* of the back-off, without jitter; 0 while it is up */
     int64_t next;              /* not to be tried before; while it is not up */
     int64_t claimed_until;     /* an interactive attempt is the probe */
-    bool probing;              /* an entry of the queue is */
+    const void *probe;         /* the entry of the queue that is, or NULL */
     int64_t rest_until;        /* an attempt could not begin */
     int64_t frozen_ms;         /* in all, up to frozen_since */
     int64_t frozen_since;      /* while it is frozen */

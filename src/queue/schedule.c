@@ -25,7 +25,7 @@ struct account {
 struct schedule_entry {
     struct heap_node node; /* first: a node is its entry */
     uint8_t failures;      /* see schedule_is_expired; stops at 255 */
-    bool active, probe;
+    bool active;
     struct schedule_entry *before, *after; /* in the list */
     struct schedule_entry *chain;          /* in the table */
     struct account *account;
@@ -283,11 +283,11 @@ activate(struct schedule_entry *e)
 static bool
 deactivate(struct schedule_entry *e)
 {
-    bool probe = e->probe;
+    bool probe = e->account->health.probe == e;
 
-    e->active = e->probe = false;
+    e->active = false;
     if (probe)
-        e->account->health.probing = false;
+        e->account->health.probe = NULL;
     return probe;
 }
 
@@ -331,7 +331,8 @@ schedule_take(struct schedule *s, int64_t now, bool (*may_start)(void *ctx, cons
             continue;
         struct schedule_entry *e = (struct schedule_entry *)heap_first(&a->waiting);
         activate(e);
-        e->probe = a->health.probing = a->health.state != SCHEDULE_UP;
+        if (a->health.state != SCHEDULE_UP)
+            a->health.probe = e;
         s->turn = at + 1;
         return e;
     }

@@ -405,6 +405,28 @@ START_TEST(one_probe_at_a_time_and_another_message_each_time)
 }
 END_TEST
 
+START_TEST(a_probe_that_a_recovery_overtook_is_no_probe_any_more)
+{
+    struct machine m;
+
+    machine_init(&m, 0);
+    struct schedule_entry *old = add(&m, "a", "hub");
+    tell(&m, SCHEDULE_DOWN);
+    m.now += 33 * S;
+    expect_take(&m, old);
+    tell(&m, SCHEDULE_UP);
+    tell(&m, SCHEDULE_DOWN);
+    m.now += 33 * S;
+    struct schedule_entry *b = add(&m, "b", "hub");
+    expect_take(&m, b);
+    schedule_tried(m.s, old, m.now); /* it ends at last */
+    add(&m, "c", "hub");
+    m.now += HOUR;
+    expect_take(&m, NULL);
+    schedule_free(m.s);
+}
+END_TEST
+
 START_TEST(attempts_that_began_before_the_failure_are_no_further_steps)
 {
     struct machine m;
@@ -497,6 +519,44 @@ START_TEST(a_probe_nobody_reported_does_not_block_for_ever)
 }
 END_TEST
 
+START_TEST(a_refused_login_is_no_message_s_fault)
+{
+    struct machine m;
+
+    machine_init(&m, 0);
+    struct schedule_entry *e = schedule_add(m.s, "a", "hub", HOUR, 5, SCHEDULE_NOW, m.now);
+    expect_take(&m, e);
+    tell(&m, SCHEDULE_FROZEN);
+    schedule_tried(m.s, e, m.now);
+    m.now += MIN;
+    expect_take(&m, NULL);
+    tell(&m, SCHEDULE_UP);
+    expect_take(&m, e);
+    schedule_free(m.s);
+}
+END_TEST
+
+START_TEST(a_probe_that_ended_leaves_nothing_behind)
+{
+    struct machine m;
+
+    machine_init(&m, 0);
+    struct schedule_entry *e = add(&m, "a", "hub");
+    tell(&m, SCHEDULE_FROZEN);
+    m.now += 66 * MIN;
+    schedule_probe(m.s, "hub", m.now);
+    tell(&m, SCHEDULE_UP);
+    tell(&m, SCHEDULE_DOWN);
+    m.now += 33 * S;
+    expect_take(&m, e);
+    schedule_untried(m.s, e, m.now);
+    expect_take(&m, NULL);
+    schedule_run(m.s, NULL, NULL, m.now); /* whoever asks does not wait for the pause */
+    expect_take(&m, e);
+    schedule_free(m.s);
+}
+END_TEST
+
 START_TEST(an_account_without_mail_remembers_that_it_is_down)
 {
     struct machine m;
@@ -555,7 +615,7 @@ START_TEST(new_limits_hold_from_the_next_step_on)
     expect_between(schedule_account_next(m.s, "hub", m.now), 18 * S, 22 * S);
     tell(&m, SCHEDULE_UP);
     m.says = SCHEDULE_UP;
-    machine_run(&m, m.now + 2 * MIN);
+    machine_run(&m, m.now + 5 * HOUR);
     ck_assert(schedule_is_expired(m.s, e, m.now));
     schedule_set_limits(m.s, &limits);
     ck_assert(!schedule_is_expired(m.s, e, m.now));
@@ -663,6 +723,88 @@ START_TEST(frozen_time_is_no_age)
 }
 END_TEST
 
+START_TEST(what_came_back_is_tried_more_than_once_before_it_expires)
+{
+    struct machine m;
+
+    machine_init(&m, 100);
+    m.says = SCHEDULE_DOWN;
+    machine_run(&m, m.now + 6 * DAY); /* nobody looked */
+    m.says = SCHEDULE_UP;
+    m.expired = 0;
+    tell(&m, SCHEDULE_UP);
+    machine_run(&m, m.now); /* each is deferred once, for another reason */
+    ck_assert_int_eq(m.expired + count_expired(&m), 0);
+    machine_run(&m, m.now + 3 * HOUR);
+    ck_assert_int_eq(count_expired(&m), 100);
+    schedule_free(m.s);
+}
+END_TEST
+
+START_TEST(refused_logins_are_no_attempts)
+{
+    struct machine m;
+
+    machine_init(&m, 0);
+    schedule_add(m.s, "a", "hub", 9 * DAY, 0, SCHEDULE_NOW, m.now);
+    m.says = SCHEDULE_DOWN;
+    machine_run(&m, m.now + 7 * HOUR);
+    ck_assert_int_eq(count_expired(&m), 1);
+    m.says = SCHEDULE_FROZEN;
+    machine_run(&m, m.now + 7 * HOUR);
+    struct schedule_entry *b = schedule_add(m.s, "b", "hub", 9 * DAY, 0, SCHEDULE_AT_RUN, m.now);
+    machine_run(&m, m.now + DAY);
+    m.now += 66 * MIN;
+    tell(&m, SCHEDULE_DOWN);
+    m.now += 5 * HOUR;
+    tell(&m, SCHEDULE_DOWN);
+    ck_assert(!schedule_is_expired(m.s, b, m.now));
+    m.now += 66 * MIN;
+    tell(&m, SCHEDULE_DOWN);
+    ck_assert(schedule_is_expired(m.s, b, m.now));
+    schedule_free(m.s);
+}
+END_TEST
+
+START_TEST(attempts_before_it_was_added_count_as_one)
+{
+    for (int before = 0; before < 2; before++) {
+        struct machine m;
+        machine_init(&m, 0);
+        struct schedule_entry *e =
+            schedule_add(m.s, "a", "hub", 9 * DAY, 50 * before, SCHEDULE_AT_RUN, m.now);
+        m.now += 5 * HOUR;
+        for (int i = 0; i < SCHEDULE_EXPIRY_ATTEMPTS - before; i++) {
+            ck_assert(!schedule_is_expired(m.s, e, m.now));
+            schedule_activate(m.s, e);
+            tell(&m, SCHEDULE_UP);
+            schedule_tried(m.s, e, m.now);
+        }
+        ck_assert(schedule_is_expired(m.s, e, m.now));
+        schedule_free(m.s);
+    }
+}
+END_TEST
+
+START_TEST(the_failure_of_an_account_counts_once_for_the_message_that_saw_it)
+{
+    struct machine m;
+
+    machine_init(&m, 0);
+    struct schedule_entry *e = schedule_add(m.s, "a", "hub", 9 * DAY, 0, SCHEDULE_AT_RUN, m.now);
+    m.now += 5 * HOUR;
+    for (int i = 0; i < SCHEDULE_EXPIRY_ATTEMPTS; i++) {
+        ck_assert(!schedule_is_expired(m.s, e, m.now));
+        schedule_activate(m.s, e); /* no probe: begun while it worked */
+        tell(&m, SCHEDULE_DOWN);
+        schedule_tried(m.s, e, m.now);
+        m.now += 66 * MIN;
+    }
+    ck_assert(schedule_is_expired(m.s, e, m.now));
+    schedule_free(m.s);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- many */
 
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
@@ -709,14 +851,18 @@ SUITE_MAIN("schedule", a_message_waits_about_as_long_as_it_is_old_between_the_li
     a_smarthost_down_for_a_day_costs_one_probe_per_step,
     once_the_account_works_all_that_is_due_may_go_at_once,
     a_day_of_refused_logins_costs_few_logins_and_no_message,
-    one_probe_at_a_time_and_another_message_each_time,
+    one_probe_at_a_time_and_another_message_each_time, a_probe_that_a_recovery_overtook_is_no_probe_any_more,
     attempts_that_began_before_the_failure_are_no_further_steps,
     a_message_that_makes_the_peer_hang_up_does_not_hold_up_the_others,
     an_interactive_message_is_the_probe_when_its_time_has_come,
-    a_probe_nobody_reported_does_not_block_for_ever, an_account_without_mail_remembers_that_it_is_down,
+    a_probe_nobody_reported_does_not_block_for_ever, a_refused_login_is_no_message_s_fault,
+    a_probe_that_ended_leaves_nothing_behind, an_account_without_mail_remembers_that_it_is_down,
     asking_again_and_again_does_not_lengthen_the_back_off, new_limits_hold_from_the_next_step_on,
     a_message_deferred_for_five_days_expires_and_not_before,
     all_messages_expire_when_the_smarthost_is_gone_for_good,
     a_clock_that_jumped_expires_nothing_before_hours_and_attempts,
     a_machine_that_slept_for_a_week_expires_nothing_at_its_first_attempts, frozen_time_is_no_age,
+    what_came_back_is_tried_more_than_once_before_it_expires, refused_logins_are_no_attempts,
+    attempts_before_it_was_added_count_as_one,
+    the_failure_of_an_account_counts_once_for_the_message_that_saw_it,
     a_hundred_thousand_fit_in_little_memory)
