@@ -110,3 +110,14 @@ done
 cmp -s "$T/throw-$((HUBS - 2))" "$T/throw-$((HUBS - 1))" || fail "another result with the same seed"
 if cmp -s "$T/throw-$HUBS" "$T/throw-$((HUBS - 1))"; then fail "the same result with another seed"; fi
 end
+
+begin "a message may be taken without a word, once"
+printf 'on dot once\n    take\n    close\n' >"$T/take.hub"
+hub_start "$T/take.hub"
+for _ in 1 2; do
+    printf 'EHLO c\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nBDAT 5 LAST\r\na: b\r\nQUIT\r\n' | "$HUB" --talk "$HUB_PORT" >"$T/said" 2>&1
+    grep -c '250 2.0.0 taken' "$T/said" >>"$T/verdicts"
+done
+[ "$(tr -d '\n' <"$T/verdicts")" = 01 ] || fail "the verdicts: $(tr '\n' ' ' <"$T/verdicts")"
+expect_messages 2
+end

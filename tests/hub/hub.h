@@ -87,6 +87,7 @@ enum verb {
     VERB_SET,
     VERB_HANDSHAKE,
     VERB_RENEGOTIATE,
+    VERB_TAKE,
     VERB_DISCARD,
     VERB_HANG,
     VERB_SHUTDOWN,
@@ -108,9 +109,9 @@ struct action {
 struct rule {
     enum event event;
     char *glob; /* for the argument; NULL = any */
-    unsigned nth, session_first, session_last;
+    unsigned nth_first, nth_last, session_first, session_last;
     unsigned chance; /* in percent, 0 = always */
-    bool plain_only, tls_only;
+    bool plain_only, tls_only, once;
     struct action *first, *last;
     struct rule *next;
 };

@@ -33,6 +33,7 @@ static const struct {
     [VERB_SET] = { "set", SHAPE_SETTING },
     [VERB_HANDSHAKE] = { "handshake", SHAPE_NOTHING },
     [VERB_RENEGOTIATE] = { "renegotiate", SHAPE_NOTHING },
+    [VERB_TAKE] = { "take", SHAPE_NOTHING },
     [VERB_DISCARD] = { "discard", SHAPE_NOTHING },
     [VERB_HANG] = { "hang", SHAPE_NOTHING },
     [VERB_SHUTDOWN] = { "shutdown", SHAPE_NOTHING },
@@ -218,11 +219,13 @@ parse_conditions(struct rule *rule, struct slice rest, struct error *err)
         struct slice word = next_word(&rest);
         bool ok = true;
         if (slice_is(word, "nth"))
-            ok = parse_number(next_word(&rest), &rule->nth);
+            ok = parse_range(next_word(&rest), &rule->nth_first, &rule->nth_last);
         else if (slice_is(word, "session"))
             ok = parse_range(next_word(&rest), &rule->session_first, &rule->session_last);
         else if (slice_is(word, "chance"))
             ok = parse_number(next_word(&rest), &rule->chance) && rule->chance <= 100;
+        else if (slice_is(word, "once"))
+            rule->once = true;
         else if (slice_is(word, "plain"))
             rule->plain_only = true;
         else if (slice_is(word, "secure"))
@@ -250,7 +253,7 @@ parse_on(struct script *script, struct slice rest, struct error *err)
         return error_set(err, ERROR_USAGE, "'%.*s' is no event", SLICE_ARG(name));
     rule = mem_alloc(sizeof *rule);
     rule->event = e;
-    rule->session_last = 1000000;
+    rule->nth_last = rule->session_last = 1000000;
     if (script->last)
         script->last->next = rule;
     else

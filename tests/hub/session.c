@@ -1,4 +1,5 @@
 /* session: one client from connect to close; asks the script first, then does what a good server does. */
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -147,6 +148,10 @@ act(struct session *s, const struct action *a, const char *text)
     case VERB_RENEGOTIATE:
         tls_renegotiate(s);
         break;
+    case VERB_TAKE:
+        if (s->at_dot)
+            content_store(s);
+        break;
     case VERB_DISCARD:
         wire_flush(s);
         discard(s);
@@ -186,9 +191,36 @@ glob_matches(const struct rule *rule, struct slice arg)
 static bool
 rule_applies(const struct session *s, const struct rule *rule, enum event event, struct slice arg)
 {
-    return rule->event == event && (!rule->nth || rule->nth == s->times[event]) &&
+    return rule->event == event && s->times[event] >= rule->nth_first && s->times[event] <= rule->nth_last &&
            s->number >= rule->session_first && s->number <= rule->session_last &&
            !(rule->plain_only && s->ssl) && !(rule->tls_only && !s->ssl) && glob_matches(rule, arg);
+}
+
+/* Is it the first time that this sender and these recipients are here? A file is left to know them again. */
+static bool
+is_first_time(const struct session *s)
+{
+    const struct buf *parts[] = { &s->txn.from, &s->txn.rcpts };
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    char *path;
+    int fd;
+
+    for (size_t p = 0; p < 2; p++)
+        for (size_t i = 0; i < parts[p]->len; i++)
+            hash = (hash ^ (unsigned char)parts[p]->data[i]) * 1099511628211u;
+    path = mem_format("%s/seen-%016llx", s->opt->out, (unsigned long long)hash);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    free(path);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+static bool
+has_luck(struct session *s, const struct rule *rule)
+{
+    return (!rule->chance || roll(s, 100) < rule->chance) && (!rule->once || is_first_time(s));
 }
 
 static const struct rule *
@@ -197,7 +229,7 @@ find_rule(struct session *s, enum event event, struct slice arg)
     if (s->opt->sessions && s->number > s->opt->sessions)
         return NULL;
     for (const struct rule *rule = s->script->first; rule; rule = rule->next)
-        if (rule_applies(s, rule, event, arg) && (!rule->chance || roll(s, 100) < rule->chance))
+        if (rule_applies(s, rule, event, arg) && has_luck(s, rule))
             return rule;
     return NULL;
 }
