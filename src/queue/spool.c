@@ -479,10 +479,13 @@ open_record(struct spool *s, const char *id, struct record *r, int flags, bool l
         error_set(err, ERROR_TEMP, "%s: another process is working on it", id);
     else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
         error_set(err, ERROR_DATA, "%s: not ours", id);
-    else if (record_read_by(s->io->read, fd, true, r, err))
-        return fd;
-    else
+    else if (!record_read_by(s->io->read, fd, true, r, err))
         error_context(err, "%s", id);
+    else if (!r->id || strcmp(r->id, id) != 0)
+        error_set(err, ERROR_DATA, "%s: it calls itself %s", id, r->id ? r->id : "nothing");
+    else
+        return fd;
+    record_clear(r);
     file_close(&fd);
     return -1;
 }
