@@ -144,6 +144,16 @@ make_queue(struct spool *s, struct error *err)
     return ok;
 }
 
+/* Less than the text, or zeros where the bytes have not come to the disk */
+static bool
+is_cut_off(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (i >= sizeof VERSION_TEXT - 1 || (text[i] && text[i] != VERSION_TEXT[i]))
+            return false;
+    return true;
+}
+
 /* A queue of another version is left alone; one whose making was cut off is made */
 static bool
 check_version(struct spool *s, struct error *err)
@@ -162,14 +172,16 @@ check_version(struct spool *s, struct error *err)
     file_close(&fd);
     if (n < 0)
         return false;
-    if ((size_t)n == sizeof VERSION_TEXT || memcmp(text, VERSION_TEXT, (size_t)n) != 0)
-        return error_set(err, ERROR_CONFIG, "queue %s: made by another version of smtprelay", s->path);
-    return n == sizeof VERSION_TEXT - 1 || make_queue(s, err);
+    if (n == sizeof VERSION_TEXT - 1 && memcmp(text, VERSION_TEXT, (size_t)n) == 0)
+        return true;
+    return is_cut_off(text, (size_t)n)
+               ? make_queue(s, err)
+               : error_set(err, ERROR_CONFIG, "queue %s: made by another version of smtprelay", s->path);
 }
 
 /*
  * Does a file that had no name while it was synced have its content once it has one? btrfs does not log a file without links,
- * and what it logs of it with the folder is its name.
+ * and what it logs of it with the folder is its name (before Linux 6.16).
  */
 static bool
 has_safe_temp(const struct spool *s)
