@@ -197,6 +197,14 @@ bench: all
 	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/bench
 	$(Q)O=$(abspath $(O)) sh $(srcdir)/tests/bench/run
 
+# what the first look at a queue of 100,000 messages costs
+$(O)/tests/bench/scan: $(O)/tests/bench/scan.o $(O)/lib/queue.a $(O)/lib/mail.a $(O)/lib/base.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -pthread
+
+bench-scan: $(O)/tests/bench/scan
+	$(Q)$(O)/tests/bench/scan $(N)
+
 format:
 	cd $(srcdir) && clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]')
 
@@ -243,6 +251,6 @@ distclean: clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*/  \1/p' $(srcdir)/Makefile | sort -u
 
-.PHONY: all root tests check check-san crash demo lint fuzz bench format tidy coverage install uninstall dist clean distclean help
+.PHONY: all root tests check check-san crash demo lint fuzz bench bench-scan format tidy coverage install uninstall dist clean distclean help
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -189,7 +189,10 @@ text_percent_decode(struct buf *out, struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] != '%') {
-            buf_add_char(out, s.p[i]);
+            const char *end = memchr(s.p + i, '%', s.len - i);
+            size_t run = end ? (size_t)(end - s.p) - i : s.len - i;
+            buf_add(out, s.p + i, run);
+            i += run - 1;
             continue;
         }
         if (i + 2 >= s.len)

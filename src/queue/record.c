@@ -132,8 +132,8 @@ record_format_hint(const struct record *r, struct buf *hint)
         return false;
     buf_add_format(hint, "%" PRId64 " %" PRId64 " ", r->attempts, r->last_try);
     text_percent_encode(hint, slice_sub(slice_of(r->reason), 0, REASON_MAX));
-    while (!hint->overflow && hint->len < end)
-        buf_add_char(hint, ' ');
+    if (!hint->overflow && hint->len < end)
+        buf_add_format(hint, "%*s", (int)(end - hint->len), "");
     return !hint->overflow && hint->len == end;
 }
 
@@ -194,12 +194,17 @@ decode_text(struct slice value, char **out)
 {
     struct buf b;
 
+    free(*out);
+    *out = NULL;
+    if (!memchr(value.p, '%', value.len) && !memchr(value.p, '\0', value.len)) {
+        *out = mem_dupn(value.p, value.len); /* most values need no decoding */
+        return true;
+    }
     buf_init(&b, HEAD_MAX);
     if (!text_percent_decode(&b, value) || slice_has(buf_slice(&b), '\0')) {
         buf_clear(&b);
         return false;
     }
-    free(*out);
     *out = buf_steal(&b);
     return true;
 }
@@ -260,7 +265,7 @@ decode_recipient(struct record *r, struct slice line, uint64_t mark)
 static void
 decode_hint(struct record *r, struct slice line)
 {
-    struct slice attempts, last;
+    struct slice attempts, last, reason = slice_sub(line, 0, 0);
     uint64_t n, when;
 
     if (!slice_cut(&line, ' ', &attempts) || !slice_cut(&line, ' ', &last) ||
@@ -268,12 +273,13 @@ decode_hint(struct record *r, struct slice line)
         return;
     r->attempts = (int64_t)n;
     r->last_try = (int64_t)when;
-    if (!decode_text(slice_trim(line), &r->reason))
+    (void)slice_cut(&line, ' ', &reason); /* the blanks it is filled up with; a full one has none */
+    if (!decode_text(reason, &r->reason))
         r->reason = NULL;
 }
 
 static bool
-decode_line(struct record *r, struct slice line, uint64_t offset)
+decode_line(struct record *r, struct slice line, uint64_t offset, size_t *next)
 {
     struct slice key;
     int64_t v;
@@ -287,9 +293,14 @@ decode_line(struct record *r, struct slice line, uint64_t offset)
     }
     if (!slice_cut(&line, ' ', &key))
         return false;
-    for (size_t i = 0; i < NFIELDS; i++)
-        if (slice_is(key, fields[i].key))
-            return decode_field(r, i, line);
+    /* they most often stand in the order of the table */
+    for (size_t n = 0; n < NFIELDS; n++) {
+        size_t i = (*next + n) % NFIELDS;
+        if (!slice_is(key, fields[i].key))
+            continue;
+        *next = i + 1;
+        return decode_field(r, i, line);
+    }
     if (slice_is(key, "ret")) {
         if (!decode_number(line, &v) || v < ENVELOPE_RET_NONE || v > ENVELOPE_RET_HDRS)
             return false;
@@ -302,11 +313,12 @@ static bool
 decode_head(struct record *r, struct slice head)
 {
     struct slice rest = head, line;
+    size_t next = 0;
 
     while (slice_cut(&rest, '\n', &line)) {
         if (line.len == 0)
             return rest.len == 0; /* the empty line is the last one */
-        if (!decode_line(r, line, FIRST_LENGTH + (uint64_t)(line.p - head.p)))
+        if (!decode_line(r, line, FIRST_LENGTH + (uint64_t)(line.p - head.p), &next))
             return false;
     }
     return false;

@@ -1,0 +1,166 @@
+/*
+ * What the daemon's first look at a long queue costs: the heads of N records read by the queue's code, against a plain loop that
+ * opens each file and reads 4 kB of it.
+ *
+ *     scan [N]        one line of figures; fails where ours takes more than three times as long (the best of five rounds each)
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "queue/spool.h"
+
+#define ROUNDS 5
+#define LIMIT 3
+
+static int
+no_sync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+static void
+fill(struct spool *s, size_t n)
+{
+    static const char text[] = "Subject: a letter\r\n\r\nThis is the text.\r\n";
+    int fd = memfd_create("content", MFD_CLOEXEC);
+    struct error err;
+    char id[20];
+
+    if (write(fd, text, sizeof text - 1) != sizeof text - 1)
+        fatal(71, "cannot write");
+    for (size_t i = 0; i < n; i++) {
+        struct record r;
+        struct draft d;
+        (void)snprintf(id, sizeof id, "K%015zXQ", i);
+        record_init(&r);
+        r.id = mem_dup(id);
+        r.time = 1700000000 + (int64_t)i;
+        r.mode = mem_dup("interactive");
+        r.origin = mem_dup("local");
+        r.uid = 1000;
+        r.pid = 12345;
+        r.login = mem_dup("alice");
+        r.program = mem_dup("cron");
+        r.unit = mem_dup("cron.service");
+        r.cwd = mem_dup("/home/alice");
+        r.full_name = mem_dup("Alice Example");
+        r.login_address = mem_dup("alice@host.example.org");
+        r.from_address = mem_dup("alice@example.org");
+        r.message_id = mem_dup("<K000000000000Q@host.example.org>");
+        r.date = mem_dup("Sat, 21 Nov 2026 08:00:00 +0000");
+        r.received =
+            mem_dup("by host.example.org (smtprelay, from userid 1000) id K000000000000Q; Sat, 21 Nov 2026");
+        r.account = mem_dup("default");
+        r.reason = mem_dup("smtp.example.net:587: cannot connect: Connection refused");
+        envelope_set_sender(&r.envelope, "alice@example.org");
+        envelope_add(&r.envelope, "bob@example.net", 0, NULL);
+        if (!spool_store(s, &r, fd, 0, sizeof text - 1, &d, &err))
+            fatal(74, "%s", err.text);
+        spool_drop(s, &d);
+        record_clear(&r);
+    }
+    (void)close(fd);
+}
+
+/* Both return the time in microseconds */
+static int64_t
+plain_loop(const char *path, size_t want)
+{
+    int64_t start = clock_us();
+    DIR *d = opendir(path);
+    size_t n = 0;
+
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char piece[4096];
+        int fd = e->d_name[0] == '.' ? -1 : openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        n += read(fd, piece, sizeof piece) > 0;
+        (void)close(fd);
+    }
+    if (d)
+        (void)closedir(d);
+    if (n != want)
+        fatal(70, "the plain loop has seen %zu records of %zu", n, want);
+    return clock_us() - start;
+}
+
+static int64_t
+our_scan(struct spool *s, size_t want)
+{
+    int64_t start = clock_us();
+    char id[SPOOL_ID_MAX + 1];
+    struct record r;
+    struct error err;
+    size_t n = 0;
+
+    spool_rewind(s);
+    while (spool_next(s, id)) {
+        if (!spool_head(s, id, &r, &err))
+            fatal(70, "%s", err.text);
+        record_clear(&r);
+        n++;
+    }
+    if (n != want)
+        fatal(70, "the scan has seen %zu records of %zu", n, want);
+    return clock_us() - start;
+}
+
+static long
+peak_kb(void)
+{
+    struct rusage u;
+
+    return getrusage(RUSAGE_SELF, &u) == 0 ? u.ru_maxrss : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
+    const char *tmp = getenv("TMPDIR");
+    struct spool_io io = spool_io_system;
+    char *dir = mem_format("%s/smtprelay-scan.XXXXXX", tmp && *tmp ? tmp : "/var/tmp");
+    char *queue, *command;
+    int64_t plain = INT64_MAX, ours = INT64_MAX, took;
+    struct spool *s;
+    struct error err;
+    long before;
+    double ratio;
+
+    mem_program("scan");
+    io.sync = io.sync_dir = no_sync; /* nothing here has to survive */
+    if (!mkdtemp(dir) || !(s = spool_open(dir, &io, &err)))
+        fatal(71, "cannot make a queue in %s", dir);
+    queue = mem_format("%s/queue", dir);
+    fill(s, n);
+    before = peak_kb();
+    for (int i = 0; i < ROUNDS; i++) {
+        took = plain_loop(queue, n);
+        plain = clock_min(plain, took);
+        took = our_scan(s, n);
+        ours = clock_min(ours, took);
+    }
+    ratio = (double)ours / (double)plain;
+    printf(
+        "scan of %zu records: %.0f ms, a plain loop %.0f ms: %.2f times (at most %d), %ld kB more memory\n",
+        n, (double)ours / 1000, (double)plain / 1000, ratio, LIMIT, peak_kb() - before);
+    spool_close(s);
+    command = mem_format("rm -rf '%s'", dir);
+    if (system(command) != 0)
+        fprintf(stderr, "scan: cannot remove %s\n", dir);
+    free(command);
+    free(queue);
+    free(dir);
+    return ratio > LIMIT;
+}
