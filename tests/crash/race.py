@@ -13,7 +13,6 @@ import collections
 import os
 import random
 import re
-import subprocess
 import sys
 import threading
 import time

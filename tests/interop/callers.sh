@@ -3,8 +3,8 @@
 # installed root in $D/root and the smarthost behind it.  A case is a function NAME_case; it reports to $C/NAME.result.
 
 # good/wrong NAME [WHY]
-good() { echo "ok caller-$1" >>"$C/$1.result"; }
-wrong() { echo "not ok caller-$1: $2" >>"$C/$1.result"; }
+good() { echo "ok $road-$1" >>"$C/$1.result"; }
+wrong() { echo "not ok $road-$1: $2" >>"$C/$1.result"; }
 
 # content NAME COMMAND...: the caller must be content (exit 0) and silent
 content() {
@@ -259,22 +259,28 @@ told_case() {
     told git sh -c 'cd ~/lost && git send-email --quiet --confirm=never --suppress-cc=all --to lost@example.net ../lost-patches/0001*'
 }
 
-all_callers="told cron at fail2ban logwatch git symfony mailutils bsd_mailx s_nail mutt cronie busybox_crond php perl python ruby nodemailer smartd mdadm sudo swaks"
+# told is for the way without the daemon: there the caller hears of it
+all_callers="cron at fail2ban logwatch git symfony mailutils bsd_mailx s_nail mutt cronie busybox_crond php perl python ruby nodemailer smartd mdadm sudo swaks"
 
+# callers ROAD NAME...: all of them over this road, side by side
 callers() {
-    C=$D/callers
+    road=$1 pids=
+    shift
+    C=$D/$road
     mkdir "$C"
+    rm -rf "$MAILDIR"/new/*
+    # what callers remember of the road before
+    (cd "$D/root" && rm -rf run/crond.reboot run/crond.pid run/atd.pid var/lib/fail2ban/fail2ban.sqlite3 home/carol/repo home/carol/patches)
     printf 'a line\n.\n..two dots\nGr\303\274\303\237e\nend\n' >"$C/body"
     { cat "$C/body"; echo; } >"$C/body-and-line" # some callers add one
     grep -v '^\.$' "$C/body" >"$C/body-no-dot"      # mailutils ends its input there itself
     head -c 20000 /dev/urandom >"$C/blob"
     cp "$C/body" "$C/blob" "$D/root/home/carol/"
-    configure "$SUBMISSION" starttls auto
-    for c in $all_callers; do
-        case $c in *"$only"*) "${c}_case" & pids="${pids-} $!" ;; esac
+    for c in "$@"; do
+        case $c in *"$only"*) "${c}_case" & pids="$pids $!" ;; esac
     done
     # shellcheck disable=SC2086 # a list of numbers
-    [ -z "${pids-}" ] || wait $pids
+    [ -z "$pids" ] || wait $pids
     for r in "$C"/*.result; do
         [ -e "$r" ] || continue
         cat "$r"
