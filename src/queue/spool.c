@@ -340,7 +340,8 @@ open_draft(struct spool *s, const char *id, bool *named)
         }
         if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
             return -1;
-        *named = s->named = true; /* a file system without O_TMPFILE */
+        *named = true; /* a file system without O_TMPFILE */
+        s->named = true;
     }
     return create_locked(s, id);
 }
