@@ -20,7 +20,7 @@ settings_receive(struct config *c, int helper_sock, struct error *err)
 
     config_begin(c);
     if (r != 1)
-        return r == 0 ? error_set(err, ERROR_INTERNAL, "smtprelayd: its helper process has ended") : false;
+        return r == 0 ? error_set(err, ERROR_TEMP, "smtprelayd: its helper process has ended") : false;
     if (p.type != START_SETTINGS) {
         file_close(&p.fd);
         return error_set(err, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);

@@ -1,4 +1,4 @@
-/* spawn: a worker that cannot be had says why by itself, and none of it holds up who starts workers. */
+/* spawn, settings: a worker that cannot be had says why by itself, and what the daemon makes of a helper that is gone. */
 #include "unit/suite.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/slice.h"
 #include "config/config.h"
+#include "daemon/settings.h"
 #include "daemon/spawn.h"
 #include "ipc/job.h"
 
@@ -137,6 +138,22 @@ START_TEST(workers_that_ended_are_reaped_and_others_are_left_to_who_waits_for_th
 }
 END_TEST
 
+START_TEST(a_helper_that_was_killed_is_temporary_trouble)
+{
+    struct config c;
+    struct error err;
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    file_close(&pair[0]);
+    ck_assert(!settings_receive(&c, pair[1], &err));
+    ck_assert_int_eq(err.class, ERROR_TEMP);
+    file_close(&pair[1]);
+    config_end(&c);
+}
+END_TEST
+
 SUITE_MAIN("spawn", a_secret_that_cannot_be_had_is_told_by_the_worker_to_be,
     a_password_command_that_hangs_holds_up_nobody_and_nothing,
-    workers_that_ended_are_reaped_and_others_are_left_to_who_waits_for_them)
+    workers_that_ended_are_reaped_and_others_are_left_to_who_waits_for_them,
+    a_helper_that_was_killed_is_temporary_trouble)
