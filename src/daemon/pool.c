@@ -1,8 +1,5 @@
-/*
- * pool: asks the helper for workers, gives them jobs, passes on what they say. What workers say is foreign: a packet out of place
- * ends the worker.
- */
-#include "daemon/pool.h"
+/* pool: who gets which job. What a worker makes of it is pool_worker's. */
+#include "daemon/pool_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,192 +10,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/text.h"
 
-/* A worker that has done so much or is so old is followed by a fresh one, which reads resolver and certificates anew */
-#define WORKER_JOBS_MAX 1000
-#define WORKER_AGE_MAX_MS (60 * 60 * 1000)
-/* So many jobs of its account go before older ones of others, or two accounts would close each other's workers by turns */
-#define TURN_JOBS 20
-
-enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
-
-struct worker {
-    struct worker *next; /* those that are asked for in the order of the answers */
-    struct pool *pool;
-    char *account;
-    enum worker_state state;
-    int sock;
-    struct loop_watch *watch;
-    struct pool_job *job; /* BUSY */
-    bool sent, heard;     /* BUSY: the job went out to it; it has said something of it */
-    bool claimed;         /* STARTING: there is a job for it */
-    bool wanted[2];       /* IDLE: jobs of its account wait, urgent [0] and others [1] */
-    bool retire;          /* after its job */
-    unsigned jobs;        /* done */
-    int64_t born_ms, idle_ms;
-};
-
-struct pool_job {
-    struct pool_job *next;
-    struct pool *pool;
-    void *owner;
-    bool forgotten;
-    char *account;
-    uint32_t flags, recipients;
-    unsigned char *bitmap;
-    int record_fd;
-    bool urgent;
-    struct worker *worker; /* who has it */
-    struct error failure;  /* in the queue of those that failed */
-};
-
-struct queue {
-    struct pool_job *first, **end;
-};
-
-struct pool {
-    struct loop *loop;
-    int helper;
-    const struct pool_events *events;
-    void *ctx;
-    struct loop_watch *helper_watch; /* NULL: the helper has gone */
-    struct worker *workers;
-    size_t n, workers_max;
-    int64_t idle_ms;
-    struct loop_timer *idle;
-    struct queue waiting[2]; /* urgent, others */
-    struct queue failed;     /* their owners are told from the loop */
-    struct loop_timer *soon;
-    char buffer[JOB_PACKET_MAX];
-};
-
-/* ---------------------------------------------------------------- jobs */
-
-static void
-queue_add(struct queue *q, struct pool_job *job)
-{
-    job->next = NULL;
-    *q->end = job;
-    q->end = &job->next;
-}
-
-static void
-queue_add_first(struct queue *q, struct pool_job *job)
-{
-    job->next = q->first;
-    q->first = job;
-    if (!job->next)
-        q->end = &job->next;
-}
-
-static bool
-queue_remove(struct queue *q, struct pool_job *job)
-{
-    for (struct pool_job **at = &q->first; *at; at = &(*at)->next) {
-        if (*at != job)
-            continue;
-        *at = job->next;
-        if (!job->next)
-            q->end = at;
-        return true;
-    }
-    return false;
-}
-
-static struct queue *
-queue_of(const struct pool_job *job)
-{
-    return &job->pool->waiting[job->urgent ? 0 : 1];
-}
-
-static void
-job_free(struct pool_job *job)
-{
-    file_close(&job->record_fd);
-    free(job->account);
-    free(job->bitmap);
-    free(job);
-}
-
-static void
-queue_free(struct queue *q)
-{
-    while (q->first) {
-        struct pool_job *job = q->first;
-        q->first = job->next;
-        job_free(job);
-    }
-}
-
-/* Tell the owner, and that is the end of it */
-static void
-job_over(struct pool_job *job, const struct error *err, struct slice text)
-{
-    if (!job->forgotten)
-        job->pool->events->over(job->owner, err, text);
-    job_free(job);
-}
-
-static void
-tell_failed(void *ctx)
-{
-    struct pool *p = ctx;
-    struct pool_job *job;
-
-    p->soon = NULL;
-    while ((job = p->failed.first)) {
-        (void)queue_remove(&p->failed, job);
-        job_over(job, &job->failure, slice_of(NULL));
-    }
-}
-
-/* A job that is in no queue failed: its owner is told from the loop, not from within its own call */
-static void
-fail_soon(struct pool_job *job, const struct error *err)
-{
-    struct pool *p = job->pool;
-
-    job->failure = *err;
-    queue_add(&p->failed, job);
-    if (!p->soon)
-        p->soon = loop_at(p->loop, clock_ms(), tell_failed, p);
-}
-
-static struct pool_job *
-first_waiting(const struct pool *p, const char *account)
-{
-    for (size_t i = 0; i < 2; i++)
-        for (struct pool_job *job = p->waiting[i].first; job; job = job->next)
-            if (strcmp(job->account, account) == 0)
-                return job;
-    return NULL;
-}
-
-/* ---------------------------------------------------------------- workers */
-
-static void
-remove_worker(struct worker *w)
-{
-    struct pool *p = w->pool;
-
-    for (struct worker **at = &p->workers; *at; at = &(*at)->next) {
-        if (*at != w)
-            continue;
-        *at = w->next;
-        break;
-    }
-    p->n--;
-    loop_unwatch(w->watch);
-    file_close(&w->sock); /* it ends by itself when it sees that */
-    free(w->account);
-    free(w);
-}
+/* ---------------------------------------------------------------- who does what */
 
 static void
 ask_for_worker(struct pool *p, struct pool_job *job)
 {
-    struct worker *w, **at = &p->workers;
     struct error err;
 
     if (!p->helper_watch || !start_send(p->helper, START_WORKER, ERROR_NONE, job->account, -1)) {
@@ -206,116 +23,30 @@ ask_for_worker(struct pool *p, struct pool_job *job)
             error_sys(&err, ERROR_TEMP, errno, "smtprelay-worker: cannot be asked for");
         else
             error_set(&err, ERROR_TEMP, "smtprelayd: its helper process has ended");
-        (void)queue_remove(queue_of(job), job);
-        fail_soon(job, &err);
+        (void)pool_queue_remove(pool_queue_of(job), job);
+        pool_job_fail_soon(job, &err);
         return;
     }
-    w = mem_alloc(sizeof *w);
-    w->pool = p;
-    w->account = mem_dup(job->account);
-    w->sock = -1;
-    while (*at)
-        at = &(*at)->next;
-    *at = w;
-    p->n++;
+    pool_worker_new(p, job->account);
 }
 
-static bool
-is_worn(const struct worker *w)
-{
-    return w->jobs >= WORKER_JOBS_MAX || clock_ms() - w->born_ms >= WORKER_AGE_MAX_MS;
-}
-
-/* It has served its account for a while: an older job of another account may have its place */
-static bool
-turn_is_over(const struct worker *w)
-{
-    return w->jobs > 0 && w->jobs % TURN_JOBS == 0;
-}
-
-static void
-idle_over(void *ctx)
-{
-    struct pool *p = ctx;
-    int64_t now = clock_ms(), first = CLOCK_NEVER;
-    struct worker *next;
-
-    p->idle = NULL;
-    for (struct worker *w = p->workers; w; w = next) {
-        next = w->next;
-        if (w->state != WORKER_IDLE)
-            continue;
-        if (now - w->idle_ms >= p->idle_ms)
-            remove_worker(w);
-        else
-            first = clock_min(first, w->idle_ms + p->idle_ms);
-    }
-    if (first != CLOCK_NEVER)
-        p->idle = loop_at(p->loop, first, idle_over, p);
-}
-
-/* A timer that is there comes early enough: it was set for one that has been idle for longer */
-static void
-set_idle(struct worker *w)
-{
-    struct pool *p = w->pool;
-
-    w->state = WORKER_IDLE;
-    w->job = NULL;
-    w->idle_ms = clock_ms();
-    if (!p->idle && p->idle_ms != CLOCK_NEVER)
-        p->idle = loop_at(p->loop, clock_deadline(p->idle_ms), idle_over, p);
-}
-
-/* ---------------------------------------------------------------- who does what */
-
-/*
- * True when the job has left its queue. A worker that had ended is removed; one that never had a job may have sent why it ends,
- * so it keeps the job until that was read.
- */
-static bool
-give(struct worker *w, struct pool_job *job)
-{
-    struct error err;
-    bool sent = job_send_start(w->sock, job->flags, job->recipients, job->bitmap, job->record_fd);
-    bool ended = !sent && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN);
-
-    if (ended && w->jobs > 0) {
-        remove_worker(w);
-        return false;
-    }
-    (void)queue_remove(queue_of(job), job);
-    if (sent || ended) {
-        w->state = WORKER_BUSY;
-        w->job = job;
-        w->sent = sent;
-        w->heard = false;
-        job->worker = w;
-        return true;
-    }
-    error_sys(&err, ERROR_TEMP, errno, "smtprelay-worker: cannot be given the message");
-    remove_worker(w);
-    fail_soon(job, &err);
-    return true;
-}
-
-static struct worker *
+static struct pool_worker *
 find_worker(const struct pool *p, const char *account, enum worker_state state)
 {
-    for (struct worker *w = p->workers; w; w = w->next)
+    for (struct pool_worker *w = p->workers; w; w = w->next)
         if (w->state == state && !w->claimed && strcmp(w->account, account) == 0)
             return w;
     return NULL;
 }
 
 /* The worker that has been idle for longest and whose own account does not come first; NULL: none */
-static struct worker *
+static struct pool_worker *
 find_spare(const struct pool *p, const struct pool_job *job)
 {
-    struct worker *spare = NULL;
+    struct pool_worker *spare = NULL;
 
-    for (struct worker *w = p->workers; w; w = w->next) {
-        bool kept = !turn_is_over(w) && (w->wanted[0] || (w->wanted[1] && !job->urgent));
+    for (struct pool_worker *w = p->workers; w; w = w->next) {
+        bool kept = !pool_worker_had_turn(w) && (w->wanted[0] || (w->wanted[1] && !job->urgent));
         if (w->state == WORKER_IDLE && !kept && (!spare || w->idle_ms < spare->idle_ms))
             spare = w;
     }
@@ -326,16 +57,16 @@ find_spare(const struct pool *p, const struct pool_job *job)
 static void
 survey(struct pool *p)
 {
-    struct worker *next;
+    struct pool_worker *next;
 
-    for (struct worker *w = p->workers; w; w = next) {
+    for (struct pool_worker *w = p->workers; w; w = next) {
         next = w->next;
         w->claimed = w->wanted[0] = w->wanted[1] = false;
         if (w->state != WORKER_IDLE)
             continue;
-        const struct pool_job *job = first_waiting(p, w->account);
-        if (is_worn(w))
-            remove_worker(w);
+        const struct pool_job *job = pool_first_waiting(p, w->account);
+        if (pool_worker_is_worn(w))
+            pool_worker_remove(w);
         else if (job)
             w->wanted[job->urgent ? 0 : 1] = true;
     }
@@ -347,10 +78,10 @@ enum step { STEP_NEXT, STEP_AGAIN, STEP_BLOCKED };
 static enum step
 advance(struct pool *p, struct pool_job *job)
 {
-    struct worker *w = find_worker(p, job->account, WORKER_IDLE);
+    struct pool_worker *w = find_worker(p, job->account, WORKER_IDLE);
 
     if (w) {
-        (void)give(w, job); /* if not, the next round finds another */
+        (void)pool_worker_give(w, job); /* if not, the next round finds another */
         return STEP_AGAIN;
     }
     w = find_worker(p, job->account, WORKER_STARTING);
@@ -362,7 +93,7 @@ advance(struct pool *p, struct pool_job *job)
         w = find_spare(p, job);
         if (!w)
             return STEP_BLOCKED;
-        remove_worker(w);
+        pool_worker_remove(w);
     }
     ask_for_worker(p, job);
     return STEP_AGAIN;
@@ -371,7 +102,7 @@ advance(struct pool *p, struct pool_job *job)
 static bool
 has_idle(const struct pool *p)
 {
-    for (const struct worker *w = p->workers; w; w = w->next)
+    for (const struct pool_worker *w = p->workers; w; w = w->next)
         if (w->state == WORKER_IDLE)
             return true;
     return false;
@@ -396,144 +127,48 @@ dispatch_some(struct pool *p)
     return false;
 }
 
-static void
-dispatch(struct pool *p)
+void
+pool_dispatch(struct pool *p)
 {
     while ((p->waiting[0].first || p->waiting[1].first) && dispatch_some(p))
         ;
 }
 
-/* ---------------------------------------------------------------- what workers say */
-
-/*
- * The worker is of no more use. A job that it certainly has not begun goes to another one, if it was not the first: a worker that
- * ends each time would be started for ever.
- */
-static void
-end_worker(struct worker *w, bool untouched, struct error *err)
-{
-    struct pool *p = w->pool;
-    struct pool_job *job = w->job;
-    bool again = job && untouched && w->jobs > 0 && !job->forgotten;
-
-    remove_worker(w);
-    if (job)
-        job->worker = NULL;
-    if (again)
-        queue_add_first(queue_of(job), job);
-    dispatch(p);
-    if (job && !again)
-        job_over(job, err, slice_of(NULL));
-}
-
-static void
-done(struct worker *w, struct slice text)
-{
-    struct pool *p = w->pool;
-    struct pool_job *job = w->job;
-
-    w->jobs++;
-    set_idle(w);
-    if (w->retire || is_worn(w) || p->n > p->workers_max)
-        remove_worker(w);
-    dispatch(p);
-    job_over(job, NULL, text);
-}
-
-static void
-hear(struct worker *w, const struct job_packet *packet)
-{
-    struct error err;
-
-    switch (packet->type) {
-    case JOB_FAILED:
-        err.class = (enum error_class)packet->level;
-        (void)text_escape(err.text, sizeof err.text, packet->text);
-        end_worker(w, false, &err);
-        return;
-    case JOB_DONE:
-        if (!w->job)
-            break;
-        done(w, packet->text);
-        return;
-    case JOB_STEP:
-    case JOB_LOG:
-    case JOB_FACT:
-        if (!w->job)
-            break;
-        w->heard = true;
-        if (!w->job->forgotten)
-            w->pool->events->packet(w->job->owner, packet);
-        return;
-    case JOB_START:
-        break;
-    }
-    error_set(&err, ERROR_INTERNAL,
-        "smtprelay-worker: said what it has no business to say; the message may have been sent");
-    end_worker(w, false, &err);
-}
-
-static void
-worker_ready(void *ctx, int fd, short revents)
-{
-    struct worker *w = ctx;
-    struct job_packet packet;
-    struct error err;
-    int r = job_receive(fd, w->pool->buffer, &packet, &err);
-    bool untouched = r == 0 && !w->heard && (packet.unread || !w->sent);
-
-    (void)revents;
-    if (r == -2)
-        return;
-    if (r == 1) {
-        file_close(&packet.fd); /* workers send none */
-        hear(w, &packet);
-        return;
-    }
-    if (untouched)
-        error_set(&err, ERROR_TEMP, "smtprelay-worker: ended before it took the message");
-    else if (r == 0)
-        error_set(&err, ERROR_TEMP, "smtprelay-worker: ended unexpectedly; the message may have been sent");
-    else
-        error_context(&err, "smtprelay-worker: the message may have been sent");
-    end_worker(w, untouched, &err);
-}
-
 /* ---------------------------------------------------------------- what the helper says */
 
-static struct worker *
+static struct pool_worker *
 first_starting(const struct pool *p)
 {
-    for (struct worker *w = p->workers; w; w = w->next)
+    for (struct pool_worker *w = p->workers; w; w = w->next)
         if (w->state == WORKER_STARTING)
             return w;
     return NULL;
 }
 
 static void
-start_failed(struct worker *w, const struct error *err)
+start_failed(struct pool_worker *w, const struct error *err)
 {
     struct pool *p = w->pool;
-    struct pool_job *job = first_waiting(p, w->account);
+    struct pool_job *job = pool_first_waiting(p, w->account);
 
-    remove_worker(w);
+    pool_worker_remove(w);
     if (job)
-        (void)queue_remove(queue_of(job), job);
-    dispatch(p); /* others of that account have a try of their own */
+        (void)pool_queue_remove(pool_queue_of(job), job);
+    pool_dispatch(p); /* others of that account have a try of their own */
     if (job)
-        job_over(job, err, slice_of(NULL));
+        pool_job_over(job, err, slice_of(NULL));
 }
 
 static void
 helper_gone(struct pool *p)
 {
-    struct worker *w;
+    struct pool_worker *w;
 
     loop_unwatch(p->helper_watch);
     p->helper_watch = NULL;
     while ((w = first_starting(p)))
-        remove_worker(w);
-    dispatch(p);
+        pool_worker_remove(w);
+    pool_dispatch(p);
     if (p->events->control)
         p->events->control(p->ctx, NULL);
 }
@@ -542,7 +177,7 @@ static void
 helper_ready(void *ctx, int fd, short revents)
 {
     struct pool *p = ctx;
-    struct worker *w = first_starting(p);
+    struct pool_worker *w = first_starting(p);
     struct start_packet packet;
     struct error err;
     int r = start_receive(fd, &packet, &err);
@@ -553,12 +188,8 @@ helper_ready(void *ctx, int fd, short revents)
     if (r <= 0) {
         helper_gone(p);
     } else if (w && packet.type == START_READY) {
-        w->sock = packet.fd;
-        (void)file_nonblocking(w->sock, true); /* one that takes nothing must not hold up the daemon */
-        w->watch = loop_watch(p->loop, w->sock, POLLIN, worker_ready, w);
-        w->born_ms = clock_ms();
-        set_idle(w);
-        dispatch(p);
+        pool_worker_begin(w, packet.fd);
+        pool_dispatch(p);
     } else if (w && packet.type == START_FAILED) {
         error_set(&err, packet.class, "%s", packet.text);
         start_failed(w, &err);
@@ -575,7 +206,7 @@ struct pool *
 pool_new(struct loop *loop, int helper_sock, const struct pool_events *events, void *ctx)
 {
     struct pool *p = mem_alloc(sizeof *p);
-    struct queue *queues[] = { &p->waiting[0], &p->waiting[1], &p->failed };
+    struct pool_queue *queues[] = { &p->waiting[0], &p->waiting[1], &p->failed };
 
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++)
         queues[i]->end = &queues[i]->first;
@@ -596,12 +227,12 @@ pool_free(struct pool *p)
         return;
     while (p->workers) {
         if (p->workers->job)
-            job_free(p->workers->job);
-        remove_worker(p->workers);
+            pool_job_free(p->workers->job);
+        pool_worker_remove(p->workers);
     }
     for (size_t i = 0; i < 2; i++)
-        queue_free(&p->waiting[i]);
-    queue_free(&p->failed);
+        pool_queue_free(&p->waiting[i]);
+    pool_queue_free(&p->failed);
     loop_unwatch(p->helper_watch);
     loop_cancel(p->idle);
     loop_cancel(p->soon);
@@ -611,12 +242,12 @@ pool_free(struct pool *p)
 static void
 close_idle(struct pool *p)
 {
-    struct worker *next;
+    struct pool_worker *next;
 
-    for (struct worker *w = p->workers; w; w = next) {
+    for (struct pool_worker *w = p->workers; w; w = next) {
         next = w->next;
         if (w->state == WORKER_IDLE)
-            remove_worker(w);
+            pool_worker_remove(w);
     }
 }
 
@@ -631,17 +262,17 @@ pool_configure(struct pool *p, size_t workers_max, int64_t idle_ms)
     loop_cancel(p->idle);
     p->idle = NULL;
     if (idle_ms != CLOCK_NEVER)
-        idle_over(p);
-    dispatch(p);
+        pool_idle_over(p);
+    pool_dispatch(p);
 }
 
 void
 pool_retire(struct pool *p)
 {
     close_idle(p);
-    for (struct worker *w = p->workers; w; w = w->next)
+    for (struct pool_worker *w = p->workers; w; w = w->next)
         w->retire = w->state == WORKER_BUSY;
-    dispatch(p);
+    pool_dispatch(p);
 }
 
 struct pool_job *
@@ -664,11 +295,11 @@ pool_start(struct pool *p, void *owner, const char *account, uint32_t flags, uin
     job->record_fd = fcntl(record_fd, F_DUPFD_CLOEXEC, 0);
     if (job->record_fd < 0) {
         error_sys(&err, ERROR_TEMP, errno, "smtprelay-worker: cannot be given the message");
-        fail_soon(job, &err);
+        pool_job_fail_soon(job, &err);
         return job;
     }
-    queue_add(queue_of(job), job);
-    dispatch(p);
+    pool_queue_add(pool_queue_of(job), job);
+    pool_dispatch(p);
     return job;
 }
 
@@ -686,9 +317,9 @@ pool_forget(struct pool_job *job)
     job->forgotten = true;
     if (job->worker)
         return;
-    if (!queue_remove(queue_of(job), job))
-        (void)queue_remove(&p->failed, job);
-    job_free(job);
+    if (!pool_queue_remove(pool_queue_of(job), job))
+        (void)pool_queue_remove(&p->failed, job);
+    pool_job_free(job);
 }
 
 bool
@@ -702,9 +333,9 @@ pool_has_room(const struct pool *p, const char *account)
 bool
 pool_is_warm(const struct pool *p, const char *account)
 {
-    const struct worker *w = find_worker(p, account, WORKER_IDLE);
+    const struct pool_worker *w = find_worker(p, account, WORKER_IDLE);
 
-    return w && !turn_is_over(w);
+    return w && !pool_worker_had_turn(w);
 }
 
 size_t
@@ -712,7 +343,7 @@ pool_busy(const struct pool *p)
 {
     size_t n = 0;
 
-    for (const struct worker *w = p->workers; w; w = w->next)
+    for (const struct pool_worker *w = p->workers; w; w = w->next)
         n += w->state == WORKER_BUSY;
     return n;
 }

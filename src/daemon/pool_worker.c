@@ -1,0 +1,236 @@
+/* pool_worker: a worker from its first job to its end. What workers say is foreign: a packet out of place ends the worker. */
+#include "daemon/pool_state.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/* A worker that has done so much or is so old is followed by a fresh one, which reads resolver and certificates anew */
+#define WORKER_JOBS_MAX 1000
+#define WORKER_AGE_MAX_MS (60 * 60 * 1000)
+/* So many jobs of its account go before older ones of others, or two accounts would close each other's workers by turns */
+#define TURN_JOBS 20
+
+/* ---------------------------------------------------------------- its life */
+
+void
+pool_worker_remove(struct pool_worker *w)
+{
+    struct pool *p = w->pool;
+
+    for (struct pool_worker **at = &p->workers; *at; at = &(*at)->next) {
+        if (*at != w)
+            continue;
+        *at = w->next;
+        break;
+    }
+    p->n--;
+    loop_unwatch(w->watch);
+    file_close(&w->sock); /* it ends by itself when it sees that */
+    free(w->account);
+    free(w);
+}
+
+bool
+pool_worker_is_worn(const struct pool_worker *w)
+{
+    return w->jobs >= WORKER_JOBS_MAX || clock_ms() - w->born_ms >= WORKER_AGE_MAX_MS;
+}
+
+bool
+pool_worker_had_turn(const struct pool_worker *w)
+{
+    return w->jobs > 0 && w->jobs % TURN_JOBS == 0;
+}
+
+void
+pool_idle_over(void *ctx)
+{
+    struct pool *p = ctx;
+    int64_t now = clock_ms(), first = CLOCK_NEVER;
+    struct pool_worker *next;
+
+    p->idle = NULL;
+    for (struct pool_worker *w = p->workers; w; w = next) {
+        next = w->next;
+        if (w->state != WORKER_IDLE)
+            continue;
+        if (now - w->idle_ms >= p->idle_ms)
+            pool_worker_remove(w);
+        else
+            first = clock_min(first, w->idle_ms + p->idle_ms);
+    }
+    if (first != CLOCK_NEVER)
+        p->idle = loop_at(p->loop, first, pool_idle_over, p);
+}
+
+/* A timer that is there comes early enough: it was set for one that has been idle for longer */
+static void
+set_idle(struct pool_worker *w)
+{
+    struct pool *p = w->pool;
+
+    w->state = WORKER_IDLE;
+    w->job = NULL;
+    w->idle_ms = clock_ms();
+    if (!p->idle && p->idle_ms != CLOCK_NEVER)
+        p->idle = loop_at(p->loop, clock_deadline(p->idle_ms), pool_idle_over, p);
+}
+
+/* ---------------------------------------------------------------- what it says */
+
+/*
+ * The worker is of no more use. A job that it certainly has not begun goes to another one, if it was not the first: a worker that
+ * ends each time would be started for ever.
+ */
+static void
+end_worker(struct pool_worker *w, bool untouched, struct error *err)
+{
+    struct pool *p = w->pool;
+    struct pool_job *job = w->job;
+    bool again = job && untouched && w->jobs > 0 && !job->forgotten;
+
+    pool_worker_remove(w);
+    if (job)
+        job->worker = NULL;
+    if (again)
+        pool_queue_add_first(pool_queue_of(job), job);
+    pool_dispatch(p);
+    if (job && !again)
+        pool_job_over(job, err, slice_of(NULL));
+}
+
+static void
+done(struct pool_worker *w, struct slice text)
+{
+    struct pool *p = w->pool;
+    struct pool_job *job = w->job;
+
+    w->jobs++;
+    set_idle(w);
+    if (w->retire || pool_worker_is_worn(w) || p->n > p->workers_max)
+        pool_worker_remove(w);
+    pool_dispatch(p);
+    pool_job_over(job, NULL, text);
+}
+
+static void
+hear(struct pool_worker *w, const struct job_packet *packet)
+{
+    struct error err;
+
+    switch (packet->type) {
+    case JOB_FAILED:
+        err.class = (enum error_class)packet->level;
+        (void)text_escape(err.text, sizeof err.text, packet->text);
+        end_worker(w, false, &err);
+        return;
+    case JOB_DONE:
+        if (!w->job)
+            break;
+        done(w, packet->text);
+        return;
+    case JOB_STEP:
+    case JOB_LOG:
+    case JOB_FACT:
+        if (!w->job)
+            break;
+        w->heard = true;
+        if (!w->job->forgotten)
+            w->pool->events->packet(w->job->owner, packet);
+        return;
+    case JOB_START:
+        break;
+    }
+    error_set(&err, ERROR_INTERNAL,
+        "smtprelay-worker: said what it has no business to say; the message may have been sent");
+    end_worker(w, false, &err);
+}
+
+static void
+worker_ready(void *ctx, int fd, short revents)
+{
+    struct pool_worker *w = ctx;
+    struct job_packet packet;
+    struct error err;
+    int r = job_receive(fd, w->pool->buffer, &packet, &err);
+    bool untouched = r == 0 && !w->heard && (packet.unread || !w->sent);
+
+    (void)revents;
+    if (r == -2)
+        return;
+    if (r == 1) {
+        file_close(&packet.fd); /* workers send none */
+        hear(w, &packet);
+        return;
+    }
+    if (untouched)
+        error_set(&err, ERROR_TEMP, "smtprelay-worker: ended before it took the message");
+    else if (r == 0)
+        error_set(&err, ERROR_TEMP, "smtprelay-worker: ended unexpectedly; the message may have been sent");
+    else
+        error_context(&err, "smtprelay-worker: the message may have been sent");
+    end_worker(w, untouched, &err);
+}
+
+/* ---------------------------------------------------------------- what it gets */
+
+void
+pool_worker_new(struct pool *p, const char *account)
+{
+    struct pool_worker *w = mem_alloc(sizeof *w), **at = &p->workers;
+
+    w->pool = p;
+    w->account = mem_dup(account);
+    w->sock = -1;
+    while (*at)
+        at = &(*at)->next;
+    *at = w;
+    p->n++;
+}
+
+void
+pool_worker_begin(struct pool_worker *w, int sock)
+{
+    w->sock = sock;
+    (void)file_nonblocking(sock, true); /* one that takes nothing must not hold up the daemon */
+    w->watch = loop_watch(w->pool->loop, sock, POLLIN, worker_ready, w);
+    w->born_ms = clock_ms();
+    set_idle(w);
+}
+
+/*
+ * True when the job has left its queue. A worker that had ended is removed; one that never had a job may have sent why it ends,
+ * so it keeps the job until that was read.
+ */
+bool
+pool_worker_give(struct pool_worker *w, struct pool_job *job)
+{
+    struct error err;
+    bool sent = job_send_start(w->sock, job->flags, job->recipients, job->bitmap, job->record_fd);
+    bool ended = !sent && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN);
+
+    if (ended && w->jobs > 0) {
+        pool_worker_remove(w);
+        return false;
+    }
+    (void)pool_queue_remove(pool_queue_of(job), job);
+    if (sent || ended) {
+        w->state = WORKER_BUSY;
+        w->job = job;
+        w->sent = sent;
+        w->heard = false;
+        job->worker = w;
+        return true;
+    }
+    error_sys(&err, ERROR_TEMP, errno, "smtprelay-worker: cannot be given the message");
+    pool_worker_remove(w);
+    pool_job_fail_soon(job, &err);
+    return true;
+}
