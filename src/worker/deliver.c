@@ -282,13 +282,23 @@ add_path(struct job *j, const char *address, size_t *offset, struct error *err)
     return true;
 }
 
+/* FromPolicy force holds for the envelope, too; the null sender stays, or bounces would bounce */
+static const char *
+sender_of(const struct job *j)
+{
+    const struct head_settings *s = &j->w->complete;
+    const char *sender = j->record.envelope.sender;
+
+    return *sender && s->force_from && s->from ? s->from : sender;
+}
+
 /* Sender and recipients as they go out. A recipient that cannot is reported and left out. */
 static bool
 make_envelope(struct job *j, const struct job_packet *p, struct error *err)
 {
     struct envelope *e = &j->record.envelope;
     size_t *offset = mem_array(e->n + 1, sizeof *offset), sender;
-    bool ok = add_path(j, e->sender, &sender, err);
+    bool ok = add_path(j, sender_of(j), &sender, err);
 
     j->t.rcpt = mem_array(e->n, sizeof *j->t.rcpt);
     j->index = mem_array(e->n, sizeof *j->index);

@@ -82,3 +82,38 @@ long() {
 long 1000000 0 1
 long 2000000 0 1
 long 2200000 65 0
+
+# ---------------------------------------------------------------- From policy
+
+# policy ARGUMENTS: what becomes of $T/in/from
+policy() {
+    before=$(count_messages)
+    timeout 60 "$SENDMAIL" -C "$T/conf" "$@" <"$T/in/from" >"$T/out" 2>"$T/err"
+    # shellcheck disable=SC2034 # expect_rc reads it
+    rc=$?
+    expect_rc 0
+    expect_one_line
+    expect_messages $((before + 1))
+    now=$(count_messages)
+}
+policy_end() { echo "${WHY:+not }ok $CASE${WHY:+: $WHY}"; }
+
+in_ from 'From: Zoe <zoe@example.org>\nTo: bob@example.net\n\ntext\n'
+begin "FromPolicy force puts the account's address into header and envelope, and leaves the null sender"
+table_conf FromPolicy=force From=account@example.com
+policy -f zoe@example.org -F Zoe bob@example.net
+row_check 'mail=account@example.com'
+row_check 'head=From: "Zoe" <account@example.com>'
+row_check 'hasnot=zoe@'
+policy -f '' bob@example.net
+row_check 'mail='
+policy_end
+
+for policy in qualify keep; do
+    begin "FromPolicy $policy leaves an address that is one"
+    table_conf FromPolicy=$policy From=account@example.com
+    policy -f zoe@example.org bob@example.net
+    row_check 'mail=zoe@example.org'
+    row_check 'head=From: Zoe <zoe@example.org>'
+    policy_end
+done
