@@ -94,6 +94,7 @@ policy() {
     expect_rc 0
     expect_one_line
     expect_messages $((before + 1))
+    # shellcheck disable=SC2034 # row_check reads it
     now=$(count_messages)
 }
 policy_end() { echo "${WHY:+not }ok $CASE${WHY:+: $WHY}"; }
