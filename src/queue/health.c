@@ -45,7 +45,7 @@ become(struct health *h, enum schedule_state state, int64_t now)
 static int64_t
 next_step(const struct health *h, enum schedule_state state, const struct schedule_limits *limits)
 {
-    int64_t step = 2 * h->step_ms;
+    int64_t step = h->hurried ? h->step_ms : 2 * h->step_ms;
 
     if (state == SCHEDULE_FROZEN || step > limits->retry_max_ms)
         return limits->retry_max_ms;
@@ -70,6 +70,7 @@ fail(struct health *h, enum schedule_state state, const struct schedule_limits *
 {
     h->step_ms = next_step(h, state, limits);
     h->next = now + health_jitter(seed, h->step_ms);
+    h->hurried = false;
     become(h, state, now);
     if (state == SCHEDULE_DOWN)
         h->failed[h->failures++ % SCHEDULE_EXPIRY_ATTEMPTS] = health_clock(h, now);
@@ -81,12 +82,13 @@ health_report(struct health *h, enum schedule_state state, const char *reason,
 {
     bool news = state == SCHEDULE_UP || is_news(h, state, now);
 
-    h->claimed_until = 0;
+    h->claimed_until = h->rest_ms = 0;
     if (!news)
         return;
     if (state == SCHEDULE_UP) {
         become(h, state, now);
         h->step_ms = 0;
+        h->hurried = false;
         h->probe = NULL; /* if it is still under way, it is one of many now */
     } else {
         fail(h, state, limits, seed, now);
@@ -94,6 +96,31 @@ health_report(struct health *h, enum schedule_state state, const char *reason,
     char *copy = state == SCHEDULE_UP ? NULL : mem_dup(reason ? reason : "");
     free(h->reason);
     h->reason = copy;
+}
+
+void
+health_rest(struct health *h, int64_t now)
+{
+    h->rest_ms = h->rest_ms ? 2 * h->rest_ms : 1;
+    if (h->rest_ms > SCHEDULE_PAUSE_MS)
+        h->rest_ms = SCHEDULE_PAUSE_MS;
+    h->rest_until = now + h->rest_ms;
+}
+
+/* Nothing reported: a worker died, perhaps of this very message. Else each message would be the next probe at once. */
+bool
+health_over(struct health *h, const void *probe, uint64_t *seed, int64_t now)
+{
+    bool failed;
+
+    h->rest_ms = 0;
+    if (h->probe != probe)
+        return false;
+    h->probe = NULL;
+    failed = h->next > now;
+    if (!failed)
+        h->next = now + health_jitter(seed, h->step_ms);
+    return failed;
 }
 
 int64_t
@@ -124,7 +151,7 @@ health_claim(struct health *h, int64_t now)
         h->claimed_until = now + h->step_ms;
 }
 
-/* Halved, so that this attempt's failure is the same step again: who asks often does not make the account wait longer. */
+/* Who asks often does not make the account wait longer */
 void
 health_hurry(struct health *h, int64_t now)
 {
@@ -132,7 +159,7 @@ health_hurry(struct health *h, int64_t now)
     if (h->state == SCHEDULE_UP || h->next <= now)
         return;
     h->next = now;
-    h->step_ms /= 2;
+    h->hurried = true;
 }
 
 int

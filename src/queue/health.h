@@ -14,17 +14,18 @@
 #define HEALTH_NEVER INT64_MAX
 
 struct health {
-    enum schedule_state state; /* what was learnt last */
-    char *reason;              /* NULL while it is up */
-    int64_t step_ms;           /* of the back-off, without jitter; 0 while it is up */
-    int64_t next;              /* not to be tried before; while it is not up */
-    int64_t claimed_until;     /* an interactive attempt is the probe */
-    const void *probe;         /* the entry of the queue that is, or NULL */
-    int64_t rest_until;        /* an attempt could not begin */
-    int64_t frozen_ms;         /* in all, up to frozen_since */
-    int64_t frozen_since;      /* while it is frozen */
-    int64_t
-        failed[SCHEDULE_EXPIRY_ATTEMPTS]; /* the last times it failed while down, by its clock, in a ring */
+    enum schedule_state state;   /* what was learnt last */
+    char *reason;                /* NULL while it is up */
+    int64_t step_ms;             /* of the back-off, without jitter; 0 while it is up */
+    int64_t next;                /* not to be tried before; while it is not up */
+    bool hurried;                /* the next failure is no further step */
+    int64_t claimed_until;       /* an interactive attempt is the probe */
+    const void *probe;           /* the entry of the queue that is, or NULL */
+    int64_t rest_until, rest_ms; /* an attempt could not begin */
+    int64_t frozen_ms;           /* in all, up to frozen_since */
+    int64_t frozen_since;        /* while it is frozen */
+    /* the last times it failed while down, by its clock, in a ring */
+    int64_t failed[SCHEDULE_EXPIRY_ATTEMPTS];
     uint32_t failures;
 };
 
@@ -35,6 +36,13 @@ int64_t health_jitter(uint64_t *seed, int64_t ms);
 /* An attempt told this; see schedule_account. */
 void health_report(struct health *h, enum schedule_state state, const char *reason,
     const struct schedule_limits *limits, uint64_t *seed, int64_t now);
+/* An attempt could not begin: no other for a moment. */
+void health_rest(struct health *h, int64_t now);
+/*
+ * An attempt of the queue is over, `probe` or another. True when it was the account's probe and failed with it; a probe after
+ * which nothing was reported counts as one more wait of the same length.
+ */
+bool health_over(struct health *h, const void *probe, uint64_t *seed, int64_t now);
 /* The earliest time of a new attempt from the queue; HEALTH_NEVER while one of the queue is the probe. */
 int64_t health_ready(const struct health *h);
 /* See schedule_account_state and schedule_probe. */

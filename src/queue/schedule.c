@@ -279,22 +279,19 @@ activate(struct schedule_entry *e)
     e->active = true;
 }
 
-/* Out of an attempt; says whether it was the account's probe */
-static bool
+/* Out of an attempt that told nothing */
+static void
 deactivate(struct schedule_entry *e)
 {
-    bool probe = e->account->health.probe == e;
-
     e->active = false;
-    if (probe)
+    if (e->account->health.probe == e)
         e->account->health.probe = NULL;
-    return probe;
 }
 
 void
 schedule_remove(struct schedule *s, struct schedule_entry *e)
 {
-    (void)deactivate(e);
+    deactivate(e);
     if (heap_has(&e->node))
         heap_remove(&e->account->waiting, &e->node);
     table_remove(s, e);
@@ -373,23 +370,20 @@ count_failure(const struct schedule *s, struct schedule_entry *e, int64_t now)
 void
 schedule_tried(struct schedule *s, struct schedule_entry *e, int64_t now)
 {
-    enum schedule_state state = e->account->health.state;
-    bool probe = deactivate(e);
+    struct health *h = &e->account->health;
+    bool failed_with_it = health_over(h, e, &s->seed, now);
 
-    if (state == SCHEDULE_FROZEN || (state == SCHEDULE_DOWN && probe)) {
-        wait_until(e, now);
-        return;
-    }
-    if (state == SCHEDULE_UP)
+    deactivate(e);
+    if (h->state == SCHEDULE_UP)
         count_failure(s, e, now);
-    wait_until(e, due_by_age(s, e, now));
+    wait_until(e, failed_with_it || h->state == SCHEDULE_FROZEN ? now : due_by_age(s, e, now));
 }
 
 void
 schedule_untried(struct schedule *s, struct schedule_entry *e, int64_t now)
 {
-    (void)deactivate(e);
-    e->account->health.rest_until = now + SCHEDULE_PAUSE_MS;
+    deactivate(e);
+    health_rest(&e->account->health, now);
     wait_until(e, now + health_jitter(&s->seed, s->limits.retry_min_ms));
 }
 

@@ -19,7 +19,7 @@
 
 /* Attempts without success that expiry needs besides age, of the message or of its account while that is down. */
 #define SCHEDULE_EXPIRY_ATTEMPTS 3
-/* How long an account rests after an attempt that could not begin, so that thousands of messages do not spin. */
+/* The longest an account rests when one attempt after another cannot begin, so that thousands of messages do not spin. */
 #define SCHEDULE_PAUSE_MS 1000
 
 struct schedule;
@@ -82,9 +82,15 @@ struct schedule_entry *schedule_take(
 int64_t schedule_wait(const struct schedule *s, int64_t now);
 /* Somebody else is trying it (an interactive attempt that was committed while under way): it is active; no harm if it is. */
 void schedule_activate(struct schedule *s, struct schedule_entry *e);
-/* The attempt is over and the message stays: its next time by its age. A probe that failed with its account waits for that alone. */
+/*
+ * The attempt is over and the message stays: its next time by its age. A probe that failed with its account waits for that alone;
+ * one that told nothing of the account leaves it down for as long as before.
+ */
 void schedule_tried(struct schedule *s, struct schedule_entry *e, int64_t now);
-/* The attempt did not begin (no worker could be started, shutting down): again after RetryMin; the account pauses shortly. */
+/*
+ * The attempt did not begin (another process has the file, it cannot be read now): again after RetryMin. The account pauses for a
+ * moment, longer each time until an attempt ends or tells something.
+ */
 void schedule_untried(struct schedule *s, struct schedule_entry *e, int64_t now);
 
 /*

@@ -152,7 +152,7 @@ static void
 end(struct model *m, struct message *msg, bool begun)
 {
     enum schedule_state state = m->account[msg->account].state;
-    bool probe = msg->probe;
+    bool failed = msg->probe && schedule_account_next(m->s, account_name[msg->account], m->now) > 0;
 
     msg->active = msg->probe = msg->at_run = false;
     if (!begun) {
@@ -161,7 +161,7 @@ end(struct model *m, struct message *msg, bool begun)
         return;
     }
     schedule_tried(m->s, msg->e, m->now);
-    if (state == SCHEDULE_FROZEN || (state == SCHEDULE_DOWN && probe))
+    if (state == SCHEDULE_FROZEN || failed)
         msg->earliest = m->now;
     else
         msg->earliest = m->now + back_off(age_of(m, msg));

@@ -255,7 +255,7 @@ START_TEST(what_could_not_begin_comes_again_and_does_not_spin)
             expect_between(schedule_next(e, m.now), 27 * S, 33 * S);
             tries++;
         }
-    expect_between(tries, 9, 11);
+    expect_between(tries, 18, 20); /* after 1, 2, 4 ... ms, then each second */
     m.now += MIN;
     m.accepts = true;
     machine_run(&m, m.now);
@@ -536,6 +536,53 @@ START_TEST(a_refused_login_is_no_message_s_fault)
 }
 END_TEST
 
+START_TEST(a_probe_that_told_nothing_is_not_followed_by_the_next_at_once)
+{
+    struct machine m;
+
+    machine_init(&m, 0);
+    struct schedule_entry *a = add(&m, "a", "hub"), *b = add(&m, "b", "hub");
+    tell(&m, SCHEDULE_DOWN);
+    m.now += 33 * S;
+    for (int i = 0; i < 3; i++) { /* and the back-off does not grow */
+        struct schedule_entry *e = schedule_take(m.s, m.now, NULL, NULL);
+        ck_assert_ptr_eq(e, i % 2 == 0 ? a : b);
+        schedule_tried(m.s, e, m.now); /* its worker died */
+        expect_take(&m, NULL);
+        expect_between(schedule_next(e, m.now), 27 * S, HOUR);
+        expect_between(schedule_account_next(m.s, "hub", m.now), 27 * S, 33 * S);
+        ck_assert_int_eq(schedule_account_state(m.s, "hub", m.now, NULL), SCHEDULE_DOWN);
+        m.now += 20 * MIN;
+    }
+    schedule_free(m.s);
+}
+END_TEST
+
+START_TEST(a_few_files_in_other_hands_hold_up_nobody)
+{
+    struct machine m;
+    char id[20];
+    struct schedule_entry *e, *last = NULL;
+
+    machine_init(&m, 0);
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof id, "locked%d", i);
+        last = add(&m, id, "hub");
+    }
+    add(&m, "mine", "hub");
+    for (int64_t end = m.now + 100; m.now < end; m.now++)
+        while ((e = schedule_take(m.s, m.now, NULL, NULL))) {
+            if (schedule_id(e)[0] == 'l')
+                schedule_untried(m.s, e, m.now);
+            else
+                machine_try(&m, e);
+        }
+    ck_assert_int_eq(m.tries, 1);
+    ck_assert_int_ge(schedule_next(last, m.now), 26 * S);
+    schedule_free(m.s);
+}
+END_TEST
+
 START_TEST(a_probe_that_ended_leaves_nothing_behind)
 {
     struct machine m;
@@ -596,6 +643,8 @@ START_TEST(asking_again_and_again_does_not_lengthen_the_back_off)
         ck_assert_int_eq(m.tries, i + 2);
     }
     expect_between(schedule_wait(m.s, m.now), 27 * S, 33 * S);
+    machine_run(&m, m.now + 33 * S); /* at its own time it is a step */
+    expect_between(schedule_account_next(m.s, "hub", m.last), 54 * S, 66 * S);
     schedule_free(m.s);
 }
 END_TEST
@@ -856,6 +905,7 @@ SUITE_MAIN("schedule", a_message_waits_about_as_long_as_it_is_old_between_the_li
     a_message_that_makes_the_peer_hang_up_does_not_hold_up_the_others,
     an_interactive_message_is_the_probe_when_its_time_has_come,
     a_probe_nobody_reported_does_not_block_for_ever, a_refused_login_is_no_message_s_fault,
+    a_probe_that_told_nothing_is_not_followed_by_the_next_at_once, a_few_files_in_other_hands_hold_up_nobody,
     a_probe_that_ended_leaves_nothing_behind, an_account_without_mail_remembers_that_it_is_down,
     asking_again_and_again_does_not_lengthen_the_back_off, new_limits_hold_from_the_next_step_on,
     a_message_deferred_for_five_days_expires_and_not_before,
