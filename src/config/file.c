@@ -2,13 +2,13 @@
 #include "config/file.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/ask.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
@@ -18,35 +18,6 @@
 #include "config/tree.h"
 
 #define PEM_MAX (1u << 20) /* three of them, encoded, have to fit into what a worker is given */
-
-/* ---------------------------------------------------------------- which file */
-
-/* $XDG_CONFIG_HOME/smtprelay/config, else ~/.config/smtprelay/config; NULL when there is none */
-static char *
-own_file(const struct config_request *req)
-{
-    const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    struct passwd *pw;
-    char *path;
-
-    if (req->uid == 0)
-        return NULL;
-    if (base && *base == '/') {
-        path = mem_format("%s/smtprelay/config", base);
-    } else {
-        if (!home || *home != '/') {
-            pw = getpwuid(req->uid);
-            home = pw ? pw->pw_dir : NULL;
-        }
-        if (!home)
-            return NULL;
-        path = mem_format("%s/.config/smtprelay/config", home);
-    }
-    if (access(path, F_OK) == 0)
-        return path;
-    free(path);
-    return NULL;
-}
 
 /* ---------------------------------------------------------------- a file that a caller named */
 
@@ -198,7 +169,7 @@ fail_open(const struct config_request *req, const struct config *c, int e, struc
 static bool
 load_chosen(const struct config_request *req, struct config *c, struct error *err)
 {
-    char *own = req->file ? NULL : own_file(req);
+    char *own = req->file ? NULL : ask_own_config(req->uid);
     size_t n = 0;
     int e;
 

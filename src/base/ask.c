@@ -1,0 +1,273 @@
+/* ask: connecting, starting, copying; what is asked and answered it does not know. */
+#include "base/ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define LAST_LINE_MAX 4096
+
+/* ---------------------------------------------------------------- connecting */
+
+/* Whoever else may have taken the socket's name, mail is only for root, for the daemon's own user and for the caller */
+static bool
+is_trusted(int fd, const char *path, const char *user, struct error *err)
+{
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    struct passwd *pw;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof cred)
+        return error_sys(err, ERROR_TEMP, errno, "%s: cannot tell who listens", path);
+    if (cred.uid == 0 || cred.uid == getuid())
+        return true;
+    pw = getpwnam(user);
+    if (pw && pw->pw_uid == cred.uid)
+        return true;
+    return error_set(
+        err, ERROR_TEMP, "%s: user %ld listens there, who is not %s", path, (long)cred.uid, user);
+}
+
+/* A blocking connect would wait for ever for a server that accepts nobody (unix(7): EAGAIN) */
+static bool
+connect_patiently(int fd, const struct sockaddr_un *to, int patience_ms)
+{
+    int64_t deadline = clock_deadline(patience_ms);
+
+    while (connect(fd, (const struct sockaddr *)to, sizeof *to) != 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            return false;
+        if (clock_left(deadline) == 0) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+        (void)poll(NULL, 0, 50);
+    }
+    return true;
+}
+
+int
+ask_connect(const char *path, const char *user, int patience_ms, struct error *err)
+{
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    int fd;
+
+    if (strlen(path) >= sizeof to.sun_path)
+        return ASK_NOBODY; /* nobody can listen there either */
+    memcpy(to.sun_path, path, strlen(path));
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect_patiently(fd, &to, patience_ms)) {
+        if (is_trusted(fd, path, user, err))
+            return fd;
+        file_close(&fd);
+        return ASK_TROUBLE;
+    }
+    int saved = errno;
+    file_close(&fd);
+    if (saved == ENOENT || saved == ECONNREFUSED || saved == ENOTDIR)
+        return ASK_NOBODY;
+    error_sys(err, ERROR_TEMP, saved, "%s: cannot be reached", path);
+    return ASK_TROUBLE;
+}
+
+int
+ask_start(char *const argv[], bool apart, struct error *err)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (access(argv[0], X_OK) != 0) {
+        error_sys(err, ERROR_OS, errno, "%s: cannot be run", argv[0]);
+        return -1;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        error_sys(err, ERROR_OS, errno, "cannot make a socket pair");
+        return -1;
+    }
+    pid = fork();
+    if (pid == 0) {
+        if (apart)
+            (void)setpgid(0, 0);
+        if (dup2(pair[1], STDIN_FILENO) < 0 || dup2(pair[1], STDOUT_FILENO) < 0)
+            _exit(ERROR_OS);
+        execv(argv[0], argv);
+        _exit(ERROR_OS);
+    }
+    file_close(&pair[1]);
+    if (pid > 0)
+        return pair[0];
+    error_sys(err, ERROR_TEMP, errno, "cannot start a process");
+    file_close(&pair[0]);
+    return -1;
+}
+
+char *
+ask_own_config(uid_t uid)
+{
+    const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    struct passwd *pw;
+    char *path;
+
+    if (uid == 0)
+        return NULL;
+    if (base && *base == '/') {
+        path = mem_format("%s/smtprelay/config", base);
+    } else {
+        if (!home || *home != '/') {
+            pw = getpwuid(uid);
+            home = pw ? pw->pw_dir : NULL;
+        }
+        if (!home)
+            return NULL;
+        path = mem_format("%s/.config/smtprelay/config", home);
+    }
+    if (access(path, F_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- the answer */
+
+enum place { AT_START, IN_DATA, IN_LAST, AT_END };
+
+struct answer {
+    enum place place;
+    struct buf data; /* to be written out */
+    struct buf last; /* the last line, behind its '=' */
+};
+
+static bool
+not_understood(struct error *err)
+{
+    return error_set(err, ERROR_TEMP, "smtprelayd: an answer that is not understood");
+}
+
+static bool
+take_last(struct answer *a, struct slice *piece, struct error *err)
+{
+    size_t end = slice_find(*piece, '\n');
+
+    buf_add_slice(&a->last, slice_sub(*piece, 0, end));
+    if (a->last.overflow)
+        return not_understood(err);
+    a->place = end < piece->len ? AT_END : IN_LAST;
+    *piece = slice_from(*piece, end + 1);
+    return true;
+}
+
+static bool
+take(struct answer *a, struct slice piece, struct error *err)
+{
+    while (piece.len && a->place != AT_END) {
+        if (a->place == IN_LAST) {
+            if (!take_last(a, &piece, err))
+                return false;
+        } else if (a->place == IN_DATA) {
+            size_t end = slice_find(piece, '\n');
+            buf_add_slice(&a->data, slice_sub(piece, 0, end + 1));
+            a->place = end < piece.len ? AT_START : IN_DATA;
+            piece = slice_from(piece, end + 1);
+        } else {
+            if (!strchr(" =\n", piece.p[0]) || !piece.p[0])
+                return not_understood(err);
+            a->place = piece.p[0] == ' ' ? IN_DATA : piece.p[0] == '=' ? IN_LAST : AT_START;
+            piece = slice_from(piece, 1);
+        }
+    }
+    return true;
+}
+
+/* "CODE TEXT" */
+static bool
+conclude(struct answer *a, struct error *err)
+{
+    struct slice text = buf_slice(&a->last), word;
+    uint64_t code;
+
+    if (!slice_cut(&text, ' ', &word) || !slice_number(word, 78, &code) || (code != 0 && code < 64))
+        return not_understood(err);
+    error_set(err, (enum error_class)code, "%.*s", SLICE_ARG(text));
+    return true;
+}
+
+static bool
+send_line(int fd, struct slice line, int patience_ms, struct error *err)
+{
+    struct buf b;
+    struct slice rest;
+
+    buf_init(&b, line.len + 1);
+    buf_add_slice(&b, line);
+    buf_add_char(&b, '\n');
+    for (rest = buf_slice(&b); rest.len;) {
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
+        int r = poll(&p, 1, patience_ms);
+        ssize_t n;
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r <= 0)
+            break;
+        n = send(fd, rest.p, rest.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            break; /* its answer may be there all the same */
+        rest = slice_from(rest, n < 0 ? 0 : (size_t)n);
+    }
+    buf_clear(&b);
+    return rest.len == 0 || error_set(err, ERROR_TEMP, "smtprelayd: takes no request");
+}
+
+/* One piece of the answer into `a`, and its data out. False with err; *over at the end. */
+static bool
+copy_piece(int fd, struct answer *a, int out, int patience_ms, bool *over, struct error *err)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    char piece[65536];
+    int r = poll(&p, 1, patience_ms);
+    ssize_t n;
+
+    if (r == 0)
+        return error_set(err, ERROR_TEMP, "smtprelayd: no answer within %d s", patience_ms / 1000);
+    n = r < 0 ? r : recv(fd, piece, sizeof piece, MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    if (n <= 0)
+        return error_set(err, ERROR_TEMP, "smtprelayd: ended without an answer");
+    if (!take(a, slice_make(piece, (size_t)n), err))
+        return false;
+    if (!file_write(out, a->data.data, a->data.len)) {
+        error_sys(err, ERROR_IO, errno, "standard output");
+        if (errno == EPIPE)
+            err->text[0] = '\0'; /* `mailq | head`: whoever reads has enough */
+        return false;
+    }
+    buf_reset(&a->data);
+    *over = a->place == AT_END;
+    return true;
+}
+
+int
+ask(int fd, struct slice line, int out, int patience_ms, struct error *err)
+{
+    struct answer a = { .place = AT_START };
+    bool over = false, ok = send_line(fd, line, patience_ms, err);
+
+    buf_init(&a.data, 1u << 17);
+    buf_init(&a.last, LAST_LINE_MAX);
+    while (ok && !over)
+        ok = copy_piece(fd, &a, out, patience_ms, &over, err);
+    if (ok)
+        (void)conclude(&a, err); /* err says the rest */
+    buf_clear(&a.data);
+    buf_clear(&a.last);
+    return (int)err->class;
+}

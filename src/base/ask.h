@@ -1,0 +1,40 @@
+/*
+ * ask: one line to a server at a Unix socket, or to a program started for it, and its answer copied out. libc only.
+ *
+ * The answer: data lines with a blank in front, empty lines while it takes longer, at last "=CODE TEXT" (an exit code of
+ * base/error, and what the caller should say), then the end.
+ */
+#ifndef BASE_ASK_H
+#define BASE_ASK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+enum { ASK_NOBODY = -1, ASK_TROUBLE = -2 };
+
+/*
+ * Connect to the stream socket at `path`: a descriptor, not blocking. ASK_NOBODY: nobody listens there. ASK_TROUBLE with err (75):
+ * anything else, also when the one who listens is neither root nor `user` (a login name) nor this process's user. A server that
+ * accepts nobody has `patience_ms`.
+ */
+int ask_connect(const char *path, const char *user, int patience_ms, struct error *err);
+/*
+ * Start argv[0] with one end of a socket pair as its descriptors 0 and 1, in a process group of its own if `apart`: the other end,
+ * or -1 with err.
+ */
+int ask_start(char *const argv[], bool apart, struct error *err);
+/*
+ * Send `line` (without its ending) and copy the data lines to `out`. Returns the exit code; err.text is what the caller should say,
+ * "" = nothing, also with 0. A server from which nothing comes for `patience_ms` (-1: as long as it takes) is 75.
+ */
+int ask(int fd, struct slice line, int out, int patience_ms, struct error *err);
+/*
+ * The configuration of an ordinary user's own, where there is one: $XDG_CONFIG_HOME/smtprelay/config, else
+ * ~/.config/smtprelay/config. NULL: none. Fresh memory.
+ */
+char *ask_own_config(uid_t uid);
+
+#endif
