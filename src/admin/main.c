@@ -1,10 +1,13 @@
-/* smtprelay: the administrator's program; so far `check`. */
+/* smtprelay: the administrator's program; so far `check`, `status`, `queue` and `show`. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "admin/queue.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
 #include "base/text.h"
@@ -14,8 +17,11 @@
 extern char **environ;
 
 static const char usage[] =
-    "usage: smtprelay [-C FILE] check\n"
-    "  check   validate the configuration and show each setting with where it came from\n";
+    "usage: smtprelay [-C FILE] check | status | queue | show ID\n"
+    "  check     validate the configuration and show each setting with where it came from\n"
+    "  status    what waits and why, account by account, and what to do\n"
+    "  queue     what waits, a line a message\n"
+    "  show ID   one message of the queue\n";
 
 /* ---------------------------------------------------------------- check */
 
@@ -112,15 +118,19 @@ check(const struct config_request *req)
 
 /* ---------------------------------------------------------------- the command line */
 
-/* Options may stand before and behind the command */
-static const char *
-parse_arguments(int argc, char **argv, struct config_request *req)
-{
-    const char *command = NULL;
+struct arguments {
+    struct config_request request;
+    const char *word[3]; /* the command and what it takes */
+    size_t n;
+};
 
+/* Options may stand before and behind the command */
+static void
+parse_arguments(int argc, char **argv, struct arguments *a)
+{
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "-C", 2) == 0 && (argv[i][2] || i + 1 < argc)) {
-            req->file = argv[i][2] ? argv[i] + 2 : argv[++i];
+            a->request.file = argv[i][2] ? argv[i] + 2 : argv[++i];
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("smtprelay %s\n", version);
             exit(0);
@@ -129,31 +139,50 @@ parse_arguments(int argc, char **argv, struct config_request *req)
             exit(0);
         } else if (argv[i][0] == '-') {
             fatal(EX_USAGE, "unknown option %s; see smtprelay --help", argv[i]);
-        } else if (command) {
+        } else if (a->n == sizeof a->word / sizeof a->word[0]) {
             fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", argv[i]);
         } else {
-            command = argv[i];
+            a->word[a->n++] = argv[i];
         }
     }
-    if (!command)
+    if (a->n == 0)
         fatal(EX_USAGE, "a command is missing; see smtprelay --help");
-    return command;
+}
+
+static bool
+is_command(const struct arguments *a, const char *name, size_t words)
+{
+    if (strcmp(a->word[0], name) != 0)
+        return false;
+    if (a->n > words)
+        fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", a->word[words]);
+    if (a->n < words)
+        fatal(EX_USAGE, "%s: the id of a message is missing; see smtprelay queue", name);
+    return true;
 }
 
 int
 main(int argc, char **argv)
 {
-    static const char *const later[] = { "test", "setup", "import", "explain", "status", "why", "queue",
-        "show", "retry", "hold", "release", "remove" };
-    struct config_request req = { .uid = getuid(), .environ_ = environ };
-    const char *command;
+    static const char *const later[] = { "test", "setup", "import", "explain", "why", "retry", "hold",
+        "release", "remove" };
+    struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
     mem_program("smtprelay");
-    command = parse_arguments(argc, argv, &req);
-    if (strcmp(command, "check") == 0)
-        return check(&req);
+    if (!file_open_standard() || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return EX_OSERR;
+    parse_arguments(argc, argv, &a);
+    if (strcmp(a.word[0], "queue") == 0 && a.n > 1 && strcmp(a.word[1], "show") == 0) {
+        a.word[0] = "show"; /* both ways to say it */
+        a.word[1] = a.word[2];
+        a.n--;
+    }
+    if (is_command(&a, "check", 1))
+        return check(&a.request);
+    if (is_command(&a, "status", 1) || is_command(&a, "queue", 1) || is_command(&a, "show", 2))
+        return queue_ask(&a.request, a.word, a.n);
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
-        if (strcmp(command, later[i]) == 0)
-            fatal(EX_CONFIG, "%s: not built yet", command);
-    fatal(EX_USAGE, "unknown command %s; see smtprelay --help", command);
+        if (strcmp(a.word[0], later[i]) == 0)
+            fatal(EX_CONFIG, "%s: not built yet", a.word[0]);
+    fatal(EX_USAGE, "unknown command %s; see smtprelay --help", a.word[0]);
 }

@@ -19,13 +19,14 @@
 #include "base/mem.h"
 #include "base/paths.h"
 #include "config/route.h"
+#include "daemon/ctl.h"
 #include "daemon/daemon.h"
 #include "daemon/helper.h"
 #include "daemon/run.h"
 
 extern char **environ;
 
-enum mode { MODE_DAEMON, MODE_STDIO, MODE_ALIASES, MODE_VERIFY, MODE_LIST, MODE_RUN };
+enum mode { MODE_DAEMON, MODE_STDIO, MODE_ALIASES, MODE_CTL, MODE_RUN };
 
 struct arguments {
     enum mode mode;
@@ -35,8 +36,8 @@ struct arguments {
     char **rest;
 };
 
-static const char usage[] = "usage: smtprelayd [-C FILE] [--stdio [--bs] | --check-aliases | --verify "
-                            "ADDRESS... | --list | --run [I|R|STEXT]]\n";
+static const char usage[] =
+    "usage: smtprelayd [-C FILE] [--stdio [--bs] | --ctl | --check-aliases | --run [I|R|STEXT]]\n";
 
 static void
 parse_arguments(int argc, char **argv, struct arguments *a)
@@ -54,10 +55,8 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->bs = true;
         } else if (strcmp(argv[i], "--check-aliases") == 0) {
             a->mode = MODE_ALIASES;
-        } else if (strcmp(argv[i], "--verify") == 0) {
-            a->mode = MODE_VERIFY;
-        } else if (strcmp(argv[i], "--list") == 0) {
-            a->mode = MODE_LIST;
+        } else if (strcmp(argv[i], "--ctl") == 0) {
+            a->mode = MODE_CTL;
         } else if (strcmp(argv[i], "--run") == 0) {
             a->mode = MODE_RUN;
         } else if (strcmp(argv[i], "-C") == 0 && i + 1 < argc) {
@@ -124,69 +123,6 @@ check_aliases(const struct arguments *a)
     return 0;
 }
 
-/* Before anything is set up nothing waits: scripts ask for the queue on fresh machines, too */
-static bool
-is_configured(const struct arguments *a)
-{
-    return a->request.file || access(path_config, F_OK) == 0;
-}
-
-static int
-list(const struct arguments *a)
-{
-    struct config c;
-    struct error err;
-    int rc;
-
-    if (!config_load(&a->request, &c, &err)) {
-        if (is_configured(a))
-            fatal((int)err.class, "%s", err.text);
-        return run_list(path_queue);
-    }
-    rc = run_list(config_text(&c, 0, CONFIG_QUEUE_DIR));
-    config_end(&c);
-    return rc;
-}
-
-static void
-print_found(void *ctx, const char *address)
-{
-    const struct config *c = ctx;
-    const char *domain = config_text(c, 0, CONFIG_REWRITE_DOMAIN);
-
-    if (strchr(address, '@'))
-        printf(" %s", address);
-    else
-        printf(" %s@%s", address, domain ? domain : config_text(c, 0, CONFIG_HOSTNAME));
-}
-
-static int
-verify(const struct arguments *a)
-{
-    struct config c;
-    struct error err;
-    int rc = 0;
-
-    if (!config_load(&a->request, &c, &err))
-        fatal((int)err.class, "%s", err.text);
-    if (!a->rest[0])
-        fatal(EX_USAGE, "no recipient");
-    for (char **r = a->rest; *r; r++) {
-        size_t account = route_account(&c, "", getuid(), *r);
-        const struct config_value *hubs = config_value(&c, account, CONFIG_MAILHUB);
-        printf("%s:", *r);
-        if (route_recipient(&c, *r, print_found, &c, &err)) {
-            printf(" by %s\n", hubs->n ? hubs->item[0] : "?");
-        } else {
-            printf(" refused\n");
-            fprintf(stderr, "sendmail: %s\n", err.text);
-            rc = EX_NOUSER;
-        }
-    }
-    config_end(&c);
-    return rc;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -203,17 +139,12 @@ main(int argc, char **argv)
     parse_arguments(argc, argv, &a);
     switch (a.mode) {
     case MODE_RUN:
-        if (!is_configured(&a) && access(path_queue, F_OK) != 0)
-            return 0;
-        return serve_stdio(&a);
     case MODE_STDIO:
         return serve_stdio(&a);
     case MODE_ALIASES:
         return check_aliases(&a);
-    case MODE_LIST:
-        return list(&a);
-    case MODE_VERIFY:
-        return verify(&a);
+    case MODE_CTL:
+        return ctl_serve(&a.request);
     case MODE_DAEMON:
         break;
     }

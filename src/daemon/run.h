@@ -1,5 +1,5 @@
 /*
- * run: one pass over the queue without a daemon (`sendmail -q`), and the list of what waits (`mailq`).
+ * run: one pass over the queue without a daemon (`sendmail -q`).
  */
 #ifndef DAEMON_RUN_H
 #define DAEMON_RUN_H
@@ -15,7 +15,5 @@ struct run_filter {
  * message. Returns the exit code; trouble is told on stderr.
  */
 int run_queue(int helper_sock, const struct run_filter *filter);
-/* Print what waits in the queue at `path` in Postfix's form (postqueue -p). No queue is an empty one; one that cannot be read is 75. */
-int run_list(const char *path);
 
 #endif

@@ -586,3 +586,17 @@ spool_next(struct spool *s, char id[SPOOL_ID_MAX + 1])
 {
     return next_id(s->walk, id);
 }
+
+size_t
+spool_count(struct spool *s, enum spool_kept which)
+{
+    DIR *d = list_folder(s, which == SPOOL_FAILED ? "failed" : "corrupt");
+    size_t n = 0;
+
+    if (!d)
+        return 0;
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    (void)closedir(d); /* was only read */
+    return n;
+}

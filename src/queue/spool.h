@@ -93,6 +93,10 @@ bool spool_note(struct spool *s, int fd, const struct record *r);
 bool spool_remove(struct spool *s, const char *id, struct error *err);
 bool spool_fail(struct spool *s, const char *id, struct error *err);
 
+/* How many files lie in failed/ or corrupt/. */
+enum spool_kept { SPOOL_FAILED, SPOOL_CORRUPT };
+size_t spool_count(struct spool *s, enum spool_kept which);
+
 /*
  * Walk over what is committed, in no order: the next id into `id`, false at the end. Begin with spool_rewind. There is one walk
  * at a time.

@@ -3,28 +3,26 @@
  * reads no configuration and no secret, and speaks to nothing but smtprelayd.
  */
 #include <errno.h>
-#include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/ask.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/text.h"
 #include "sendmail/compose.h"
 #include "sendmail/options.h"
 #include "sendmail/submit.h"
 
-enum { GREETING_MS = 10000, GREETING_OWN_MS = 90000, STALL_MS = 10000 };
+enum { GREETING_MS = 10000, GREETING_OWN_MS = 90000, STALL_MS = 10000, ANSWER_MS = 20000 };
+enum { REQUEST_MAX = 65536 }; /* of a line to the control socket */
 
 static const char usage[] =
     "usage: sendmail [options] [recipient ...] < message\n"
@@ -71,94 +69,19 @@ complain_of(enum error_class class, const char *text)
 
 /* An ordinary user's own configuration serves without the daemon */
 static bool
-has_own_config(void)
+has_own_config(const struct options *o)
 {
-    const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    char *path;
-    bool there;
+    char *path = o->config ? NULL : ask_own_config(getuid());
+    bool there = o->config || path;
 
-    if (getuid() == 0)
-        return false;
-    if (base && *base == '/') {
-        path = mem_format("%s/smtprelay/config", base);
-    } else {
-        if (!home || *home != '/') {
-            struct passwd *pw = getpwuid(getuid());
-            home = pw ? pw->pw_dir : "/nonexistent";
-        }
-        path = mem_format("%s/.config/smtprelay/config", home);
-    }
-    there = access(path, F_OK) == 0;
     free(path);
     return there;
-}
-
-/* Whoever else may have taken the socket's name, mail is only for root, for the daemon's own user and for the caller */
-static bool
-is_trusted(int fd, struct error *err)
-{
-    struct ucred cred;
-    socklen_t len = sizeof cred;
-    struct passwd *pw;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof cred)
-        return error_sys(err, ERROR_TEMP, errno, "%s: cannot tell who listens", path_socket);
-    if (cred.uid == 0 || cred.uid == getuid())
-        return true;
-    pw = getpwnam("smtprelay");
-    if (pw && pw->pw_uid == cred.uid)
-        return true;
-    return error_set(
-        err, ERROR_TEMP, "%s: user %ld listens there, who is not smtprelay", path_socket, (long)cred.uid);
-}
-
-/* A daemon that accepts nobody has GREETING_MS, too: a blocking connect would wait for ever (unix(7): EAGAIN) */
-static bool
-connect_patiently(int fd, const struct sockaddr_un *to)
-{
-    int64_t deadline = clock_deadline(GREETING_MS);
-
-    while (connect(fd, (const struct sockaddr *)to, sizeof *to) != 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            return false;
-        if (clock_left(deadline) == 0) {
-            errno = ETIMEDOUT;
-            return false;
-        }
-        (void)poll(NULL, 0, 50);
-    }
-    return true;
-}
-
-/* The daemon's socket: a descriptor, -1 when nobody is there, -2 for any other trouble (err) */
-static int
-connect_daemon(struct error *err)
-{
-    struct sockaddr_un to = { .sun_family = AF_UNIX };
-    int fd;
-
-    if (strlen(path_socket) >= sizeof to.sun_path)
-        return -1;
-    memcpy(to.sun_path, path_socket, strlen(path_socket));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect_patiently(fd, &to)) {
-        if (is_trusted(fd, err))
-            return fd;
-        file_close(&fd);
-        return -2;
-    }
-    int saved = errno;
-    file_close(&fd);
-    if (saved == ENOENT || saved == ECONNREFUSED || saved == ENOTDIR)
-        return -1;
-    error_sys(err, ERROR_TEMP, saved, "%s: cannot be reached", path_socket);
-    return -2;
 }
 
 static char **
 daemon_arguments(const struct options *o, const char *first, const char *second)
 {
-    char **argv = mem_array(o->nrecipients + 8, sizeof(char *));
+    char **argv = mem_array(8, sizeof(char *));
     size_t n = 0;
 
     argv[n++] = mem_dup(path_smtprelayd);
@@ -169,15 +92,6 @@ daemon_arguments(const struct options *o, const char *first, const char *second)
     if (o->config) {
         argv[n++] = mem_dup("-C");
         argv[n++] = mem_dup(o->config);
-    }
-    if (o->action == OPTIONS_QUEUE_RUN && o->queue_by) {
-        argv[n++] = mem_dup("--");
-        argv[n++] = mem_format("%c%s", o->queue_by, o->queue_match);
-    }
-    if (o->action == OPTIONS_VERIFY) {
-        argv[n++] = mem_dup("--");
-        for (size_t i = 0; i < o->nrecipients; i++)
-            argv[n++] = o->recipients[i];
     }
     return argv;
 }
@@ -193,54 +107,23 @@ become(const struct options *o, const char *first, const char *second)
     return complain(&err);
 }
 
-/* A server for this one call at the other end of a socket pair, in a process group of its own: ^C is for us */
-static int
-start_own_server(const struct options *o, struct error *err)
-{
-    int pair[2];
-    pid_t pid;
-
-    if (access(path_smtprelayd, X_OK) != 0) {
-        error_sys(err, ERROR_OS, errno, "%s: cannot be run", path_smtprelayd);
-        return -1;
-    }
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        error_sys(err, ERROR_OS, errno, "cannot make a socket pair");
-        return -1;
-    }
-    pid = fork();
-    if (pid == 0) {
-        (void)setpgid(0, 0);
-        if (dup2(pair[1], STDIN_FILENO) < 0 || dup2(pair[1], STDOUT_FILENO) < 0)
-            _exit(EX_OSERR);
-        execv(path_smtprelayd, daemon_arguments(o, "--stdio", NULL));
-        _exit(EX_OSERR);
-    }
-    file_close(&pair[1]);
-    if (pid > 0)
-        return pair[0];
-    error_sys(err, ERROR_TEMP, errno, "cannot start a process");
-    file_close(&pair[0]);
-    return -1;
-}
-
 static int
 send_message(const struct options *o)
 {
     struct compose c;
     struct error err;
     char *note = NULL;
-    bool own = o->config || has_own_config();
+    bool own = has_own_config(o);
     int fd, code;
 
     if (!compose_begin(&c, o, STDIN_FILENO, &err)) {
         compose_clear(&c);
         return complain(&err);
     }
-    fd = own ? -1 : connect_daemon(&err);
-    own = fd == -1;
-    if (fd == -1)
-        fd = start_own_server(o, &err);
+    fd = own ? ASK_NOBODY : ask_connect(path_socket, "smtprelay", GREETING_MS, &err);
+    own = fd == ASK_NOBODY;
+    if (own) /* a server for this one call, apart: ^C is for us */
+        fd = ask_start(daemon_arguments(o, "--stdio", NULL), true, &err);
     if (fd < 0) {
         compose_clear(&c);
         return complain(&err);
@@ -256,6 +139,65 @@ send_message(const struct options *o)
     return code;
 }
 
+/* The words of a request of the control protocol (daemon/control), each encoded */
+static void
+add_word(struct buf *line, const char *word)
+{
+    buf_add_char(line, ' ');
+    text_percent_encode(line, slice_of(word));
+}
+
+static void
+add_request(struct buf *line, const struct options *o)
+{
+    if (o->action == OPTIONS_MAILQ) {
+        buf_add_str(line, "list");
+    } else if (o->action == OPTIONS_QUEUE_RUN) {
+        buf_add_str(line, "run");
+        if (o->queue_by) {
+            char *text = mem_format("%c%s", o->queue_by, o->queue_match);
+            add_word(line, text);
+            free(text);
+        }
+    } else {
+        buf_add_str(line, "verify");
+        for (size_t i = 0; i < o->nrecipients; i++)
+            add_word(line, o->recipients[i]);
+    }
+}
+
+/* What the daemon is asked: at its control socket, or a process for this one call */
+static int
+control(const struct options *o)
+{
+    bool own = has_own_config(o);
+    char *path = mem_format("%s.ctl", path_socket);
+    struct buf line;
+    struct error err;
+    int fd, code;
+
+    fd = own ? ASK_NOBODY : ask_connect(path, "smtprelay", GREETING_MS, &err);
+    free(path);
+    own = fd == ASK_NOBODY;
+    if (own)
+        fd = ask_start(daemon_arguments(o, "--ctl", NULL), false, &err);
+    if (fd < 0)
+        return complain(&err);
+    buf_init(&line, REQUEST_MAX);
+    add_request(&line, o);
+    if (line.overflow)
+        code = complain_of(ERROR_USAGE, "too many recipients");
+    else
+        code = ask(fd, buf_slice(&line), STDOUT_FILENO, own ? -1 : ANSWER_MS, &err);
+    if (!line.overflow && code != 0 && *err.text)
+        (void)complain(&err);
+    else if (!line.overflow && *err.text)
+        fprintf(stderr, "sendmail: %s\n", err.text);
+    buf_clear(&line);
+    file_close(&fd);
+    return code;
+}
+
 static int
 act(const struct options *o)
 {
@@ -265,13 +207,11 @@ act(const struct options *o)
     case OPTIONS_BS:
         return become(o, "--stdio", "--bs");
     case OPTIONS_MAILQ:
-        return become(o, "--list", NULL);
     case OPTIONS_QUEUE_RUN:
-        return become(o, "--run", NULL);
+    case OPTIONS_VERIFY:
+        return control(o);
     case OPTIONS_ALIASES:
         return become(o, "--check-aliases", NULL);
-    case OPTIONS_VERIFY:
-        return become(o, "--verify", NULL);
     case OPTIONS_DAEMON:
     case OPTIONS_FOREGROUND:
         return become(o, NULL, NULL);

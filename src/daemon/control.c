@@ -1,0 +1,370 @@
+/* control: requests, rights and what becomes of them; the lines about messages are control_list's, those about accounts
+ * control_status's. */
+#include "daemon/control.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/route.h"
+#include "daemon/control_list.h"
+
+/* What each request takes, by enum control_verb */
+static const struct {
+    const char *name;
+    size_t min, max; /* arguments */
+} verbs[] = {
+    [CONTROL_LIST] = { "list", 0, 0 },
+    [CONTROL_QUEUE] = { "queue", 0, 0 },
+    [CONTROL_SHOW] = { "show", 1, 1 },
+    [CONTROL_STATUS] = { "status", 0, 0 },
+    [CONTROL_RUN] = { "run", 0, 1 },
+    [CONTROL_VERIFY] = { "verify", 1, CONTROL_LINE_MAX },
+    [CONTROL_WAKE] = { "wake", 0, 0 },
+};
+
+/* ---------------------------------------------------------------- requests */
+
+void
+control_init(struct control_request *q)
+{
+    memset(q, 0, sizeof *q);
+    q->peer.uid = -1;
+    q->snapshot.next_run_s = -1;
+}
+
+void
+control_clear(struct control_request *q)
+{
+    for (size_t i = 0; i < q->naddress; i++)
+        free(q->address[i]);
+    for (size_t i = 0; i < q->snapshot.naccounts; i++) {
+        free(q->snapshot.account[i].name);
+        free(q->snapshot.account[i].reason);
+    }
+    free(q->address);
+    free(q->snapshot.account);
+    free(q->snapshot.active);
+    free(q->text);
+    free(q->queue_dir);
+    control_init(q);
+}
+
+static bool
+find_verb(struct slice name, enum control_verb *verb)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (slice_is(name, verbs[i].name)) {
+            *verb = (enum control_verb)i;
+            return true;
+        }
+    return false;
+}
+
+static bool
+take_argument(struct control_request *q, struct slice word)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, CONTROL_LINE_MAX);
+    ok = text_percent_decode(&b, word) && !slice_has(buf_slice(&b), '\0');
+    if (ok) {
+        q->address = mem_resize(q->address, q->naddress + 1, sizeof *q->address);
+        q->address[q->naddress++] = buf_steal(&b);
+    }
+    buf_clear(&b);
+    return ok;
+}
+
+/* Where the one argument of run and show belongs */
+static bool
+place_argument(struct control_request *q)
+{
+    char *text;
+
+    if (q->verb == CONTROL_VERIFY || q->naddress == 0)
+        return true;
+    text = q->address[--q->naddress];
+    if (q->verb == CONTROL_RUN) {
+        q->by = *text;
+        q->text = mem_dup(*text ? text + 1 : "");
+        free(text);
+        return q->by && strchr("IRS", q->by) != NULL;
+    }
+    q->text = text;
+    return true;
+}
+
+bool
+control_parse(struct slice line, struct control_request *q, struct error *err)
+{
+    struct slice rest = line, word = slice_of("");
+    bool ok;
+
+    control_init(q);
+    (void)slice_cut(&rest, ' ', &word); /* an empty line has an empty name */
+    ok = line.len <= CONTROL_LINE_MAX && find_verb(word, &q->verb);
+    while (ok && slice_cut(&rest, ' ', &word))
+        ok = take_argument(q, word);
+    ok = ok && q->naddress >= verbs[q->verb].min && q->naddress <= verbs[q->verb].max && place_argument(q);
+    if (ok)
+        return true;
+    control_clear(q);
+    return error_set(err, ERROR_USAGE, "smtprelayd: a request that is not understood");
+}
+
+void
+control_format(struct buf *line, const char *const words[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_add_char(line, ' ');
+        text_percent_encode(line, slice_of(words[i]));
+    }
+}
+
+/* ---------------------------------------------------------------- rights */
+
+int64_t
+control_group(void)
+{
+    struct group *g = getgrnam(CONTROL_GROUP);
+
+    return g ? (int64_t)g->gr_gid : -1;
+}
+
+static bool
+is_in_group(int sock, int64_t group)
+{
+    socklen_t len = 0;
+    gid_t *gids;
+    bool found = false;
+
+    if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
+        return false; /* in no group, or a kernel before 4.13 */
+    gids = mem_alloc(len);
+    if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, gids, &len) == 0)
+        for (size_t i = 0; i < len / sizeof *gids; i++)
+            found = found || (int64_t)gids[i] == group;
+    free(gids);
+    return found;
+}
+
+bool
+control_identify(int sock, int64_t group, struct control_peer *peer)
+{
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+
+    *peer = (struct control_peer){ .uid = -1 };
+    if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof cred || cred.pid <= 0)
+        return false;
+    peer->uid = cred.uid;
+    peer->is_operator = cred.uid == 0 || cred.uid == geteuid() ||
+                        (group >= 0 && ((int64_t)cred.gid == group || is_in_group(sock, group)));
+    return true;
+}
+
+bool
+control_is_permitted(const struct control_request *q, struct error *err)
+{
+    if (q->verb != CONTROL_WAKE || q->peer.is_operator)
+        return true;
+    return error_set(err, ERROR_ADMIN, "smtprelayd: %s is for operators: root and the members of %s",
+        verbs[q->verb].name, CONTROL_GROUP);
+}
+
+bool
+control_may_see(const struct control_request *q, const struct record *r)
+{
+    return q->peer.is_operator || (q->peer.uid >= 0 && r->uid == q->peer.uid);
+}
+
+/* ---------------------------------------------------------------- the snapshot */
+
+void
+control_add_account(
+    struct control_request *q, const char *name, enum control_state state, const char *reason, int64_t next_s)
+{
+    struct control_snapshot *s = &q->snapshot;
+
+    s->account = mem_resize(s->account, s->naccounts + 1, sizeof *s->account);
+    s->account[s->naccounts++] =
+        (struct control_account){ mem_dup(name), mem_dup(reason ? reason : ""), state, next_s };
+}
+
+void
+control_add_active(struct control_request *q, const char *id)
+{
+    struct control_snapshot *s = &q->snapshot;
+    size_t len = strlen(id);
+
+    ensure(len <= SPOOL_ID_MAX);
+    s->active = mem_resize(s->active, s->nactive + 1, sizeof *s->active);
+    memcpy(s->active[s->nactive++], id, len + 1);
+}
+
+/* ---------------------------------------------------------------- answers in a thread */
+
+struct spool *
+control_open(const struct control_request *q, bool *none, struct error *err)
+{
+    struct stat st;
+
+    *none = stat(q->queue_dir, &st) != 0 && errno == ENOENT;
+    return *none ? NULL : spool_open(q->queue_dir, &spool_io_system, err);
+}
+
+bool
+control_is_answered(const struct control_request *q)
+{
+    return q->verb <= CONTROL_STATUS;
+}
+
+void
+control_answer(const struct control_request *q, int fd)
+{
+    struct control_out o;
+    struct error err;
+    struct spool *s;
+    bool none, ok = true;
+
+    ensure(control_is_answered(q));
+    control_out_begin(&o, fd);
+    error_init(&err);
+    s = control_open(q, &none, &err);
+    if (!s && !none)
+        ok = false;
+    else if (q->verb == CONTROL_LIST)
+        control_list(q, &o, s);
+    else if (q->verb == CONTROL_QUEUE)
+        control_queue(q, &o, s);
+    else if (q->verb == CONTROL_STATUS)
+        control_status(q, &o, s);
+    else
+        ok = control_show(q, &o, s, &err);
+    spool_close(s);
+    control_out_end(&o, ok ? ERROR_NONE : err.class, ok ? "" : err.text);
+}
+
+void
+control_end(struct buf *answer, enum error_class class, const char *text)
+{
+    char shown[ERROR_TEXT_MAX];
+
+    text_escape(shown, sizeof shown, slice_of(text));
+    buf_add_format(answer, "=%d %s\n", (int)class, shown);
+}
+
+/* ---------------------------------------------------------------- run */
+
+bool
+control_means_all(const struct control_request *q)
+{
+    return q->by == 0 && q->peer.is_operator;
+}
+
+bool
+control_is_meant(const struct control_request *q, const struct record *r)
+{
+    const struct envelope *e = &r->envelope;
+
+    if (!control_may_see(q, r))
+        return false;
+    if (q->by == 'I')
+        return r->id && strcasestr(r->id, q->text);
+    if (q->by == 'S')
+        return e->sender && strcasestr(e->sender, q->text);
+    for (size_t i = 0; q->by == 'R' && i < e->n; i++)
+        if (strcasestr(e->rcpt[i].address, q->text))
+            return true;
+    return q->by == 0;
+}
+
+bool
+control_select(const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err)
+{
+    char id[SPOOL_ID_MAX + 1];
+    struct record r;
+    struct error gone;
+    bool none;
+    struct spool *s = control_open(q, &none, err);
+
+    *ids = NULL;
+    *n = 0;
+    if (!s)
+        return none;
+    spool_rewind(s);
+    while (spool_next(s, id)) {
+        int fd = spool_look(s, id, &r, &gone);
+        if (fd < 0)
+            continue;
+        if (control_is_meant(q, &r)) {
+            *ids = mem_resize(*ids, *n + 1, sizeof **ids);
+            memcpy((*ids)[(*n)++], id, sizeof id);
+        }
+        record_clear(&r);
+        file_close(&fd);
+    }
+    spool_close(s);
+    return true;
+}
+
+/* ---------------------------------------------------------------- verify */
+
+struct found {
+    const struct config *c;
+    struct buf *out;
+};
+
+static void
+add_found(void *ctx, const char *address)
+{
+    struct found *f = ctx;
+    const char *domain = config_text(f->c, 0, CONFIG_REWRITE_DOMAIN);
+
+    buf_add_char(f->out, ' ');
+    text_add_escaped(f->out, slice_of(address));
+    if (!strchr(address, '@'))
+        buf_add_format(f->out, "@%s", domain ? domain : config_text(f->c, 0, CONFIG_HOSTNAME));
+}
+
+static bool
+verify_one(const struct control_request *q, const struct config *c, const char *address, struct buf *answer,
+    struct error *err)
+{
+    size_t account = route_account(c, "", q->peer.uid, address);
+    const struct config_value *hubs = config_value(c, account, CONFIG_MAILHUB);
+    struct found f = { c, answer };
+    bool ok;
+
+    buf_add_char(answer, ' ');
+    text_add_escaped(answer, slice_of(address));
+    buf_add_char(answer, ':');
+    ok = route_recipient(c, address, add_found, &f, err);
+    if (ok)
+        buf_add_format(answer, " by %s\n", hubs->n ? hubs->item[0] : "?");
+    else
+        buf_add_format(answer, " refused: %s\n", err->text);
+    return ok;
+}
+
+void
+control_verify(const struct control_request *q, const struct config *c, struct buf *answer)
+{
+    struct error err, first;
+
+    error_init(&first);
+    for (size_t i = 0; i < q->naddress; i++)
+        if (!verify_one(q, c, q->address[i], answer, &err) && first.class == ERROR_NONE)
+            first = err;
+    control_end(answer, first.class ? ERROR_NOUSER : ERROR_NONE, first.text);
+}

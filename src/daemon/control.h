@@ -1,0 +1,127 @@
+/*
+ * control: the server's side of the control protocol, which `mailq`, `sendmail -q`, `-bv` and `smtprelay` speak. Knows no socket
+ * and no loop: the same answers come from the daemon at `Socket`.ctl and from `smtprelayd --ctl` (daemon/ctl).
+ *
+ *     request   NAME [ARGUMENT]\n               arguments percent-encoded (base/text)
+ *     answer    data lines, each with a blank in front; empty lines while it takes longer; at last "=CODE TEXT", then the end
+ *
+ *     list          what waits, as Postfix's mailq prints it
+ *     queue         the same, a line a message
+ *     show ID       one message, with its content
+ *     status        what waits and why, by account, and what to do
+ *     run [I|R|S]   make all messages due, or those whose id, a recipient, the sender has the text in it
+ *     verify A...   where mail for these addresses would go
+ *     wake          another process has added to the queue
+ *
+ * CODE is an exit code (base/error), TEXT what goes to stderr, empty = nothing. Operators see and change all; others what is their
+ * own. A request is a copy of all it needs: control_answer and control_select may run in any thread, while everything else goes on.
+ * They block on disk and on a client that reads slowly: give them threads of their own, not those that commit mail.
+ */
+#ifndef DAEMON_CONTROL_H
+#define DAEMON_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "config/config.h"
+#include "queue/record.h"
+#include "queue/spool.h"
+
+enum { CONTROL_LINE_MAX = 65536 };
+#define CONTROL_SUFFIX ".ctl" /* behind the path of `Socket` */
+#define CONTROL_GROUP "smtprelay-admin"
+
+enum control_verb {
+    CONTROL_LIST,
+    CONTROL_QUEUE,
+    CONTROL_SHOW,
+    CONTROL_STATUS,
+    CONTROL_RUN,
+    CONTROL_VERIFY,
+    CONTROL_WAKE
+};
+
+/* Who asks */
+struct control_peer {
+    int64_t uid;
+    bool is_operator;
+};
+
+/* What the scheduler knows of an account */
+enum control_state { CONTROL_UP, CONTROL_DOWN, CONTROL_FROZEN };
+struct control_account {
+    char *name;
+    char *reason; /* of DOWN and FROZEN */
+    enum control_state state;
+    int64_t next_s; /* DOWN and FROZEN: seconds until it is tried again, -1 = not planned */
+};
+
+/* What only a running daemon knows; all zero without one. Of what is not there, nothing is said. */
+struct control_snapshot {
+    bool is_daemon;
+    int64_t uptime_s;
+    size_t workers, workers_busy, workers_max;
+    size_t sessions; /* callers being served */
+    int64_t next_run_s;
+    int64_t retry_min_s, retry_max_s;
+    struct control_account *account;
+    size_t naccounts;
+    char (*active)[SPOOL_ID_MAX + 1]; /* ids under way */
+    size_t nactive;
+};
+
+struct control_request {
+    enum control_verb verb;
+    char by;        /* run: 'I', 'R', 'S', 0 = all */
+    char *text;     /* run: what is looked for; show: the id */
+    char **address; /* verify */
+    size_t naddress;
+    /* set by the owner before the answer */
+    struct control_peer peer;
+    char *queue_dir;
+    struct control_snapshot snapshot;
+};
+
+void control_init(struct control_request *q);
+void control_clear(struct control_request *q);
+/*
+ * A request line without its ending. False with err (64); the request is then empty but still to be cleared. Arguments may hold any
+ * byte but NUL.
+ */
+bool control_parse(struct slice line, struct control_request *q, struct error *err);
+/* The request line of words: the first is the name, the others are encoded. What control_parse understands. */
+void control_format(struct buf *line, const char *const words[], size_t n);
+
+/* The id of the operators' group, -1 = there is none; asks the system's databases. */
+int64_t control_group(void);
+/* Who is at the other end of a Unix socket. False (and nobody's rights): the kernel does not say. */
+bool control_identify(int sock, int64_t group, struct control_peer *peer);
+
+/* Parts of the snapshot; the strings are copied. */
+void control_add_account(struct control_request *q, const char *name, enum control_state state,
+    const char *reason, int64_t next_s);
+void control_add_active(struct control_request *q, const char *id);
+
+/* Has control_answer the answer? Else (run, verify, wake) the owner has, with the functions below. */
+bool control_is_answered(const struct control_request *q);
+/* Write the whole answer to `fd`, which stays the caller's. A client that does not read gets no more of it. */
+void control_answer(const struct control_request *q, int fd);
+/* May this peer ask that (wake is the operators')? False with err (77). */
+bool control_is_permitted(const struct control_request *q, struct error *err);
+
+/* run: is this message meant, by its owner and what is looked for? */
+bool control_is_meant(const struct control_request *q, const struct record *r);
+/* run: does it mean all that waits, so that no record needs to be looked at? */
+bool control_means_all(const struct control_request *q);
+/* run: the ids of the messages that are meant; *ids is fresh memory. False with err. */
+bool control_select(
+    const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err);
+/* verify: the whole answer */
+void control_verify(const struct control_request *q, const struct config *c, struct buf *answer);
+/* The last line: of run and wake it is all of the answer. */
+void control_end(struct buf *answer, enum error_class class, const char *text);
+
+#endif

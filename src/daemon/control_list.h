@@ -1,0 +1,26 @@
+/* control_list: what waits, message by message; shared by the parts of control, nobody else includes it. */
+#ifndef DAEMON_CONTROL_LIST_H
+#define DAEMON_CONTROL_LIST_H
+
+#include "daemon/control_out.h"
+
+/* The queue of the request; NULL and *none where there is no queue, NULL with err where it cannot be read. */
+struct spool *control_open(const struct control_request *q, bool *none, struct error *err);
+bool control_may_see(const struct control_request *q, const struct record *r);
+bool control_is_active(const struct control_request *q, const char *id);
+/* The account as the daemon knows it, NULL = it says nothing of it. */
+const struct control_account *control_account(const struct control_request *q, const char *name);
+/* Why it waits, as known best; "" = not known. */
+const char *control_reason(const struct control_request *q, const struct record *r);
+/* Seconds until about the next try; -1: not known */
+int64_t control_next(const struct control_request *q, const struct record *r);
+int64_t control_age(const struct record *r);
+
+void control_list(const struct control_request *q, struct control_out *o, struct spool *s);
+void control_queue(const struct control_request *q, struct control_out *o, struct spool *s);
+/* False with err: no such message. */
+bool control_show(const struct control_request *q, struct control_out *o, struct spool *s, struct error *err);
+/* control_status.c */
+void control_status(const struct control_request *q, struct control_out *o, struct spool *s);
+
+#endif

@@ -1,0 +1,228 @@
+/* control_status: what waits and why, account by account, and what can be done about it. Counts; shows no message. */
+#include "daemon/control_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/paths.h"
+
+/* What waits for one account */
+struct waiting {
+    char *name;
+    size_t n, active;
+    int64_t oldest_s;
+    int64_t last_try; /* of `reason` */
+    char *reason;     /* the latest one the peer may see */
+};
+
+struct tally {
+    struct waiting *account;
+    size_t naccounts;
+    size_t n, active;
+    uint64_t bytes;
+    int64_t oldest_s;
+};
+
+static struct waiting *
+waiting_for(struct tally *t, const char *name)
+{
+    for (size_t i = 0; i < t->naccounts; i++)
+        if (strcmp(t->account[i].name, name) == 0)
+            return &t->account[i];
+    t->account = mem_resize(t->account, t->naccounts + 1, sizeof *t->account);
+    t->account[t->naccounts] = (struct waiting){ .name = mem_dup(name) };
+    return &t->account[t->naccounts++];
+}
+
+static void
+count(struct tally *t, const struct control_request *q, const struct record *r)
+{
+    struct waiting *w = waiting_for(t, r->account ? r->account : "default");
+    int64_t age = control_age(r);
+    bool active = control_is_active(q, r->id);
+
+    w->n++;
+    w->active += active;
+    w->oldest_s = age > w->oldest_s ? age : w->oldest_s;
+    t->n++;
+    t->active += active;
+    t->bytes += r->content_size;
+    t->oldest_s = age > t->oldest_s ? age : t->oldest_s;
+    if (r->reason && *r->reason && r->last_try >= w->last_try && control_may_see(q, r)) {
+        free(w->reason);
+        w->reason = mem_dup(r->reason);
+        w->last_try = r->last_try;
+    }
+}
+
+/* False: nobody listens any more */
+static bool
+count_all(struct tally *t, const struct control_request *q, struct control_out *o, struct spool *s)
+{
+    char id[SPOOL_ID_MAX + 1];
+    struct record r;
+    struct error gone;
+
+    for (size_t i = 0; i < q->snapshot.naccounts; i++)
+        (void)waiting_for(t, q->snapshot.account[i].name); /* also where nothing waits */
+    if (s)
+        spool_rewind(s);
+    while (s && control_alive(o) && spool_next(s, id)) {
+        int fd = spool_look(s, id, &r, &gone);
+        if (fd < 0)
+            continue;
+        free(r.id);
+        r.id = mem_dup(id);
+        count(t, q, &r);
+        record_clear(&r);
+        file_close(&fd);
+    }
+    return !o->is_broken;
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static void
+print_daemon(const struct control_snapshot *d, struct control_out *o)
+{
+    if (!d->is_daemon) {
+        control_line(o, "smtprelayd: not running; sendmail delivers by itself, sendmail -q tries what waits");
+        return;
+    }
+    control_line_begin(o);
+    buf_add_format(&o->b, "smtprelayd: running for ");
+    control_add_duration(&o->b, d->uptime_s);
+    buf_add_format(&o->b, ", version %s, %zu of %zu workers (%zu busy), ", version, d->workers,
+        d->workers_max, d->workers_busy);
+    control_add_count(&o->b, d->sessions, "caller");
+    control_line_end(o);
+}
+
+static void
+print_queue(const struct control_request *q, const struct tally *t, struct control_out *o)
+{
+    control_line_begin(o);
+    buf_add_str(&o->b, "queue: ");
+    control_add_count(&o->b, t->n, "message");
+    if (t->n) {
+        buf_add_str(&o->b, ", ");
+        control_add_size(&o->b, t->bytes);
+        buf_add_str(&o->b, " bytes, the oldest ");
+        control_add_duration(&o->b, t->oldest_s);
+        buf_add_str(&o->b, " old");
+    }
+    if (t->active)
+        buf_add_format(&o->b, ", %zu under way", t->active);
+    buf_add_str(&o->b, "; ");
+    control_add_text(o, q->queue_dir);
+    control_line_end(o);
+}
+
+static void
+print_kept(
+    const struct control_request *q, struct control_out *o, const char *folder, size_t n, const char *what)
+{
+    if (n == 0)
+        return;
+    control_line_begin(o);
+    buf_add_format(&o->b, "%s: ", folder);
+    control_add_count(&o->b, n, what);
+    buf_add_str(&o->b, "; ");
+    control_add_text(o, q->queue_dir);
+    buf_add_format(&o->b, "/%s", folder);
+    control_line_end(o);
+}
+
+static const char *
+state_name(const struct control_account *a)
+{
+    static const char *const names[] = {
+        [CONTROL_UP] = "ok", [CONTROL_DOWN] = "down", [CONTROL_FROZEN] = "frozen"
+    };
+
+    return names[a->state];
+}
+
+static void
+print_why(struct control_out *o, const char *name, const char *reason)
+{
+    control_line_begin(o);
+    buf_add_str(&o->b, "account ");
+    control_add_text(o, name);
+    buf_add_str(&o->b, ": why: ");
+    control_add_text(o, reason);
+    control_line_end(o);
+}
+
+/* What a person can do about it, where there is something */
+static const char *
+advice(const struct control_snapshot *d, const struct control_account *a)
+{
+    if (!d->is_daemon)
+        return "sendmail -q tries it now; smtprelay queue shows each message";
+    if (a && a->state == CONTROL_FROZEN)
+        return "mend that in smtprelay.conf (smtprelay check) or at the smarthost, then reload smtprelayd "
+               "(SIGHUP) or run sendmail -q; its mail does not age meanwhile";
+    if (a && a->state == CONTROL_DOWN)
+        return "nothing has to be done, it is tried again by itself; sendmail -q tries it now";
+    return NULL;
+}
+
+static void
+print_account(const struct control_request *q, struct control_out *o, const struct waiting *w)
+{
+    const struct control_account *a = control_account(q, w->name);
+    const char *reason = a && *a->reason ? a->reason : w->reason;
+    const char *what = w->n || (a && a->state != CONTROL_UP) ? advice(&q->snapshot, a) : NULL;
+
+    control_line_begin(o);
+    buf_add_str(&o->b, "account ");
+    control_add_text(o, w->name);
+    buf_add_str(&o->b, ": ");
+    if (a)
+        buf_add_format(&o->b, "%s, ", state_name(a));
+    control_add_count(&o->b, w->n, "message");
+    if (w->n) {
+        buf_add_str(&o->b, ", the oldest ");
+        control_add_duration(&o->b, w->oldest_s);
+        buf_add_str(&o->b, " old");
+    }
+    if (a && a->state != CONTROL_UP && a->next_s >= 0) {
+        buf_add_str(&o->b, ", next try in ");
+        control_add_duration(&o->b, a->next_s);
+    }
+    control_line_end(o);
+    if (reason && *reason)
+        print_why(o, w->name, reason);
+    if (what) {
+        control_line_begin(o);
+        buf_add_str(&o->b, "account ");
+        control_add_text(o, w->name);
+        buf_add_format(&o->b, ": do: %s", what);
+        control_line_end(o);
+    }
+}
+
+void
+control_status(const struct control_request *q, struct control_out *o, struct spool *s)
+{
+    struct tally t = { .n = 0 };
+
+    if (count_all(&t, q, o, s)) {
+        print_daemon(&q->snapshot, o);
+        print_queue(q, &t, o);
+        if (s) {
+            print_kept(q, o, "failed", spool_count(s, SPOOL_FAILED), "message that could not be returned");
+            print_kept(q, o, "corrupt", spool_count(s, SPOOL_CORRUPT), "file that cannot be read");
+        }
+        for (size_t i = 0; i < t.naccounts; i++)
+            print_account(q, o, &t.account[i]);
+    }
+    for (size_t i = 0; i < t.naccounts; i++) {
+        free(t.account[i].name);
+        free(t.account[i].reason);
+    }
+    free(t.account);
+}

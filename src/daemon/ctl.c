@@ -1,0 +1,296 @@
+/* ctl: finds out who answers: the daemon the caller's own file names, or this process with the caller's rights. */
+#include "daemon/ctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/ask.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/paths.h"
+#include "daemon/control.h"
+#include "daemon/park.h"
+
+enum {
+    REQUEST_MS = 60000, /* for the line; it comes at once */
+    CONNECT_MS = 10000,
+    ANSWER_MS = 20000, /* from one piece of a daemon's answer to the next */
+};
+
+struct ctl {
+    int in, out;
+    struct control_request q;
+    const struct config_request *request;
+    struct config config;
+    bool has_config;
+    struct error config_err;
+};
+
+static int
+finish(const struct ctl *c, enum error_class class, const char *text)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, 2 * ERROR_TEXT_MAX);
+    control_end(&b, class, text);
+    ok = file_write(c->out, b.data, b.len);
+    buf_clear(&b);
+    return ok ? 0 : (int)ERROR_IO;
+}
+
+static bool
+read_line(int fd, struct buf *line)
+{
+    int64_t deadline = clock_deadline(REQUEST_MS);
+    char piece[4096];
+
+    while (!line->overflow && !slice_has(buf_slice(line), '\n')) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        int r = poll(&p, 1, clock_left(deadline));
+        ssize_t n;
+        if (r < 0 && errno == EINTR)
+            continue;
+        n = r > 0 ? file_read_some(fd, piece, sizeof piece) : -1;
+        if (n <= 0)
+            return false;
+        buf_add(line, piece, (size_t)n);
+    }
+    return !line->overflow;
+}
+
+/* ---------------------------------------------------------------- a daemon of the caller's own file */
+
+/* Only what the file itself says counts: an environment leads nobody's request elsewhere */
+static const char *
+own_socket(const struct ctl *c)
+{
+    const char *origin = config_value(&c->config, 0, CONFIG_SOCKET)->origin;
+
+    if (!c->config.own_file || !origin || strcmp(origin, "default") == 0 ||
+        strncmp(origin, "environment SMTPRELAY_", 22) == 0)
+        return NULL;
+    return config_text(&c->config, 0, CONFIG_SOCKET);
+}
+
+static int
+copy_answer(const struct ctl *c, int fd, struct slice line)
+{
+    char piece[65536];
+
+    if (!file_write(fd, line.p, line.len) || !file_write(fd, "\n", 1))
+        return finish(c, ERROR_TEMP, "smtprelayd: takes no request");
+    for (;;) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        int r = poll(&p, 1, ANSWER_MS);
+        ssize_t n;
+        if (r == 0)
+            return finish(c, ERROR_TEMP, "smtprelayd: no answer");
+        n = r > 0 ? file_read_some(fd, piece, sizeof piece) : -1;
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (n <= 0)
+            return 0; /* without a last line the client says so */
+        if (!file_write(c->out, piece, (size_t)n))
+            return (int)ERROR_IO;
+    }
+}
+
+/* False: nobody is there, and this process answers; *code is this program's then */
+static bool
+pass_on(const struct ctl *c, struct slice line, int *code)
+{
+    const char *socket = own_socket(c), *user = config_text(&c->config, 0, CONFIG_USER);
+    struct error err;
+    char *path;
+    int fd;
+
+    if (!socket)
+        return false;
+    path = mem_format("%s" CONTROL_SUFFIX, socket);
+    fd = ask_connect(path, user ? user : "smtprelay", CONNECT_MS, &err);
+    free(path);
+    if (fd == ASK_NOBODY)
+        return false;
+    if (fd == ASK_TROUBLE) {
+        *code = finish(c, err.class, err.text);
+        return true;
+    }
+    *code = copy_answer(c, fd, line);
+    file_close(&fd);
+    return true;
+}
+
+/* ---------------------------------------------------------------- without a daemon */
+
+/* Before anything is set up nothing waits: scripts ask for the queue on fresh machines, too */
+static bool
+is_set_up(const struct ctl *c)
+{
+    return c->has_config || c->request->file || access(path_config, F_OK) == 0;
+}
+
+/* Root looks at the queue as its owner */
+static bool
+become_owner(const char *queue_dir, struct error *err)
+{
+    struct spool *s;
+    struct stat st;
+
+    if (geteuid() != 0 || stat(queue_dir, &st) != 0)
+        return true;
+    s = park_open(queue_dir, err);
+    if (!s)
+        return false;
+    spool_close(s);
+    return true;
+}
+
+static int
+answer_from_queue(struct ctl *c)
+{
+    struct error err;
+
+    if (!c->has_config && is_set_up(c))
+        return finish(c, c->config_err.class, c->config_err.text);
+    c->q.queue_dir = mem_dup(c->has_config ? config_text(&c->config, 0, CONFIG_QUEUE_DIR) : path_queue);
+    if (!become_owner(c->q.queue_dir, &err))
+        return finish(c, err.class, err.text);
+    control_answer(&c->q, c->out);
+    return 0;
+}
+
+static int
+answer_verify(struct ctl *c)
+{
+    struct buf b;
+    bool ok;
+
+    if (!c->has_config)
+        return finish(c, c->config_err.class, c->config_err.text);
+    buf_init(&b, 64u << 20);
+    control_verify(&c->q, &c->config, &b);
+    ok = file_write(c->out, b.data, b.len);
+    buf_clear(&b);
+    return ok ? 0 : (int)ERROR_IO;
+}
+
+static void
+execute_run(const struct ctl *c)
+{
+    char *argv[8];
+    size_t n = 0;
+
+    argv[n++] = mem_dup(path_smtprelayd);
+    argv[n++] = mem_dup("--run");
+    if (c->request->file) {
+        argv[n++] = mem_dup("-C");
+        argv[n++] = mem_dup(c->request->file);
+    }
+    argv[n++] = mem_dup("--");
+    if (c->q.by)
+        argv[n++] = mem_format("%c%s", c->q.by, c->q.text);
+    argv[n] = NULL;
+    execv(path_smtprelayd, argv);
+}
+
+/*
+ * `smtprelayd --run`, executed, so that the process which works on the queue never held the secrets that were just read. What
+ * it has to say it says on stderr.
+ */
+static int
+answer_run(struct ctl *c)
+{
+    int status;
+    pid_t pid;
+
+    if (!is_set_up(c) && access(path_queue, F_OK) != 0)
+        return finish(c, ERROR_NONE, "");
+    pid = fork();
+    if (pid == 0) {
+        execute_run(c);
+        _exit(ERROR_OS);
+    }
+    if (pid < 0)
+        return finish(c, ERROR_TEMP, "cannot start a process");
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return finish(c, ERROR_OS, "cannot wait for smtprelayd");
+    if (!WIFEXITED(status))
+        return finish(c, ERROR_INTERNAL, "smtprelayd: ended by a signal");
+    return finish(c, (enum error_class)WEXITSTATUS(status), "");
+}
+
+static int
+answer(struct ctl *c)
+{
+    switch (c->q.verb) {
+    case CONTROL_LIST:
+    case CONTROL_QUEUE:
+    case CONTROL_SHOW:
+    case CONTROL_STATUS:
+        return answer_from_queue(c);
+    case CONTROL_VERIFY:
+        return answer_verify(c);
+    case CONTROL_RUN:
+        return answer_run(c);
+    case CONTROL_WAKE:
+        return finish(c, ERROR_NONE, ""); /* nobody sleeps */
+    }
+    panic("a request nobody knows");
+}
+
+/* Descriptors 0 and 1 become free for what is started */
+static bool
+take_descriptors(struct ctl *c)
+{
+    c->in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+    c->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
+    if (c->in < 0 || c->out < 0)
+        return false;
+    (void)close(STDIN_FILENO);
+    (void)close(STDOUT_FILENO);
+    return file_open_standard();
+}
+
+int
+ctl_serve(const struct config_request *request)
+{
+    struct ctl c = { .request = request };
+    struct buf line;
+    struct slice first;
+    struct error err;
+    int code;
+
+    if (!take_descriptors(&c))
+        return (int)ERROR_OS;
+    buf_init(&line, CONTROL_LINE_MAX + 2);
+    control_init(&c.q);
+    if (!read_line(c.in, &line)) {
+        buf_clear(&line);
+        return (int)ERROR_IO;
+    }
+    first = slice_sub(buf_slice(&line), 0, slice_find(buf_slice(&line), '\n'));
+    c.has_config = config_load(request, &c.config, &c.config_err);
+    if (!control_parse(first, &c.q, &err)) {
+        code = finish(&c, err.class, err.text);
+    } else if (!c.has_config || !pass_on(&c, first, &code)) {
+        /* whoever can read the queue is its owner */
+        c.q.peer = (struct control_peer){ getuid(), true };
+        code = answer(&c);
+    }
+    control_clear(&c.q);
+    buf_clear(&line);
+    if (c.has_config)
+        config_end(&c.config);
+    file_close(&c.in);
+    file_close(&c.out);
+    return code;
+}
