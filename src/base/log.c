@@ -21,7 +21,8 @@ static struct {
     int fd;
     enum log_level level;
     const char *ident;
-} out = { TO_NOTHING, -1, LOG_LEVEL_INFO, "smtprelay" };
+    bool copy; /* to stderr */
+} out = { TO_NOTHING, -1, LOG_LEVEL_INFO, "smtprelay", false };
 
 bool
 log_open(const char *ident, const char *target, enum log_level level, struct error *err)
@@ -55,8 +56,14 @@ log_set_level(enum log_level level)
     out.level = level;
 }
 
+void
+log_copy(bool on)
+{
+    out.copy = on;
+}
+
 static void
-write_stamped(const char *line)
+write_stamped(int fd, const char *line)
 {
     char all[LINE_MAX_BYTES + 100], stamp[40];
     struct timespec now = clock_wall();
@@ -64,14 +71,14 @@ write_stamped(const char *line)
     int n;
 
     /* stderr is read by journals and containers, which stamp lines themselves */
-    if (out.fd == STDERR_FILENO) {
+    if (fd == STDERR_FILENO) {
         n = snprintf(all, sizeof all, "%s: %s\n", out.ident, line);
     } else {
         if (!localtime_r(&now.tv_sec, &tm) || strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", &tm) == 0)
             stamp[0] = '\0';
         n = snprintf(all, sizeof all, "%s %s[%ld]: %s\n", stamp, out.ident, (long)getpid(), line);
     }
-    if (n > 0 && write(out.fd, all, (size_t)n) < 0)
+    if (n > 0 && write(fd, all, (size_t)n) < 0)
         return; /* a log that cannot be written must not stop mail */
 }
 
@@ -91,5 +98,7 @@ log_line(enum log_level level, const char *format, ...)
     if (out.kind == TO_SYSLOG)
         syslog(priority[level], "%s", line);
     else
-        write_stamped(line);
+        write_stamped(out.fd, line);
+    if (out.copy && !(out.kind == TO_FD && out.fd == STDERR_FILENO))
+        write_stamped(STDERR_FILENO, line);
 }

@@ -18,6 +18,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 bool log_open(const char *ident, const char *target, enum log_level level, struct error *err);
 /* Only lines at this level or graver are written. */
 void log_set_level(enum log_level level);
+/* Write each line to standard error, too, wherever else it goes. */
+void log_copy(bool on);
 /* One line; control characters are escaped. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
