@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/passfd.h"
+#include "base/slice.h"
 
 struct wire {
     uint32_t type;
@@ -29,9 +31,9 @@ start_send(int sock, enum start_type type, enum error_class class, const char *t
 static bool
 is_valid(const struct wire *w, ssize_t n, const int fds[PASSFD_MAX])
 {
-    bool wants_fd = w->type == START_SETTINGS || w->type == START_READY;
+    bool wants_fd = w->type == START_SETTINGS || w->type == START_READY || w->type == START_SOCKET;
 
-    return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_WORKER &&
+    return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_ALIVE &&
            memchr(w->text, 0, sizeof w->text) && (fds[0] >= 0) == wants_fd && fds[1] < 0 &&
            (w->class == ERROR_NONE || (w->class >= ERROR_USAGE && w->class <= ERROR_CONFIG));
 }
@@ -63,4 +65,32 @@ start_receive(int sock, struct start_packet *packet, struct error *err)
     else
         error_set(err, ERROR_INTERNAL, "a malformed packet between helper and daemon");
     return -1;
+}
+
+void
+start_options_format(const struct start_options *o, char text[START_TEXT_MAX])
+{
+    (void)snprintf(text, START_TEXT_MAX, "own=%d stderr=%d sockets=%lu watchdog=%lld", o->own, o->log_stderr,
+        (unsigned long)o->sockets, (long long)o->watchdog_ms); /* always short enough */
+}
+
+void
+start_options_parse(const char *text, struct start_options *o)
+{
+    struct slice rest = slice_of(text), item, name;
+    uint64_t v;
+
+    memset(o, 0, sizeof *o);
+    while (slice_cut(&rest, ' ', &item)) {
+        if (!slice_cut(&item, '=', &name) || !slice_number(item, INT32_MAX, &v))
+            continue;
+        if (slice_is(name, "own"))
+            o->own = v != 0;
+        else if (slice_is(name, "stderr"))
+            o->log_stderr = v != 0;
+        else if (slice_is(name, "sockets"))
+            o->sockets = (uint32_t)v;
+        else if (slice_is(name, "watchdog"))
+            o->watchdog_ms = (int64_t)v;
+    }
 }
