@@ -1,6 +1,7 @@
 /* helper: configuration and secrets go out by sealed files, each to the one process that needs it. */
 #include "daemon/helper.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include "base/file.h"
@@ -9,8 +10,8 @@
 
 #define FLAT_MAX (16u << 20)
 
-static bool
-send_settings(int sock, struct config *c, struct error *err)
+bool
+helper_send_settings(int sock, const struct config *c, const char *text, struct error *err)
 {
     struct buf flat;
     int fd;
@@ -24,14 +25,14 @@ send_settings(int sock, struct config *c, struct error *err)
     buf_clear(&flat);
     if (fd < 0)
         return false;
-    ok = start_send(sock, START_SETTINGS, ERROR_NONE, "", fd);
+    ok = start_send(sock, START_SETTINGS, ERROR_NONE, text, fd) ||
+         error_sys(err, ERROR_TEMP, errno, "cannot send the settings to the daemon process");
     file_close(&fd);
     return ok;
 }
 
-/* Do what the packet asks for, and answer. False when the answer did not go out. */
-static bool
-answer(int sock, struct config *c, struct start_packet *p)
+bool
+helper_answer(int sock, struct config *c, struct start_packet *p)
 {
     size_t account = config_account_find(c, p->text);
     struct error err;
@@ -62,8 +63,8 @@ helper_run(int sock, pid_t daemon, const struct config_request *req)
             sock, START_FAILED, err.class, err.text, -1); /* a daemon that is gone needs no answer */
         return;
     }
-    if (send_settings(sock, &c, &err))
-        while (start_receive(sock, &p, &err) == 1 && answer(sock, &c, &p))
+    if (helper_send_settings(sock, &c, "", &err))
+        while (start_receive(sock, &p, &err) == 1 && helper_answer(sock, &c, &p))
             spawn_reap(daemon);
     else
         (void)start_send(sock, START_FAILED, err.class, err.text, -1); /* likewise */

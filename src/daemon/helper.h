@@ -6,11 +6,16 @@
 #define DAEMON_HELPER_H
 
 #include "config/file.h"
+#include "ipc/start.h"
 
 /*
  * Serve the daemon at the other end of `sock` (ipc/start) until it hangs up: load the configuration that `req` says and send it,
  * then start workers as asked. `daemon` is its pid, for the caller to wait for.
  */
 void helper_run(int sock, pid_t daemon, const struct config_request *req);
+/* Its parts, for a helper that does more. Send the settings, with `text` beside them. */
+bool helper_send_settings(int sock, const struct config *c, const char *text, struct error *err);
+/* Do what a packet from the daemon asks for, and answer. False with errno: the answer did not go out. */
+bool helper_answer(int sock, struct config *c, struct start_packet *p);
 
 #endif

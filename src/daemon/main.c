@@ -1,12 +1,14 @@
 /*
- * smtprelayd: so far `--stdio`: the server for one call of sendmail, on descriptors 0 and 1. The process that was started is the
- * helper (configuration, secrets, workers); the daemon is its child.
+ * smtprelayd: the daemon, and with `--stdio` the server for one call of sendmail, on descriptors 0 and 1. The process that was
+ * started is the helper (configuration, secrets, workers); the daemon is its child, in the first case executed as `--serve`.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,10 +25,22 @@
 #include "daemon/daemon.h"
 #include "daemon/helper.h"
 #include "daemon/run.h"
+#include "daemon/serve.h"
+#include "daemon/supervise.h"
 
 extern char **environ;
 
-enum mode { MODE_DAEMON, MODE_STDIO, MODE_ALIASES, MODE_CTL, MODE_RUN };
+enum { SERVE_SOCKET = 3 };
+enum mode {
+    MODE_DAEMON,
+    MODE_FOREGROUND, /* sendmail -bD: the same, as a caller may ask for it */
+    MODE_BACKGROUND, /* sendmail -bd */
+    MODE_SERVE,
+    MODE_STDIO,
+    MODE_ALIASES,
+    MODE_CTL,
+    MODE_RUN
+};
 
 struct arguments {
     enum mode mode;
@@ -37,7 +51,9 @@ struct arguments {
 };
 
 static const char usage[] =
-    "usage: smtprelayd [-C FILE] [--stdio [--bs] | --ctl | --check-aliases | --run [I|R|STEXT]]\n";
+    "usage: smtprelayd [-C FILE]\n"
+    "The daemon, in the foreground; SIGHUP reads the configuration again, SIGTERM ends it. "
+    "See smtprelayd(8).\n";
 
 static void
 parse_arguments(int argc, char **argv, struct arguments *a)
@@ -53,6 +69,12 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->mode = MODE_STDIO;
         } else if (strcmp(argv[i], "--bs") == 0) {
             a->bs = true;
+        } else if (strcmp(argv[i], "--foreground") == 0) {
+            a->mode = MODE_FOREGROUND;
+        } else if (strcmp(argv[i], "--background") == 0) {
+            a->mode = MODE_BACKGROUND;
+        } else if (strcmp(argv[i], "--serve") == 0) {
+            a->mode = MODE_SERVE;
         } else if (strcmp(argv[i], "--check-aliases") == 0) {
             a->mode = MODE_ALIASES;
         } else if (strcmp(argv[i], "--ctl") == 0) {
@@ -123,6 +145,84 @@ check_aliases(const struct arguments *a)
     return 0;
 }
 
+/* It is read again at SIGHUP, wherever this process is then */
+static const char *
+absolute(const char *path)
+{
+    char *here = path && *path != '/' ? getcwd(NULL, 0) : NULL;
+
+    return here ? mem_format("%s/%s", here, path) : path;
+}
+
+static int
+supervise(const struct arguments *a, int ready_fd)
+{
+    struct supervise_request req = { a->request, ready_fd };
+    struct error err;
+    int code;
+
+    if (a->rest[0])
+        fatal(EX_USAGE, "%s: no arguments are expected; see smtprelayd --help", a->rest[0]);
+    req.config.by_caller = a->mode != MODE_DAEMON;
+    req.config.file = absolute(a->request.file);
+    code = supervise_run(&req, &err);
+    if (code != 0)
+        fatal(code, "%s", err.text);
+    return 0;
+}
+
+/* Wait for the word that it serves, or for its end */
+static int
+wait_until_ready(pid_t pid, int fd)
+{
+    char octet;
+    int status;
+
+    if (file_read_some(fd, &octet, 1) == 1)
+        return 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return EX_OSERR;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        return WEXITSTATUS(status); /* it has said why */
+    fatal(EX_SOFTWARE, "smtprelayd: it ended before it was ready");
+}
+
+static int
+start_in_background(const struct arguments *a)
+{
+    struct arguments own = *a;
+    int pipes[2];
+    pid_t pid;
+
+    if (pipe2(pipes, O_CLOEXEC) != 0)
+        fatal(EX_OSERR, "cannot make a pipe: %s", strerror(errno));
+    own.request.file = absolute(a->request.file);
+    pid = fork();
+    if (pid < 0)
+        fatal(EX_TEMPFAIL, "cannot start a process: %s", strerror(errno));
+    if (pid == 0) {
+        file_close(&pipes[0]);
+        if (setsid() < 0 || chdir("/") != 0)
+            fatal(EX_OSERR, "cannot go to the background: %s", strerror(errno));
+        return supervise(&own, pipes[1]);
+    }
+    file_close(&pipes[1]);
+    return wait_until_ready(pid, pipes[0]);
+}
+
+static int
+serve(void)
+{
+    int type = 0;
+    socklen_t len = sizeof type;
+
+    if (getsockopt(SERVE_SOCKET, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET)
+        fatal(EX_USAGE, "--serve is only for smtprelayd itself");
+    (void)prctl(PR_SET_NAME, "smtprelayd"); /* executed by descriptor, it may have a number for a name */
+    return serve_run(SERVE_SOCKET);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -145,9 +245,17 @@ main(int argc, char **argv)
         return check_aliases(&a);
     case MODE_CTL:
         return ctl_serve(&a.request);
+    case MODE_BACKGROUND:
+        return start_in_background(&a);
+    case MODE_FOREGROUND:
+        return supervise(&a, -1);
+    case MODE_SERVE:
+        mem_program("smtprelayd");
+        return serve();
     case MODE_DAEMON:
-        break;
+        mem_program("smtprelayd");
+        fputs("smtprelayd: what it serves is not built yet: every caller gets 421\n", stderr);
+        return supervise(&a, -1);
     }
-    mem_program("smtprelayd");
-    fatal(EX_CONFIG, "the daemon is not built yet: sendmail works without it");
+    panic("a mode nobody knows");
 }

@@ -7,16 +7,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "ipc/start.h"
 #include "mail/status.h"
 
 bool
 settings_receive(struct config *c, int helper_sock, struct error *err)
 {
     struct start_packet p;
-    struct buf flat;
     int r = start_receive(helper_sock, &p, err);
-    bool ok;
 
     config_begin(c);
     if (r != 1)
@@ -25,14 +22,25 @@ settings_receive(struct config *c, int helper_sock, struct error *err)
         file_close(&p.fd);
         return error_set(err, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
     }
+    config_end(c);
+    return settings_take(c, &p, err);
+}
+
+bool
+settings_take(struct config *c, struct start_packet *packet, struct error *err)
+{
+    struct buf flat;
+    bool ok;
+
+    config_begin(c);
     buf_init(&flat, 64u << 20);
-    ok = file_read_all(p.fd, &flat, "settings", err);
+    ok = file_read_all(packet->fd, &flat, "settings", err);
     if (ok) {
         config_end(c); /* decoding begins anew */
         ok = config_decode(c, buf_slice(&flat), err);
     }
     buf_clear(&flat);
-    file_close(&p.fd);
+    file_close(&packet->fd);
     return ok;
 }
 

@@ -4,9 +4,12 @@
 
 #include "config/config.h"
 #include "ipc/job.h"
+#include "ipc/start.h"
 
 /* Receive them into *c, which config_end clears in any case. False with err: there are none to be had. */
 bool settings_receive(struct config *c, int helper_sock, struct error *err);
+/* The same from a SETTINGS packet that is there already, whose descriptor is closed. */
+bool settings_take(struct config *c, struct start_packet *packet, struct error *err);
 /* Open the log as they say. */
 void settings_open_log(const struct config *c);
 /* What a fact is for people: "hub:25: RCPT TO: 550 5.1.1 no such user". Fresh memory. */

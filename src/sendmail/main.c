@@ -213,8 +213,9 @@ act(const struct options *o)
     case OPTIONS_ALIASES:
         return become(o, "--check-aliases", NULL);
     case OPTIONS_DAEMON:
+        return become(o, "--background", NULL);
     case OPTIONS_FOREGROUND:
-        return become(o, NULL, NULL);
+        return become(o, "--foreground", NULL);
     case OPTIONS_VERSION:
         printf("smtprelay sendmail %s\n", version);
         return 0;

@@ -1,0 +1,40 @@
+/*
+ * sockets: the daemon's listening sockets on Unix paths: made here, or taken over from who started us (sd_listen_fds(3)).
+ *
+ * Whoever makes them is who clients see (SO_PEERCRED): that is why the helper does.
+ */
+#ifndef DAEMON_SOCKETS_H
+#define DAEMON_SOCKETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+enum { SOCKETS_MAX = 4 };
+
+struct sockets {
+    struct sockets_one {
+        char *path;
+        bool control; /* PATH.ctl */
+        bool made;    /* here: it goes away with us */
+        int fd;       /* listens, does not block, close-on-exec */
+        dev_t dev;
+        ino_t ino;
+    } one[SOCKETS_MAX];
+    size_t n;
+};
+
+/*
+ * Listen on each of the `n` paths and on PATH.ctl beside it, for everybody (0666); a folder that is missing is made (0755), a
+ * socket nobody listens on any more is replaced. False with err: another daemon answers there (75), or it is not possible (78);
+ * nothing is left then.
+ */
+bool sockets_open(struct sockets *s, const char *const paths[], size_t n, struct error *err);
+/* Close all, and remove those that were made here and are still there. */
+void sockets_close(struct sockets *s);
+/* Is one of them this path? */
+bool sockets_has(const struct sockets *s, const char *path);
+
+#endif

@@ -1,0 +1,530 @@
+/* supervise: one poll loop over signals, the daemon's process and a timer. Whatever ends or hangs, this does not. */
+#include "daemon/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/paths.h"
+#include "daemon/helper.h"
+#include "daemon/identity.h"
+#include "daemon/notify.h"
+#include "daemon/settings.h"
+#include "daemon/sockets.h"
+#include "ipc/start.h"
+
+enum { SERVE_SOCKET = 3, STOP_MS = 60000, LINGER_MS = 5000, BACKOFF_MIN_MS = 1000, BACKOFF_MAX_MS = 30000 };
+
+struct supervisor {
+    const struct supervise_request *req;
+    struct config config;
+    struct identity identity;
+    struct sockets sockets;
+    struct loop *loop;
+    int64_t watchdog_ms;
+    int program; /* this very program, to be executed again; -1: by its path */
+    int signals;
+    /* the daemon's process */
+    pid_t child; /* 0 = there is none */
+    int sock;    /* our end; -1 = it has hung up */
+    struct loop_watch *sock_watch;
+    struct loop_timer *timer; /* its restart; or its kill, after STOP */
+    bool alive;               /* it serves */
+    int64_t since;            /* ... since then */
+    int64_t backoff_ms;
+    struct error last_word; /* why it ended, as it says */
+    /* this one */
+    bool ready; /* the daemon has served once */
+    bool stopping;
+    struct error *err;
+    int code;
+};
+
+/* ---------------------------------------------------------------- starting the daemon's process */
+
+/* Nothing of ours, where SMTPRELAY_* may be a secret */
+static char **
+environment(void)
+{
+    static const char *const kept[] = { "TZ", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS" };
+    char **env = mem_array(sizeof kept / sizeof kept[0] + 2, sizeof(char *));
+    size_t n = 0;
+
+    env[n++] = mem_dup("PATH=/usr/bin:/bin");
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (getenv(kept[i]))
+            env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
+    return env;
+}
+
+/* In the child. Signals to the whole group or control group are the helper's to hear; it says STOP. */
+static void
+become_daemon(const struct supervisor *s, int sock, char *const argv[], char *const env[])
+{
+    static const int ignored[] = { SIGTERM, SIGINT, SIGHUP };
+    int to = fcntl(sock, F_DUPFD, 10), null = open("/dev/null", O_RDWR);
+    sigset_t none;
+
+    (void)setpgid(0, 0); /* it ends by STOP, not by ^C */
+    if (to < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(to, SERVE_SOCKET) < 0 ||
+        chdir("/") != 0)
+        _exit(127);
+    if (s->req->ready_fd >= 0 && dup2(null, 2) < 0)
+        _exit(127);
+    (void)close_range(SERVE_SOCKET + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        (void)signal(ignored[i], SIG_IGN);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    if (!identity_become(&s->identity)) {
+        struct error err;
+        error_sys(&err, ERROR_OS, errno, "User: cannot become user %ld", (long)s->identity.uid);
+        (void)start_send(SERVE_SOCKET, START_FAILED, err.class, err.text, -1);
+        _exit(ERROR_OS);
+    }
+    if (s->program >= 0)
+        (void)fexecve(s->program, argv, env);
+    execve(path_smtprelayd, argv, env);
+    _exit(127);
+}
+
+static bool
+fork_daemon(struct supervisor *s, struct error *err)
+{
+    char *argv[] = { mem_dup("smtprelayd"), mem_dup("--serve"), NULL }, **env;
+    int pair[2];
+    bool ok;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return error_sys(err, ERROR_TEMP, errno, "cannot make a socket pair");
+    env = environment();
+    s->child = fork();
+    if (s->child == 0)
+        become_daemon(s, pair[1], argv, env);
+    ok = s->child > 0 || error_sys(err, ERROR_TEMP, errno, "cannot start the daemon process");
+    for (char **e = env; *e; e++)
+        free(*e);
+    free(env);
+    free(argv[0]);
+    free(argv[1]);
+    file_close(&pair[1]);
+    s->sock = pair[0];
+    /* a daemon that hangs must not hang its helper */
+    ok = ok && (file_nonblocking(s->sock, true) || error_sys(err, ERROR_OS, errno, "cannot set up a socket"));
+    if (s->child < 0)
+        s->child = 0;
+    return ok;
+}
+
+static bool
+send_settings(struct supervisor *s, size_t sockets, struct error *err)
+{
+    struct start_options o = { .own = s->config.own_file && config_value(&s->config, 0, CONFIG_SOCKET)->set,
+        .log_stderr = s->req->ready_fd < 0 && !getenv("JOURNAL_STREAM"),
+        .sockets = (uint32_t)sockets,
+        .watchdog_ms = s->watchdog_ms };
+    char text[START_TEXT_MAX];
+
+    start_options_format(&o, text);
+    return helper_send_settings(s->sock, &s->config, text, err);
+}
+
+static void sock_ready(void *ctx, int fd, short revents);
+
+static bool
+start_daemon(struct supervisor *s, struct error *err)
+{
+    s->alive = false;
+    error_init(&s->last_word);
+    if (!fork_daemon(s, err))
+        return false;
+    s->sock_watch = loop_watch(s->loop, s->sock, POLLIN, sock_ready, s);
+    if (!send_settings(s, s->sockets.n, err))
+        return false;
+    for (size_t i = 0; i < s->sockets.n; i++) {
+        const struct sockets_one *o = &s->sockets.one[i];
+        if (!start_send(s->sock, START_SOCKET, ERROR_NONE, o->control ? "control" : "local", o->fd))
+            return error_sys(err, ERROR_TEMP, errno, "cannot send a socket to the daemon process");
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- its end */
+
+static void
+hang_up(struct supervisor *s)
+{
+    loop_unwatch(s->sock_watch);
+    s->sock_watch = NULL;
+    file_close(&s->sock);
+}
+
+static void
+end_with(struct supervisor *s, int code)
+{
+    s->code = code;
+    loop_stop(s->loop);
+}
+
+static void
+kill_daemon(void *ctx)
+{
+    struct supervisor *s = ctx;
+
+    s->timer = NULL;
+    if (s->child > 0) {
+        log_line(LOG_LEVEL_WARNING, "the daemon process does not end; it is killed");
+        (void)kill(s->child, SIGKILL); /* it is ours and not reaped: the number is right */
+    }
+}
+
+static void
+kill_later(struct supervisor *s, int64_t in_ms)
+{
+    loop_cancel(s->timer);
+    s->timer = loop_at(s->loop, clock_deadline(in_ms), kill_daemon, s);
+}
+
+static void restart(void *ctx);
+
+static void
+restart_later(struct supervisor *s)
+{
+    bool lasted = s->alive && clock_ms() - s->since > 2 * BACKOFF_MAX_MS;
+
+    if (s->backoff_ms == 0 || lasted)
+        s->backoff_ms = BACKOFF_MIN_MS;
+    log_line(LOG_LEVEL_ERROR, "%s; it is started again in %lld s", s->last_word.text,
+        (long long)s->backoff_ms / 1000);
+    loop_cancel(s->timer);
+    s->timer = loop_at(s->loop, clock_deadline(s->backoff_ms), restart, s);
+    s->backoff_ms = s->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms * 2;
+    s->alive = false;
+}
+
+static void
+restart(void *ctx)
+{
+    struct supervisor *s = ctx;
+
+    s->timer = NULL;
+    if (start_daemon(s, &s->last_word))
+        return;
+    hang_up(s);
+    if (s->child > 0)
+        kill_later(s, LINGER_MS); /* its end is heard of, and starts it again */
+    else
+        restart_later(s);
+}
+
+/* What it said at last may still be on the way */
+static void
+hear_last_word(struct supervisor *s)
+{
+    struct start_packet p;
+    struct error err;
+
+    while (s->sock >= 0 && start_receive(s->sock, &p, &err) == 1) {
+        if (p.type == START_FAILED)
+            error_set(&s->last_word, p.class, "%s", p.text);
+        file_close(&p.fd);
+    }
+}
+
+static void
+daemon_ended(struct supervisor *s, int status)
+{
+    hear_last_word(s);
+    hang_up(s);
+    s->child = 0;
+    loop_cancel(s->timer);
+    s->timer = NULL;
+    if (s->stopping) {
+        end_with(s, 0);
+        return;
+    }
+    if (!s->last_word.class && WIFSIGNALED(status))
+        error_set(
+            &s->last_word, ERROR_INTERNAL, "the daemon process was ended by signal %d", WTERMSIG(status));
+    else if (!s->last_word.class)
+        error_set(&s->last_word, WEXITSTATUS(status) ? (enum error_class)WEXITSTATUS(status) : ERROR_INTERNAL,
+            "the daemon process ended with exit code %d", WEXITSTATUS(status));
+    if (s->ready) {
+        restart_later(s);
+        return;
+    }
+    *s->err = s->last_word;
+    end_with(s, (int)s->last_word.class);
+}
+
+/* Workers are children, too; the kernel only wants to be asked about them */
+static void
+reap(struct supervisor *s)
+{
+    pid_t pid;
+    int status;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == s->child)
+            daemon_ended(s, status);
+}
+
+/* ---------------------------------------------------------------- what it says */
+
+/* The caller of `sendmail -bd` may go now */
+static void
+leave_foreground(struct supervisor *s)
+{
+    int fd = s->req->ready_fd, null;
+
+    if (fd < 0)
+        return;
+    (void)file_write(fd, "\n", 1); /* a caller that has gone needs no word */
+    (void)close(fd);
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0)
+        return;
+    for (int i = 0; i <= 2; i++)
+        (void)dup2(null, i); /* null is open, and so are these */
+    file_close(&null);
+}
+
+static void
+daemon_is_alive(struct supervisor *s)
+{
+    if (s->watchdog_ms > 0)
+        notify_send("WATCHDOG=1");
+    if (s->alive)
+        return;
+    s->alive = true;
+    s->since = clock_ms();
+    log_line(LOG_LEVEL_INFO, "smtprelayd %s serves at %s", version, s->sockets.one[0].path);
+    if (s->ready)
+        return;
+    s->ready = true;
+    notify_send("READY=1");
+    leave_foreground(s);
+}
+
+static void
+sock_ready(void *ctx, int fd, short revents)
+{
+    struct supervisor *s = ctx;
+    struct start_packet p;
+    struct error err;
+    int r = start_receive(fd, &p, &err);
+
+    (void)revents;
+    if (r == -2)
+        return;
+    if (r != 1) {
+        if (r < 0)
+            log_line(LOG_LEVEL_ERROR, "%s", err.text);
+        hang_up(s);
+        if (!s->stopping)
+            kill_later(s, LINGER_MS); /* without us it is of no use; its end is heard of by SIGCHLD */
+    } else if (p.type == START_ALIVE) {
+        daemon_is_alive(s);
+    } else if (p.type == START_FAILED) {
+        error_set(&s->last_word, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
+    } else if (!helper_answer(fd, &s->config, &p)) {
+        log_line(LOG_LEVEL_WARNING, "the daemon process does not take an answer: %s", strerror(errno));
+    }
+}
+
+/* ---------------------------------------------------------------- what others say */
+
+static void
+stop(struct supervisor *s)
+{
+    bool again = s->stopping;
+
+    s->stopping = true;
+    if (!again) {
+        notify_send("STOPPING=1");
+        log_line(LOG_LEVEL_INFO, "smtprelayd ends");
+    }
+    if (s->child == 0) {
+        end_with(s, 0);
+    } else if (again || s->sock < 0 || !start_send(s->sock, START_STOP, ERROR_NONE, "", -1)) {
+        (void)kill(s->child, SIGKILL); /* its end is heard of by SIGCHLD */
+    } else {
+        kill_later(s, STOP_MS);
+    }
+}
+
+/* What was done with these cannot be done again while it runs */
+static void
+keep_fixed(struct supervisor *s, struct config *next)
+{
+    static const enum config_key fixed[] = { CONFIG_QUEUE_DIR, CONFIG_SOCKET, CONFIG_USER };
+    struct error err;
+
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+        const char *old = config_text(&s->config, 0, fixed[i]), *new = config_text(next, 0, fixed[i]);
+        if (!old || !new || strcmp(old, new) == 0)
+            continue;
+        log_line(LOG_LEVEL_WARNING, "%s: has changed; that takes effect when smtprelayd is started again",
+            config_info(fixed[i])->name);
+        for (size_t a = 0; a < next->n; a++)
+            (void)config_set(
+                next, a, fixed[i], slice_of(old), true, "until now", &err); /* it was right before */
+    }
+}
+
+static void
+log_warnings(const struct config *c)
+{
+    struct slice rest = buf_slice(&c->warnings), line;
+
+    while (slice_cut(&rest, '\n', &line))
+        log_line(LOG_LEVEL_WARNING, "%.*s", SLICE_ARG(line));
+}
+
+static void
+reload(struct supervisor *s)
+{
+    struct config next;
+    struct error err;
+
+    if (s->stopping)
+        return;
+    notify_reloading();
+    if (config_load(&s->req->config, &next, &err)) {
+        keep_fixed(s, &next);
+        config_end(&s->config);
+        s->config = next;
+        settings_open_log(&s->config);
+        log_warnings(&s->config);
+        log_line(LOG_LEVEL_INFO, "the configuration was read again");
+        if (s->sock >= 0 && !send_settings(s, 0, &err))
+            log_line(LOG_LEVEL_ERROR, "%s", err.text);
+    } else {
+        log_line(LOG_LEVEL_ERROR, "the old configuration stays: %s", err.text);
+    }
+    notify_send("READY=1");
+}
+
+static void
+signal_ready(void *ctx, int fd, short revents)
+{
+    struct supervisor *s = ctx;
+    struct signalfd_siginfo info;
+
+    (void)revents;
+    while (file_read_some(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(s);
+        else if (info.ssi_signo == SIGHUP)
+            reload(s);
+        else
+            stop(s);
+    }
+}
+
+static bool
+watch_signals(struct supervisor *s, struct error *err)
+{
+    static const int heard[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++)
+        (void)sigaddset(&set, heard[i]);
+    s->signals =
+        sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+    if (s->signals < 0)
+        return error_sys(err, ERROR_OS, errno, "cannot set up signals");
+    (void)loop_watch(s->loop, s->signals, POLLIN, signal_ready, s); /* as long as the loop */
+    return true;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+/* sendmail(8) always tries the compiled-in one; a file of one's own names its own */
+static bool
+open_sockets(struct supervisor *s, struct error *err)
+{
+    const char *named = config_text(&s->config, 0, CONFIG_SOCKET);
+    const char *paths[] = { path_socket, named };
+    bool only = s->config.own_file || strcmp(named, path_socket) == 0;
+
+    return sockets_open(&s->sockets, only ? &paths[1] : paths, only ? 1 : 2, err);
+}
+
+static bool
+prepare(struct supervisor *s, struct error *err)
+{
+    struct error ignored;
+
+    (void)log_open("smtprelay", NULL, LOG_LEVEL_INFO, &ignored); /* until the settings say where to */
+    if (!config_load(&s->req->config, &s->config, err))
+        return false;
+    settings_open_log(&s->config);
+    log_warnings(&s->config);
+    return identity_find(config_text(&s->config, 0, CONFIG_USER), &s->identity, err) &&
+           identity_own_folder(&s->identity, config_text(&s->config, 0, CONFIG_QUEUE_DIR), err) &&
+           open_sockets(s, err);
+}
+
+/* The caller prints it, too: on standard error once is enough */
+static void
+log_failure(const struct error *err)
+{
+    struct error ignored;
+
+    log_copy(false);
+    (void)log_open("smtprelay", NULL, LOG_LEVEL_INFO, &ignored); /* syslog always opens */
+    log_line(LOG_LEVEL_ERROR, "smtprelayd cannot start: %s", err->text);
+}
+
+static void
+run(struct supervisor *s)
+{
+    if (prepare(s, s->err) && start_daemon(s, s->err)) {
+        log_copy(s->req->ready_fd < 0 && !getenv("JOURNAL_STREAM"));
+        loop_run(s->loop);
+    } else {
+        s->code = (int)s->err->class;
+    }
+    if (s->code != 0)
+        log_failure(s->err);
+    if (s->child > 0)
+        (void)kill(s->child, SIGKILL);
+}
+
+int
+supervise_run(const struct supervise_request *req, struct error *err)
+{
+    struct supervisor s = { .req = req, .sock = -1, .signals = -1, .err = err };
+
+    error_init(err);
+    s.loop = loop_new();
+    s.watchdog_ms = notify_watchdog_ms();
+    s.program = open("/proc/self/exe", O_PATH | O_CLOEXEC); /* after an update, too, it is the same */
+    if (watch_signals(&s, err))
+        run(&s);
+    else
+        s.code = (int)err->class;
+    hang_up(&s);
+    sockets_close(&s.sockets);
+    config_end(&s.config);
+    loop_free(s.loop);
+    file_close(&s.signals);
+    file_close(&s.program);
+    return s.code;
+}

@@ -1,0 +1,378 @@
+#!/bin/sh
+# The life of the daemon, seen from outside: how it starts, refuses to, is told something, ends, and who its processes are.
+# shellcheck disable=SC2034 # lib.sh reads HUB_PORT and rc
+. "$(dirname "$0")/lib.sh"
+
+DAEMON=$O/root/sbin/smtprelayd
+HOME=$T
+export HOME
+unset XDG_CONFIG_HOME NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_PID LISTEN_FDS JOURNAL_STREAM
+SOCKET=$T/run/socket
+LOG=$T/daemon.log
+HUB_PORT=2525
+D=''
+ROOT=false
+[ "$(id -u)" -ne 0 ] || ROOT=true
+
+daemon_kill() {
+    [ -n "$D" ] || return 0
+    kill -9 "$D" 2>/dev/null
+    { wait "$D"; } 2>/dev/null
+    D=
+}
+trap 'daemon_kill; hub_stop' EXIT
+
+# A case with nothing left of the one before
+fresh() {
+    daemon_kill
+    begin "$1"
+    rm -rf "$T/run" "$T/queue" "$LOG"
+    life_conf
+}
+
+# User: nobody, so that root's helper has somebody to become
+life_conf() {
+    conf UseTLS=false "Socket=$SOCKET" "QueueDir=$T/queue" User=nobody LogFile=- "$@"
+}
+
+launch() {
+    "$@" >"$T/out" 2>"$LOG" &
+    D=$!
+}
+
+says() {
+    grep -qF -e "$1" "$LOG"
+}
+
+start() {
+    launch "$DAEMON" -C "$T/conf"
+    wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+}
+
+# Its end within a while: sets rc
+await_end() {
+    wait_for 30 is_zombie_or_gone "$D" || fail "it does not end"
+    if [ -z "$WHY" ]; then
+        wait "$D"
+        rc=$?
+        D=
+    fi
+}
+is_zombie_or_gone() {
+    [ ! -e "/proc/$1/status" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null ||
+        [ ! -e "/proc/$1/status" ]
+}
+
+# It does not start: sets rc
+refused() {
+    timeout 20 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/all"
+    rc=$?
+    grep -v 'not built yet' "$T/all" >"$T/err"
+}
+
+# the daemon's process below the helper $1
+child_of() {
+    for p in /proc/[0-9]*; do
+        grep -q "^PPid:[[:space:]]*$1\$" "$p/status" 2>/dev/null || continue
+        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -e '--serve' || continue
+        echo "${p#/proc/}"
+        return
+    done
+}
+uids() {
+    sed -n 's/^Uid:[[:space:]]*//p' "/proc/$1/status" | tr '\t' '\n' | sort -u
+}
+
+fresh "smtprelayd serves its socket and the one for control, which everybody may reach"
+start
+[ "$(stat -c '%F %a' "$SOCKET" 2>&1)" = "socket 666" ] || fail "the socket: $(stat -c '%F %a' "$SOCKET" 2>&1)"
+[ "$(stat -c '%F %a' "$SOCKET.ctl" 2>&1)" = "socket 666" ] || fail "the control socket is not there"
+[ "$(stat -c %a "$T/run")" = 755 ] || fail "their folder has mode $(stat -c %a "$T/run")"
+[ "$(stat -c %a "$T/queue")" = 700 ] || fail "the queue has mode $(stat -c %a "$T/queue")"
+end
+
+fresh "only the process that was started stays root; the daemon's own is User's, with no other groups and no capability"
+start
+child=$(child_of "$D")
+if [ -z "$child" ]; then
+    fail "no daemon process"
+elif $ROOT; then
+    [ "$(uids "$child")" = "$(id -u nobody)" ] || fail "it runs as $(uids "$child")"
+    [ "$(uids "$D")" = 0 ] || fail "the helper runs as $(uids "$D")"
+    [ "$(stat -c %U "$T/queue")" = nobody ] || fail "the queue belongs to $(stat -c %U "$T/queue")"
+    case " $(sed -n 's/^Groups:[[:space:]]*//p' "/proc/$child/status") " in *' 0 '*) fail "it is in root's group" ;; esac
+    grep -q '^CapEff:[[:space:]]*0000000000000000$' "/proc/$child/status" || fail "it has capabilities"
+else
+    [ "$(uids "$child")" = "$(id -u)" ] || fail "it runs as $(uids "$child")"
+fi
+end
+
+fresh "the daemon's process has neither the environment nor the descriptors of who started it"
+exec 8<"$T/conf"
+SMTPRELAY_AUTHPASS='a secret' start
+child=$(child_of "$D")
+exec 8<&-
+if tr '\0' '\n' <"/proc/$child/environ" | grep -q SMTPRELAY; then fail "SMTPRELAY_* in its environment"; fi
+for fd in "/proc/$child/fd"/*; do
+    case $(readlink "$fd") in "$T/conf") fail "${fd##*/} is the configuration" ;; esac
+done
+end
+
+fresh "a second smtprelayd is refused in one clear line, and the first goes on"
+start
+refused
+expect_rc 75
+expect_one_line
+expect_err "another smtprelayd is running"
+[ -S "$SOCKET" ] && [ -S "$SOCKET.ctl" ] || fail "the first one's sockets are gone"
+kill -0 "$D" || fail "the first one is gone"
+end
+
+fresh "sockets that nobody listens on any more are replaced"
+start
+child=$(child_of "$D")
+kill -9 "$D"
+{ wait "$D"; } 2>/dev/null
+D=
+[ -S "$SOCKET" ] || fail "no stale socket"
+wait_for 20 is_zombie_or_gone "$child" || fail "the daemon's process outlives its helper"
+start
+end
+
+for signal in TERM INT; do
+    fresh "SIG$signal ends it with 0, and its sockets and its process go with it"
+    start
+    child=$(child_of "$D")
+    kill -s "$signal" "$D"
+    await_end
+    expect_rc 0
+    [ ! -e "$SOCKET" ] && [ ! -e "$SOCKET.ctl" ] || fail "a socket is left"
+    is_zombie_or_gone "$child" || fail "its process is left"
+    end
+done
+
+fresh "a wrong configuration at SIGHUP is named in the log, and the old one stays"
+start
+echo 'Nonsense = 1;' >>"$T/conf"
+kill -HUP "$D"
+wait_for 20 says "the old configuration stays" || fail "nothing in the log"
+says Nonsense || fail "the log does not name the setting"
+life_conf Workers=2
+kill -HUP "$D"
+wait_for 20 says "configuration was read again" || fail "the right one is not read"
+kill -TERM "$D"
+await_end
+expect_rc 0
+end
+
+fresh "what cannot change while it runs is said at SIGHUP, and stays"
+start
+life_conf "Socket=$T/run/other"
+kill -HUP "$D"
+wait_for 20 says "Socket: has changed" || fail "nothing in the log"
+[ -S "$SOCKET" ] || fail "the socket is gone"
+end
+
+has_other_child() {
+    now=$(child_of "$D")
+    [ -n "$now" ] && [ "$now" != "$child" ]
+}
+fresh "the daemon's process is started again when it is killed, on the same sockets"
+start
+child=$(child_of "$D")
+inode=$(stat -c %i "$SOCKET")
+kill -9 "$child"
+wait_for 20 has_other_child || fail "it is not started again"
+says "ended by signal 9" || fail "the log does not say so"
+[ "$(stat -c %i "$SOCKET")" = "$inode" ] || fail "the socket is another"
+end
+
+fresh "a configuration that is wrong at the start is its exit code and one line"
+echo 'Nonsense = 1;' >>"$T/conf"
+refused
+expect_rc 78
+expect_one_line
+expect_err Nonsense
+[ ! -e "$SOCKET" ] || fail "there is a socket"
+end
+
+if $ROOT; then
+    fresh "a User that does not exist is wrong configuration for root"
+    life_conf User=nobody-of-that-name
+    refused
+    expect_rc 78
+    expect_one_line
+    expect_err "there is no user nobody-of-that-name"
+    end
+
+    fresh "a queue with mail of another user's is refused, and an empty one of root's handed over"
+    mkdir "$T/queue"
+    chmod 755 "$T/queue"
+    start
+    [ "$(stat -c '%U %a' "$T/queue")" = "nobody 700" ] || fail "an empty one is $(stat -c '%U %a' "$T/queue")"
+    daemon_kill
+    chown 64213 "$T/queue"
+    refused
+    expect_rc 78
+    expect_one_line
+    expect_err "belongs to user 64213"
+    end
+fi
+
+fresh "what is no socket at the socket's place is left alone"
+mkdir "$T/run"
+: >"$SOCKET"
+refused
+expect_rc 78
+expect_one_line
+[ -f "$SOCKET" ] || fail "it is gone"
+end
+
+# Whoever is not root cannot name QueueDir in a file for sendmail -C, but in one of his own
+if $ROOT; then
+    set -- -C "$T/conf"
+else
+    set --
+    mkdir -p "$T/.config/smtprelay"
+    ln -sf "$T/conf" "$T/.config/smtprelay/config"
+fi
+
+# the daemon whose socket is ours, by its open files
+find_background() {
+    for p in /proc/[0-9]*; do
+        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -e '--background' || continue
+        [ "$(stat -c %u "$p" 2>/dev/null)" = "$(id -u)" ] || continue
+        tr '\0' '\n' <"$p/environ" 2>/dev/null | grep -qxF "HOME=$T" && echo "${p#/proc/}" && return
+    done
+}
+fresh "sendmail -bd returns when the daemon serves, and holds nothing of the caller's"
+# a reader of its output sees the end when nobody holds it any more
+timeout 60 "$SENDMAIL" "$@" -bd -q30m 2>"$T/err" | cat >"$T/out"
+[ -S "$SOCKET" ] || fail "no socket when it returned"
+D=$(find_background)
+timeout 60 "$SENDMAIL" "$@" -bd >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 75
+expect_one_line
+if [ -n "$D" ]; then
+    kill -TERM "$D"
+    wait_for 30 is_zombie_or_gone "$D" || fail "it does not end"
+    D=
+else
+    fail "no daemon in the background"
+fi
+[ ! -e "$SOCKET" ] || fail "the socket is left"
+end
+
+fresh "sendmail -bd says why there is no daemon, with its exit code"
+echo 'Nonsense = 1;' >>"$T/conf"
+timeout 60 "$SENDMAIL" "$@" -bd >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 78
+expect_one_line
+expect_err "sendmail: "
+end
+
+fresh "sendmail -bD is the daemon in the foreground"
+launch "$SENDMAIL" "$@" -bD
+wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+[ -S "$SOCKET" ] || fail "no socket"
+kill -TERM "$D"
+await_end
+expect_rc 0
+end
+
+command -v python3 >/dev/null || exit 0
+
+# a receiver of sd_notify's datagrams: one line each into $T/notes
+cat >"$T/notes.py" <<'END'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+name = sys.argv[1]
+s.bind('\0' + name[1:] if name[0] == '@' else name)
+if name[0] != '@':
+    os.chmod(name, 0o666)
+out = open(sys.argv[2], 'w')
+out.write('bound\n')
+out.flush()
+while True:
+    out.write(s.recv(4096).decode().replace('\n', ' ') + '\n')
+    out.flush()
+END
+noted() {
+    [ "$(grep -c -e "$1" "$T/notes")" -ge "${2-1}" ]
+}
+for at in "$T/notify" "@smtprelay-test-$$"; do
+    fresh "systemd hears of start, watchdog, reload and end at $(echo "$at" | sed 's/^@.*/an abstract socket/; s/^\/.*/a socket/')"
+    rm -f "$T/notify" "$T/notes"
+    python3 "$T/notes.py" "$at" "$T/notes" &
+    receiver=$!
+    wait_for 20 test -s "$T/notes" || fail "no receiver"
+    launch env "NOTIFY_SOCKET=$at" WATCHDOG_USEC=600000 "$DAEMON" -C "$T/conf"
+    wait_for 20 noted '^READY=1$' || fail "no READY=1"
+    wait_for 20 noted '^WATCHDOG=1$' 3 || fail "no WATCHDOG=1"
+    kill -HUP "$D"
+    wait_for 20 noted '^RELOADING=1 MONOTONIC_USEC=[0-9]*$' || fail "no RELOADING=1"
+    wait_for 20 noted '^READY=1$' 2 || fail "no READY=1 after the reload"
+    kill -TERM "$D"
+    await_end
+    expect_rc 0
+    noted '^STOPPING=1$' || fail "no STOPPING=1"
+    kill "$receiver"
+    { wait "$receiver"; } 2>/dev/null
+    end
+done
+
+# what systemd does: it listens, and executes with the descriptors
+cat >"$T/activate.py" <<'END'
+import os, socket, sys
+fds = []
+for path in sys.argv[1:3]:
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(5)
+    fds.append(s)
+held = [os.dup(s.fileno()) for s in fds]
+for i in range(40):
+    if i not in (0, 1, 2) and i not in held:
+        try:
+            os.close(i)
+        except OSError:
+            pass
+moved = [os.dup2(h, 50 + i) for i, h in enumerate(held)]
+for i, m in enumerate(moved):
+    os.dup2(m, 3 + i)
+os.environ.update(LISTEN_FDS=str(len(moved)), LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[3], sys.argv[3:])
+END
+answers() {
+    python3 - "$1" <<'END'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+sys.exit(0 if s.recv(100)[:1] in (b'2', b'4') else 1)
+END
+}
+fresh "sockets of systemd's are taken over, and left when it ends"
+mkdir "$T/run"
+launch python3 "$T/activate.py" "$SOCKET.ctl" "$SOCKET" "$DAEMON" -C "$T/conf"
+wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+answers "$SOCKET" || fail "nobody answers"
+kill -TERM "$D"
+await_end
+expect_rc 0
+[ -S "$SOCKET" ] && [ -S "$SOCKET.ctl" ] || fail "a socket is gone"
+end
+
+fresh "who listens, to a caller, is who started the daemon, whatever its process runs as"
+start
+python3 - "$SOCKET" "$(id -u)" <<'END' || fail "the caller sees somebody else"
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+pid, uid, gid = struct.unpack('3i', s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+sys.exit(uid != int(sys.argv[2]))
+END
+end
+exit 0
