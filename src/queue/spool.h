@@ -57,7 +57,7 @@ bool spool_lock(struct spool *s, struct error *err);
 
 /*
  * May more be added: the file system has `min_free` bytes left for it, and what waits is not over `max_size` bytes (0 = no
- * limit)? False with err (75).
+ * limit; what another process adds counts a few minutes later)? False with err (75).
  */
 bool spool_has_room(struct spool *s, uint64_t min_free, uint64_t max_size, struct error *err);
 /*
