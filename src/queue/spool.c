@@ -601,6 +601,23 @@ spool_fail(struct spool *s, const char *id, struct error *err)
            error_sys(err, ERROR_IO, errno, "queue %s/failed/%s", s->path, id);
 }
 
+size_t
+spool_expire(struct spool *s, int64_t before)
+{
+    DIR *d = list_folder(s, "failed");
+    char id[SPOOL_ID_MAX + 1];
+    struct stat st;
+    size_t n = 0;
+
+    while (next_id(d, id))
+        if (fstatat(s->failed, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            st.st_mtime < before && s->io->unlink(s->failed, id) == 0)
+            n++;
+    if (d)
+        (void)closedir(d); /* was only read */
+    return n;
+}
+
 void
 spool_rewind(struct spool *s)
 {

@@ -92,6 +92,11 @@ bool spool_note(struct spool *s, int fd, const struct record *r);
 /* It is over: away, or into failed/ for what could not be returned. False with err (74). */
 bool spool_remove(struct spool *s, const char *id, struct error *err);
 bool spool_fail(struct spool *s, const char *id, struct error *err);
+/*
+ * Remove from failed/ what was last written to before `before` (seconds of the wall clock), as an attempt writes to it. Returns how
+ * many. For who has the queue's lock.
+ */
+size_t spool_expire(struct spool *s, int64_t before);
 
 /* How many files lie in failed/ or corrupt/. */
 enum spool_kept { SPOOL_FAILED, SPOOL_CORRUPT };
