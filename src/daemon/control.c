@@ -113,7 +113,7 @@ control_parse(struct slice line, struct control_request *q, struct error *err)
     (void)slice_cut(&rest, ' ', &word); /* an empty line has an empty name */
     ok = line.len <= CONTROL_LINE_MAX && find_verb(word, &q->verb);
     while (ok && slice_cut(&rest, ' ', &word))
-        ok = take_argument(q, word);
+        ok = word.len == 0 || take_argument(q, word);
     ok = ok && q->naddress >= verbs[q->verb].min && q->naddress <= verbs[q->verb].max && place_argument(q);
     if (ok)
         return true;

@@ -89,7 +89,7 @@ void control_init(struct control_request *q);
 void control_clear(struct control_request *q);
 /*
  * A request line without its ending. False with err (64); the request is then empty but still to be cleared. Arguments may hold any
- * byte but NUL.
+ * byte but NUL; there are no empty ones.
  */
 bool control_parse(struct slice line, struct control_request *q, struct error *err);
 /* The request line of words: the first is the name, the others are encoded. What control_parse understands. */

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ enum {
     REQUEST_MS = 60000, /* for the line; it comes at once */
     CONNECT_MS = 10000,
     ANSWER_MS = 20000, /* from one piece of a daemon's answer to the next */
+    WAKE_MS = 500,
 };
 
 struct ctl {
@@ -293,4 +295,17 @@ ctl_serve(const struct config_request *request)
     file_close(&c.in);
     file_close(&c.out);
     return code;
+}
+
+void
+ctl_wake(const char *socket, const char *user)
+{
+    char *path = mem_format("%s" CONTROL_SUFFIX, socket);
+    struct error ignored;
+    int fd = ask_connect(path, user, WAKE_MS, &ignored);
+
+    free(path);
+    if (fd >= 0)
+        (void)send(fd, "wake\n", 5, MSG_NOSIGNAL); /* it looks by itself, later */
+    file_close(&fd);
 }

@@ -9,5 +9,10 @@
  * listens on its control socket, the session is passed on. Returns this program's exit code: 0 when an answer went out.
  */
 int ctl_serve(const struct config_request *request);
+/*
+ * Tell the daemon at `socket`.ctl, where there is one, that this process has added to the queue. `user` is whom it may run as
+ * besides root. Waits for no answer: a daemon that does not hear it looks by itself, later.
+ */
+void ctl_wake(const char *socket, const char *user);
 
 #endif

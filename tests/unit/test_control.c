@@ -1,10 +1,14 @@
 /* control: requests mean what they say, nobody sees what is another's, and no byte of a message reaches a terminal as it is. */
 #include "unit/suite.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/ask.h"
@@ -12,6 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "daemon/control.h"
+#include "daemon/ctl.h"
 
 /* ---------------------------------------------------------------- a queue with messages */
 
@@ -193,6 +198,91 @@ START_TEST(the_daemons_own_user_is_an_operator)
     close(pair[1]);
     ck_assert(!control_identify(-1, 0, &peer));
     ck_assert(peer.uid == -1 && !peer.is_operator);
+}
+END_TEST
+
+/* A listening socket of ours, its address in *to */
+static int
+listen_at(struct sockaddr_un *to)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    *to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    (void)snprintf(to->sun_path, sizeof to->sun_path, "%s/socket.ctl", dir);
+    ck_assert(fd >= 0 && bind(fd, (const struct sockaddr *)to, sizeof *to) == 0);
+    ck_assert(chmod(dir, 0711) == 0 && chmod(to->sun_path, 0666) == 0 && listen(fd, 10) == 0);
+    return fd;
+}
+
+/* In a child: connect as a user with these groups, and stay until the parent has looked */
+static pid_t
+caller(const struct sockaddr_un *to, gid_t own, const gid_t *groups, size_t n)
+{
+    pid_t pid = fork();
+    char c;
+
+    ck_assert_int_ge(pid, 0);
+    if (pid > 0)
+        return pid;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (setgroups(n, groups) != 0 || setgid(own) != 0 || setuid(64213) != 0 ||
+        connect(fd, (const struct sockaddr *)to, sizeof *to) != 0)
+        _exit(1);
+    _exit(read(fd, &c, 1) == 0 ? 0 : 1);
+}
+
+START_TEST(members_of_the_group_are_operators_and_nobody_else)
+{
+    static const gid_t with[] = { 64001, 64002, 64003 }, without[] = { 64001, 64003 };
+    static const struct {
+        const gid_t *groups;
+        size_t n;
+        gid_t own;
+        bool is_operator;
+    } cases[] = { { with, 3, 64213, true }, { without, 2, 64213, false }, { without, 0, 64213, false },
+        { without, 0, 64002, true } };
+    struct control_peer peer;
+    struct sockaddr_un to;
+    int listener, status;
+
+    if (geteuid() != 0)
+        return; /* needs to become somebody else */
+    open_queue();
+    listener = listen_at(&to);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pid_t pid = caller(&to, cases[i].own, cases[i].groups, cases[i].n);
+        int fd = accept(listener, NULL, NULL);
+        ck_assert_int_ge(fd, 0);
+        ck_assert(control_identify(fd, 64002, &peer));
+        ck_assert_msg(peer.uid == 64213 && peer.is_operator == cases[i].is_operator, "case %zu", i);
+        ck_assert(control_identify(fd, -1, &peer) && !peer.is_operator); /* no such group on this machine */
+        close(fd);
+        ck_assert(waitpid(pid, &status, 0) == pid && status == 0);
+    }
+    close(listener);
+    close_queue();
+}
+END_TEST
+
+START_TEST(a_word_wakes_the_daemon_and_nobody_is_missed)
+{
+    struct sockaddr_un to;
+    char line[16] = "", *path;
+    int listener, fd;
+
+    open_queue();
+    listener = listen_at(&to);
+    path = mem_format("%s/socket", dir);
+    ctl_wake(path, "root");
+    fd = accept(listener, NULL, NULL);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(read(fd, line, sizeof line - 1), 5);
+    ck_assert_str_eq(line, "wake\n");
+    close(fd);
+    close(listener);
+    ctl_wake(path, "root"); /* nobody there */
+    free(path);
+    close_queue();
 }
 END_TEST
 
@@ -565,7 +655,8 @@ START_TEST(a_client_that_does_not_read_ends_the_answer)
 END_TEST
 
 SUITE_MAIN("control", a_request_is_what_its_line_says, what_format_writes_parse_reads,
-    the_daemons_own_user_is_an_operator, only_operators_wake_the_daemon,
+    the_daemons_own_user_is_an_operator, members_of_the_group_are_operators_and_nobody_else,
+    a_word_wakes_the_daemon_and_nobody_is_missed, only_operators_wake_the_daemon,
     run_means_what_is_looked_for_and_only_ones_own, mailq_is_postfixs_form,
     others_see_their_own_and_the_last_line_counts_all, mailq_escape_no_byte_of_a_message_reaches_the_terminal,
     a_frozen_account_says_why_at_each_of_its_messages, a_message_whose_verdict_is_awaited_says_so,
