@@ -11,10 +11,10 @@
 #include "base/paths.h"
 #include "base/text.h"
 
-enum { CONNECT_MS = 10000, ANSWER_MS = 20000 };
+enum { CONNECT_MS = 10000, ANSWER_MS = 20000, FINISH_MS = 2000 };
 
 static int
-start_own(const struct config_request *req, struct error *err)
+start_own(const struct config_request *req, pid_t *pid, struct error *err)
 {
     char *argv[5] = { mem_dup(path_smtprelayd), mem_dup("--ctl"), NULL, NULL, NULL };
     int fd;
@@ -23,7 +23,7 @@ start_own(const struct config_request *req, struct error *err)
         argv[2] = mem_dup("-C");
         argv[3] = mem_dup(req->file);
     }
-    fd = ask_start(argv, false, err);
+    fd = ask_start(argv, false, pid, err);
     for (size_t i = 0; i < 4; i++)
         free(argv[i]);
     return fd;
@@ -52,11 +52,12 @@ queue_ask(const struct config_request *req, const char *const words[], size_t n)
     struct error err;
     struct buf line;
     bool own;
+    pid_t pid = -1;
     int fd = connect_daemon(req, &err), code = 0;
 
     own = fd == ASK_NOBODY;
     if (own)
-        fd = start_own(req, &err);
+        fd = start_own(req, &pid, &err);
     if (fd < 0) {
         fprintf(stderr, "smtprelay: %s\n", err.text);
         return (int)err.class;
@@ -72,5 +73,6 @@ queue_ask(const struct config_request *req, const char *const words[], size_t n)
         fprintf(stderr, "smtprelay: %s\n", err.text);
     buf_clear(&line);
     file_close(&fd);
+    ask_finish(pid, FINISH_MS);
     return code;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -80,11 +81,12 @@ ask_connect(const char *path, const char *user, int patience_ms, struct error *e
 }
 
 int
-ask_start(char *const argv[], bool apart, struct error *err)
+ask_start(char *const argv[], bool apart, pid_t *child, struct error *err)
 {
     int pair[2];
     pid_t pid;
 
+    *child = -1;
     if (access(argv[0], X_OK) != 0) {
         error_sys(err, ERROR_OS, errno, "%s: cannot be run", argv[0]);
         return -1;
@@ -103,11 +105,24 @@ ask_start(char *const argv[], bool apart, struct error *err)
         _exit(ERROR_OS);
     }
     file_close(&pair[1]);
+    *child = pid;
     if (pid > 0)
         return pair[0];
     error_sys(err, ERROR_TEMP, errno, "cannot start a process");
     file_close(&pair[0]);
     return -1;
+}
+
+void
+ask_finish(pid_t pid, int patience_ms)
+{
+    int64_t deadline = clock_deadline(patience_ms);
+    int step = 1;
+
+    while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0 && clock_left(deadline) > 0) {
+        (void)poll(NULL, 0, step);
+        step = step < 50 ? step * 2 : 50;
+    }
 }
 
 char *

@@ -25,7 +25,12 @@ int ask_connect(const char *path, const char *user, int patience_ms, struct erro
  * Start argv[0] with one end of a socket pair as its descriptors 0 and 1, in a process group of its own if `apart`: the other end,
  * or -1 with err.
  */
-int ask_start(char *const argv[], bool apart, struct error *err);
+int ask_start(char *const argv[], bool apart, pid_t *pid, struct error *err);
+/*
+ * Its end is awaited for at most `patience_ms`, when the descriptor has been closed: where nobody reaps (the first process of
+ * many a container) each call would leave a zombie. -1 as pid: nothing was started.
+ */
+void ask_finish(pid_t pid, int patience_ms);
 /*
  * Send `line` (without its ending) and copy the data lines to `out`. Returns the exit code; err.text is what the caller should say,
  * "" = nothing, also with 0. A server from which nothing comes for `patience_ms` (-1: as long as it takes) is 75.

@@ -270,3 +270,15 @@ config_account_find(const struct config *c, const char *name)
             return a;
     return c->n;
 }
+
+/* Only what the file itself says counts: an environment leads nobody's mail elsewhere */
+const char *
+config_own_socket(const struct config *c)
+{
+    const char *origin = config_value(c, 0, CONFIG_SOCKET)->origin;
+
+    if (!c->own_file || !origin || strcmp(origin, "default") == 0 ||
+        strncmp(origin, "environment SMTPRELAY_", 22) == 0)
+        return NULL;
+    return config_text(c, 0, CONFIG_SOCKET);
+}

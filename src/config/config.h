@@ -165,6 +165,8 @@ void config_add_own_names(struct config *c, const char *const names[], size_t n)
 
 /* Values. Text is NULL when there is none, or an empty one. */
 const char *config_text(const struct config *c, size_t account, enum config_key key);
+/* Where a daemon may serve that was chosen by -C or the caller's own file: `Socket`, if that file itself sets it; else NULL. */
+const char *config_own_socket(const struct config *c);
 int64_t config_number(const struct config *c, size_t account, enum config_key key);
 bool config_flag(const struct config *c, size_t account, enum config_key key);
 const struct config_value *config_value(const struct config *c, size_t account, enum config_key key);

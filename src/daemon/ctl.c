@@ -70,18 +70,6 @@ read_line(int fd, struct buf *line)
 
 /* ---------------------------------------------------------------- a daemon of the caller's own file */
 
-/* Only what the file itself says counts: an environment leads nobody's request elsewhere */
-static const char *
-own_socket(const struct ctl *c)
-{
-    const char *origin = config_value(&c->config, 0, CONFIG_SOCKET)->origin;
-
-    if (!c->config.own_file || !origin || strcmp(origin, "default") == 0 ||
-        strncmp(origin, "environment SMTPRELAY_", 22) == 0)
-        return NULL;
-    return config_text(&c->config, 0, CONFIG_SOCKET);
-}
-
 static int
 copy_answer(const struct ctl *c, int fd, struct slice line)
 {
@@ -109,7 +97,7 @@ copy_answer(const struct ctl *c, int fd, struct slice line)
 static bool
 pass_on(const struct ctl *c, struct slice line, int *code)
 {
-    const char *socket = own_socket(c), *user = config_text(&c->config, 0, CONFIG_USER);
+    const char *socket = config_own_socket(&c->config), *user = config_text(&c->config, 0, CONFIG_USER);
     struct error err;
     char *path;
     int fd;

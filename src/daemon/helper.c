@@ -52,6 +52,8 @@ helper_answer(int sock, struct config *c, struct start_packet *p)
 void
 helper_run(int sock, pid_t daemon, const struct config_request *req)
 {
+    struct start_options options = { .own = false };
+    char text[START_TEXT_MAX];
     struct start_packet p;
     struct config c;
     struct error err;
@@ -63,7 +65,9 @@ helper_run(int sock, pid_t daemon, const struct config_request *req)
             sock, START_FAILED, err.class, err.text, -1); /* a daemon that is gone needs no answer */
         return;
     }
-    if (helper_send_settings(sock, &c, "", &err))
+    options.own = config_own_socket(&c) != NULL;
+    start_options_format(&options, text);
+    if (helper_send_settings(sock, &c, text, &err))
         while (start_receive(sock, &p, &err) == 1 && helper_answer(sock, &c, &p))
             spawn_reap(daemon);
     else

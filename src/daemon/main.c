@@ -26,11 +26,12 @@
 #include "daemon/helper.h"
 #include "daemon/run.h"
 #include "daemon/serve.h"
+#include "daemon/spawn.h"
 #include "daemon/supervise.h"
 
 extern char **environ;
 
-enum { SERVE_SOCKET = 3 };
+enum { SERVE_SOCKET = 3, FINISH_MS = 1500 };
 enum mode {
     MODE_DAEMON,
     MODE_FOREGROUND, /* sendmail -bD: the same, as a caller may ask for it */
@@ -128,6 +129,7 @@ serve_stdio(const struct arguments *a)
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return EX_OSERR;
+    spawn_finish(FINISH_MS);
     return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 

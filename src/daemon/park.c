@@ -1,8 +1,9 @@
-/* park: copies records; when a message may be parked is the daemon's decision. */
+/* park: makes records; when a message may be parked is dispatch's decision. */
 #include "daemon/park.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+
+#define PARCELS_MAX 100
 
 struct spool *
 park_open(const char *path, struct error *err)
@@ -30,85 +33,109 @@ park_open(const char *path, struct error *err)
     return spool_open(path, &spool_io_system, err);
 }
 
-/* A record of its own for the account's deferred members. The strings are the submission's but for the envelope. */
 static bool
-park_account(struct spool *spool, struct submission *s, const char *account, char *id, struct error *err)
+is_meant(const struct submission *s, size_t i, const char *account, enum park_which which)
 {
-    struct record r = s->record;
-    struct draft d;
-    bool ok;
+    return which == PARK_ALL ||
+           (submission_is_deferred(&s->member[i]) && strcmp(s->member[i].account, account) == 0);
+}
 
-    r.id = id;
-    r.account = mem_dup(account);
-    r.attempts = 0;
-    r.reason = NULL;
-    envelope_init(&r.envelope);
-    envelope_set_sender(&r.envelope, s->record.envelope.sender);
-    r.envelope.ret = s->record.envelope.ret;
-    r.envelope.envid = mem_dup(s->record.envelope.envid);
+static struct parcel *
+pack_account(const struct submission *s, const char *account, enum park_which which, size_t serial)
+{
+    struct parcel *p = mem_alloc(sizeof *p);
+    struct record *r = &p->record;
+
+    *r = s->record;
+    /* one message, several records: the ids tell them apart */
+    if (serial)
+        (void)snprintf(p->id, sizeof p->id, "%.30sX%zX", s->record.id, serial);
+    else
+        (void)snprintf(p->id, sizeof p->id, "%.30s", s->record.id);
+    r->id = p->id;
+    r->account = mem_dup(account);
+    r->attempts = 0;
+    r->reason = NULL;
+    envelope_init(&r->envelope);
+    envelope_set_sender(&r->envelope, s->record.envelope.sender);
+    r->envelope.ret = s->record.envelope.ret;
+    r->envelope.envid = mem_dup(s->record.envelope.envid);
     for (size_t i = 0; i < s->record.envelope.n; i++) {
         const struct recipient *from = &s->record.envelope.rcpt[i];
         const struct submission_member *m = &s->member[i];
-        if (!submission_is_deferred(m) || strcmp(m->account, account) != 0)
+        if (!is_meant(s, i, account, which))
             continue;
-        envelope_add(&r.envelope, from->address, from->notify, from->orcpt);
-        if (m->tried && m->text && !r.reason) {
-            r.attempts = 1;
-            r.last_try = clock_wall().tv_sec;
-            r.reason = m->text;
+        size_t k = envelope_add(&r->envelope, from->address, from->notify, from->orcpt);
+        r->envelope.rcpt[k].state = (char)submission_state(m);
+        if (m->tried && m->text && !r->reason) {
+            r->attempts = 1;
+            r->last_try = clock_wall().tv_sec;
+            r->reason = mem_dup(m->text);
         }
     }
-    ok = spool_store(spool, &r, s->fd, s->record.content_offset, s->size, &d, err);
-    if (ok)
-        spool_drop(spool, &d);
-    free(r.account);
-    envelope_clear(&r.envelope);
-    return ok;
+    p->draft.fd = -1;
+    return p;
 }
 
-/* Deferred members of accounts from `from` on: the first one's index */
-static size_t
-next_deferred(const struct submission *s, size_t from)
+static bool
+has_account(const struct parcel *list, const char *account)
 {
-    while (from < s->record.envelope.n && !submission_is_deferred(&s->member[from]))
-        from++;
-    return from;
+    for (; list; list = list->next)
+        if (strcmp(list->record.account, account) == 0)
+            return true;
+    return false;
 }
 
-static void
-set_queued(struct submission *s, const char *account)
+struct parcel *
+park_pack(const struct submission *s, enum park_which which, const char *reason, bool *fits)
 {
-    for (size_t i = 0; i < s->record.envelope.n; i++)
-        if (submission_is_deferred(&s->member[i]) && strcmp(s->member[i].account, account) == 0)
-            s->member[i].queued = true;
+    struct parcel *list = NULL, **end = &list;
+    size_t n = 0;
+
+    *fits = true;
+    for (size_t i = 0; i < s->record.envelope.n && n < PARCELS_MAX; i++) {
+        const struct submission_member *m = &s->member[i];
+        if ((which == PARK_DEFERRED && !submission_is_deferred(m)) || has_account(list, m->account) ||
+            (which == PARK_ALL && list))
+            continue;
+        *end = pack_account(s, m->account, which, n++);
+        if (!(*end)->record.reason)
+            (*end)->record.reason = mem_dup(reason);
+        end = &(*end)->next;
+    }
+    *fits = n < PARCELS_MAX;
+    return list;
 }
 
 bool
-park_rest(struct spool *spool, struct submission *s, struct error *err)
+park_store(struct spool *spool, struct parcel *list, const struct park_limits *limits, int fd,
+    uint64_t offset, uint64_t size, struct error *err)
 {
-    char *ids[SPOOL_ID_MAX];
-    size_t n = 0;
-    bool ok = true;
+    struct error ignored;
 
-    for (size_t i = next_deferred(s, 0); ok && i < s->record.envelope.n; i = next_deferred(s, i)) {
-        if (n == SPOOL_ID_MAX) {
-            ok = error_set(err, ERROR_REFUSED, "message: for more than %d accounts", SPOOL_ID_MAX);
-            break;
-        }
-        /* one message, several records: the ids tell them apart */
-        ids[n] = n ? mem_format("%sX%zX", s->record.id, n) : mem_dup(s->record.id);
-        ok = park_account(spool, s, s->member[i].account, ids[n], err);
-        if (ok)
-            set_queued(s, s->member[i].account);
-        n++;
+    if (!spool_has_room(spool, limits->min_free, limits->max_size, err))
+        return false;
+    for (struct parcel *p = list; p; p = p->next) {
+        if (spool_store(spool, &p->record, fd, offset, size, &p->draft, err))
+            continue;
+        for (struct parcel *done = list; done != p; done = done->next)
+            (void)spool_remove(spool, done->id, &ignored); /* err says what was wrong already */
+        return false;
     }
-    for (size_t i = 0; i < n; i++) {
-        struct error ignored;
-        if (!ok && i + 1 < n)
-            (void)spool_remove(spool, ids[i], &ignored); /* err says what was wrong already */
-        free(ids[i]);
+    return true;
+}
+
+void
+park_free(struct spool *spool, struct parcel *list)
+{
+    while (list) {
+        struct parcel *p = list;
+        list = p->next;
+        if (p->draft.fd >= 0)
+            spool_drop(spool, &p->draft);
+        free(p->record.account);
+        free(p->record.reason);
+        envelope_clear(&p->record.envelope);
+        free(p);
     }
-    for (size_t i = 0; !ok && i < s->record.envelope.n; i++)
-        s->member[i].queued = false;
-    return ok;
 }

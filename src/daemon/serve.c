@@ -1,46 +1,162 @@
-/* serve: what helper and daemon process say to each other while it lives; the core behind the sockets comes in here. */
+/* serve: the daemon's process: a core with listeners, the control desk and timers; the helper's word is its command. */
 #include "daemon/serve.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/loop.h"
-#include "config/config.h"
+#include "daemon/bounds.h"
+#include "daemon/control_session.h"
+#include "daemon/core.h"
+#include "daemon/dispatch.h"
+#include "daemon/listen.h"
+#include "daemon/park.h"
 #include "daemon/settings.h"
 #include "ipc/start.h"
 
-enum { LISTENERS_MAX = 16 };
+/* After STOP: what is on the wire may finish; then it is parked; then it is left to the next start, as is all without a helper. */
+enum { GRACE_MS = 5000, LEAVE_MS = 20000, ORPHAN_LEAVE_MS = 2000 };
+/* For the queue's lock at the start */
+enum { LOCK_MS = 5000 };
+/* How often it is looked for what has waited too long */
+enum { EXPIRE_MIN_MS = 1000, EXPIRE_MAX_MS = 600000 };
 
 struct serving {
+    struct core core;
     int helper;
-    struct loop *loop;
-    struct config config;
     struct start_options options;
-    struct loop_watch *listener[LISTENERS_MAX];
-    int fd[LISTENERS_MAX];
-    size_t n;
+    uint32_t sockets; /* so many have come */
+    bool begun;
+    struct listen *listen;
+    struct control_desk *desk;
+    struct loop_timer *run, *expire, *park, *leave;
+    bool clients_gone;
 };
 
-static void
-greet_and_close(void *ctx, int fd, short revents)
-{
-    static const char busy[] = "421 4.3.2 EX75 smtprelayd: cannot serve yet\r\n";
-    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+/* ---------------------------------------------------------------- timers */
 
-    (void)ctx;
-    (void)revents;
-    if (client < 0)
-        return;
-    (void)send(client, busy, sizeof busy - 1, MSG_NOSIGNAL); /* a client that has gone needs no answer */
-    file_close(&client);
+/* ALIVE now, and again in time for the watchdog */
+static void
+say_alive(void *ctx)
+{
+    struct serving *s = ctx;
+
+    if (!start_send(s->helper, START_ALIVE, ERROR_NONE, "", -1))
+        loop_stop(s->core.loop);
+    else if (s->options.watchdog_ms > 0)
+        (void)loop_at(s->core.loop, clock_deadline(s->options.watchdog_ms / 3 + 1), say_alive,
+            s); /* ends with the loop */
 }
 
+static void
+on_queue_run(void *ctx)
+{
+    struct serving *s = ctx;
+    int64_t next = clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN));
+
+    s->run = loop_at(s->core.loop, next, on_queue_run, s);
+    control_desk_next_run(s->desk, next);
+    schedule_release(s->core.schedule, clock_ms());
+    dispatch_scan(&s->core, SCHEDULE_NOW); /* what others have added, or taken away */
+}
+
+static void
+on_expire(void *ctx)
+{
+    struct serving *s = ctx;
+    int64_t step = config_number(&s->core.config, 0, CONFIG_QUEUE_LIFETIME) / 4;
+
+    if (step < EXPIRE_MIN_MS)
+        step = EXPIRE_MIN_MS;
+    if (step > EXPIRE_MAX_MS)
+        step = EXPIRE_MAX_MS;
+    s->expire = loop_at(s->core.loop, clock_deadline(step), on_expire, s);
+    dispatch_expire(&s->core);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void
+stop_if_done(void *ctx)
+{
+    struct serving *s = ctx;
+
+    if (s->core.stopping && s->clients_gone && dispatch_is_idle(&s->core))
+        loop_stop(s->core.loop);
+}
+
+static void
+on_clients_gone(void *ctx)
+{
+    struct serving *s = ctx;
+
+    s->clients_gone = true;
+    stop_if_done(s);
+}
+
+static void
+on_park(void *ctx)
+{
+    struct serving *s = ctx;
+
+    s->park = NULL;
+    dispatch_park(&s->core);
+}
+
+static void
+on_leave(void *ctx)
+{
+    struct serving *s = ctx;
+
+    s->leave = NULL;
+    loop_stop(s->core.loop);
+}
+
+static void
+stop(struct serving *s, bool is_orphan)
+{
+    if (s->core.stopping)
+        return;
+    s->core.stopping = true;
+    if (!s->begun) {
+        loop_stop(s->core.loop);
+        return;
+    }
+    control_desk_stop(s->desk);
+    s->park = loop_at(s->core.loop, clock_deadline(is_orphan ? 0 : GRACE_MS), on_park, s);
+    s->leave = loop_at(s->core.loop, clock_deadline(is_orphan ? ORPHAN_LEAVE_MS : LEAVE_MS), on_leave, s);
+    listen_stop(s->listen, on_clients_gone, s);
+}
+
+/* ---------------------------------------------------------------- the helper's word */
+
+static void
+begin(struct serving *s)
+{
+    s->begun = true;
+    s->run = loop_at(
+        s->core.loop, clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN)), on_queue_run, s);
+    control_desk_next_run(s->desk, clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN)));
+    s->expire = loop_at(s->core.loop, clock_deadline(EXPIRE_MIN_MS), on_expire, s);
+    dispatch_scan(&s->core, SCHEDULE_NOW);
+    say_alive(s);
+}
+
+static void
+take_socket(struct serving *s, struct start_packet *p)
+{
+    if (strcmp(p->text, "control") == 0)
+        control_desk_add(s->desk, p->fd);
+    else
+        listen_add(s->listen, p->fd, SERVER_LOCAL);
+    if (++s->sockets == s->options.sockets)
+        begin(s);
+}
+
+/* SIGHUP: what was mended is to show at once */
 static void
 take_settings(struct serving *s, struct start_packet *p)
 {
@@ -52,76 +168,88 @@ take_settings(struct serving *s, struct start_packet *p)
         config_end(&c);
         return;
     }
-    start_options_parse(p->text, &s->options);
-    log_copy(s->options.log_stderr);
+    config_end(&s->core.config);
+    s->core.config = c;
     settings_open_log(&c);
-    config_end(&s->config);
-    s->config = c;
+    core_configure(&s->core);
+    pool_retire(s->core.pool);
+    schedule_run(s->core.schedule, NULL, NULL, clock_ms());
+    dispatch_pump(&s->core);
 }
 
 static void
-take_socket(struct serving *s, struct start_packet *p)
+on_packet(void *ctx, struct start_packet *p)
 {
-    if (s->n == LISTENERS_MAX) {
+    struct serving *s = ctx;
+
+    if (!p || p->type == START_STOP)
+        stop(s, !p);
+    else if (p->type == START_SETTINGS)
+        take_settings(s, p);
+    else if (p->type == START_SOCKET)
+        take_socket(s, p);
+    else
         file_close(&p->fd);
-        return;
-    }
-    s->fd[s->n] = p->fd;
-    s->listener[s->n] = loop_watch(s->loop, p->fd, POLLIN, greet_and_close, s);
-    s->n++;
 }
 
-/* ALIVE now, and again in time for the watchdog */
-static void
-say_alive(void *ctx)
-{
-    struct serving *s = ctx;
+/* ---------------------------------------------------------------- beginning */
 
-    if (!start_send(s->helper, START_ALIVE, ERROR_NONE, "", -1))
-        loop_stop(s->loop);
-    else if (s->options.watchdog_ms > 0)
-        (void)loop_at(
-            s->loop, clock_deadline(s->options.watchdog_ms / 3 + 1), say_alive, s); /* ends with the loop */
+/* Who was before may be finishing */
+static bool
+lock_patiently(struct spool *spool, struct error *err)
+{
+    int64_t deadline = clock_deadline(LOCK_MS);
+
+    while (!spool_lock(spool, err)) {
+        if (clock_left(deadline) == 0)
+            return false;
+        (void)poll(NULL, 0, 50);
+    }
+    return true;
 }
 
-static void
-helper_ready(void *ctx, int fd, short revents)
+static bool
+open_all(struct serving *s, struct error *err)
 {
-    struct serving *s = ctx;
-    struct start_packet p;
-    struct error err;
-    int r = start_receive(fd, &p, &err);
+    struct config *c = &s->core.config;
 
-    (void)revents;
-    if (r == -2)
-        return;
-    if (r != 1 || p.type == START_STOP) {
-        loop_stop(s->loop);
-    } else if (p.type == START_SETTINGS) {
-        take_settings(s, &p);
-    } else if (p.type == START_SOCKET) {
-        take_socket(s, &p);
-        if (s->n == s->options.sockets)
-            say_alive(s);
-    } else {
-        file_close(&p.fd);
-    }
+    if (!settings_receive(c, &s->options, s->helper, err))
+        return false;
+    log_copy(s->options.log_stderr);
+    settings_open_log(c);
+    s->core.spool = park_open(config_text(c, 0, CONFIG_QUEUE_DIR), err);
+    if (!s->core.spool || !lock_patiently(s->core.spool, err))
+        return false;
+    log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bounds_confine(c)));
+    return true;
 }
 
 int
 serve_run(int helper_sock)
 {
     struct serving s;
+    struct error err;
 
     memset(&s, 0, sizeof s);
-    config_begin(&s.config);
     s.helper = helper_sock;
-    s.loop = loop_new();
-    (void)loop_watch(s.loop, helper_sock, POLLIN, helper_ready, &s);
-    loop_run(s.loop);
-    for (size_t i = 0; i < s.n; i++)
-        file_close(&s.fd[i]);
-    loop_free(s.loop);
-    config_end(&s.config);
+    if (!open_all(&s, &err)) {
+        (void)start_send(
+            helper_sock, START_FAILED, err.class, err.text, -1); /* a helper that is gone knows */
+        spool_close(s.core.spool);
+        config_end(&s.core.config);
+        return (int)err.class;
+    }
+    s.core.is_daemon = true;
+    core_begin(&s.core, helper_sock, on_packet, &s);
+    core_configure(&s.core);
+    core_schedule(&s.core, NULL);
+    s.core.rest = stop_if_done;
+    s.core.rest_ctx = &s;
+    s.listen = listen_new(&s.core);
+    s.desk = control_desk_new(&s.core, s.listen);
+    loop_run(s.core.loop);
+    control_desk_free(s.desk);
+    listen_free(s.listen);
+    core_end(&s.core);
     return 0;
 }

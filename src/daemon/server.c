@@ -64,6 +64,12 @@ server_free(struct server *s)
     free(s);
 }
 
+bool
+server_is_own(const struct server *s)
+{
+    return s->traits->is_own;
+}
+
 void
 server_greet(struct server *s, const struct error *refusal)
 {
@@ -84,6 +90,17 @@ server_end(struct server *s, const char *text)
     server_reset(s);
     server_reply(s, text);
     buf_reset(&s->in);
+    s->state = SERVER_FINISHED;
+}
+
+void
+server_stop(struct server *s)
+{
+    if (s->state == SERVER_WAITING || s->state == SERVER_FINISHED)
+        return;
+    server_reset(s);
+    buf_reset(&s->in);
+    server_reply_line(s, 421, ' ', "4.3.2", ERROR_TEMP, "smtprelayd: it is being stopped");
     s->state = SERVER_FINISHED;
 }
 
@@ -136,12 +153,25 @@ command_session(struct server *s, const struct command *c)
     }
 }
 
+/* `sendmail -bs` hands its whole session over: from here on it is one of SERVER_BS */
+static void
+become_bs(struct server *s)
+{
+    s->traits = &traits[SERVER_BS];
+    s->ending = s->traits->ending;
+    server_greet(s, NULL);
+}
+
 static void
 handle_command(struct server *s, struct slice line)
 {
     struct command c;
     struct error err;
 
+    if (s->traits->is_own && !s->greeted && slice_is_nocase(line, "X-BS")) {
+        become_bs(s);
+        return;
+    }
     if (!command_parse(line, &c, &err)) {
         if (s->traits->is_own)
             s->failed = true;

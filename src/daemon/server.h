@@ -57,8 +57,12 @@ struct server;
 struct server *server_new(enum server_kind kind, const char *hostname, const struct server_limits *limits,
     const struct server_events *events, void *ctx);
 void server_free(struct server *s);
+/* Our own client, by the private extensions; `X-BS` as its first command makes the session one of SERVER_BS. */
+bool server_is_own(const struct server *s);
 /* Put the greeting into the output; with `refusal` the 421 that ends the session. */
 void server_greet(struct server *s, const struct error *refusal);
+/* The session is to end: 421 now, unless a verdict is awaited; then the owner ends it behind that. */
+void server_stop(struct server *s);
 /* Take bytes that were read. What cannot be handled yet (a verdict is awaited) is kept; see server_wants_input(). */
 void server_feed(struct server *s, struct slice bytes);
 /* False while enough is buffered already: the owner stops reading. */

@@ -10,7 +10,7 @@
 #include "mail/status.h"
 
 bool
-settings_receive(struct config *c, int helper_sock, struct error *err)
+settings_receive(struct config *c, struct start_options *o, int helper_sock, struct error *err)
 {
     struct start_packet p;
     int r = start_receive(helper_sock, &p, err);
@@ -22,6 +22,8 @@ settings_receive(struct config *c, int helper_sock, struct error *err)
         file_close(&p.fd);
         return error_set(err, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
     }
+    if (o)
+        start_options_parse(p.text, o);
     config_end(c);
     return settings_take(c, &p, err);
 }

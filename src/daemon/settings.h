@@ -6,8 +6,11 @@
 #include "ipc/job.h"
 #include "ipc/start.h"
 
-/* Receive them into *c, which config_end clears in any case. False with err: there are none to be had. */
-bool settings_receive(struct config *c, int helper_sock, struct error *err);
+/*
+ * Receive the first ones into *c, which config_end clears in any case, and what is said beside them into *o (may be NULL). False with
+ * err: there are none to be had.
+ */
+bool settings_receive(struct config *c, struct start_options *o, int helper_sock, struct error *err);
 /* The same from a SETTINGS packet that is there already, whose descriptor is closed. */
 bool settings_take(struct config *c, struct start_packet *packet, struct error *err);
 /* Open the log as they say. */

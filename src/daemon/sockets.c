@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-enum { BACKLOG = 1024, FIRST_ACTIVATED = 3, ACTIVATED_MAX = 64, LOCK_WAIT_MS = 3000 };
+enum { BACKLOG = 1024, FIRST_ACTIVATED = 3, ACTIVATED_MAX = 64, LOCK_WAIT_MS = 3000, BUSY_MS = 3000 };
 
 static bool
 make_address(const char *path, struct sockaddr_un *to, struct error *err)
@@ -112,23 +112,44 @@ lock_folder(const char *path)
     return fd;
 }
 
+/* 0: somebody listens there; else why not */
+static int
+probe(const struct sockaddr_un *to)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), e;
+
+    if (fd < 0)
+        return errno;
+    e = connect(fd, (const struct sockaddr *)to, sizeof *to) == 0 || errno == EAGAIN ? 0 : errno;
+    file_close(&fd);
+    return e;
+}
+
+/* A daemon whose helper was killed needs a moment to notice */
+static int
+probe_patiently(const struct sockaddr_un *to)
+{
+    int64_t deadline = clock_deadline(BUSY_MS);
+    int e;
+
+    while ((e = probe(to)) == 0 && clock_left(deadline) > 0)
+        (void)poll(NULL, 0, 50);
+    return e;
+}
+
 /* Make sure the name is free: what lies there is away, or is nobody's any more and goes */
 static bool
 clear_name(const char *path, const struct sockaddr_un *to, struct error *err)
 {
     struct stat st;
-    int fd, e;
+    int e;
 
     if (lstat(path, &st) != 0)
         return true; /* what fails shows in bind */
     if (!S_ISSOCK(st.st_mode))
         return error_set(err, ERROR_CONFIG, "Socket %s: something else is there, which is no socket", path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return error_sys(err, ERROR_TEMP, errno, "Socket %s", path);
-    e = connect(fd, (const struct sockaddr *)to, sizeof *to) == 0 ? 0 : errno;
-    file_close(&fd);
-    if (e == 0 || e == EAGAIN)
+    e = probe_patiently(to);
+    if (e == 0)
         return error_set(err, ERROR_TEMP, "Socket %s: another smtprelayd is running and answers there", path);
     if (e != ECONNREFUSED && e != ENOENT)
         return error_sys(err, ERROR_CONFIG, e, "Socket %s: it cannot be told who listens there", path);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
@@ -180,4 +182,17 @@ spawn_reap(pid_t keep)
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0 &&
            info.si_pid != keep && waitpid(info.si_pid, NULL, 0) == info.si_pid)
         info.si_pid = 0;
+}
+
+void
+spawn_finish(int patience_ms)
+{
+    int64_t deadline = clock_deadline(patience_ms);
+    int step = 1;
+
+    /* -1: there are none */
+    while (waitpid(-1, NULL, WNOHANG) >= 0 && clock_left(deadline) > 0) {
+        (void)poll(NULL, 0, step);
+        step = step < 50 ? step * 2 : 50;
+    }
 }

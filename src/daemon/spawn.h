@@ -23,5 +23,7 @@
 bool spawn_worker(struct config *c, size_t account, int *daemon_end, struct error *err);
 /* Reap the children that have ended, but not `keep` (nor those that ended after it), whose status somebody waits for. */
 void spawn_reap(pid_t keep);
+/* At the end: wait for all children, which have been hung up on, at most so long. */
+void spawn_finish(int patience_ms);
 
 #endif

@@ -20,6 +20,7 @@ submission_init(struct submission *s)
     memset(s, 0, sizeof *s);
     record_init(&s->record);
     s->fd = s->fd_read = -1;
+    buf_init(&s->used, 3000);
 }
 
 void
@@ -33,10 +34,33 @@ submission_clear(struct submission *s)
         free(s->named[i]);
     free(s->member);
     free(s->named);
+    buf_clear(&s->used);
     record_clear(&s->record);
     file_close(&s->fd);
     file_close(&s->fd_read);
     submission_init(s);
+}
+
+bool
+submission_take(struct submission *s, struct record *r, int fd, const char *account)
+{
+    size_t n = r->envelope.n;
+
+    s->record = *r;
+    record_init(r);
+    s->mode = 'q';
+    s->size = s->record.content_size;
+    s->cap = n ? n : 1;
+    s->member = mem_array(s->cap, sizeof *s->member);
+    for (size_t i = 0; i < n; i++) {
+        char state = s->record.envelope.rcpt[i].state;
+        s->member[i].account = mem_dup(account);
+        s->member[i].tried = state != ENVELOPE_OPEN;
+        s->member[i].delivered = state == ENVELOPE_DONE;
+        s->member[i].class = state == ENVELOPE_FAILED ? ERROR_NOUSER : ERROR_NONE;
+    }
+    s->fd_read = file_reopen(fd);
+    return s->fd_read >= 0;
 }
 
 size_t
@@ -86,10 +110,11 @@ submission_add(struct submission *s, size_t recipient, const char *address, cons
 }
 
 static int
-temp_file(struct error *err)
+temp_file(const char *folder, struct error *err)
 {
     const char *tmpdir = getenv("TMPDIR");
-    const char *const dirs[] = { tmpdir && *tmpdir ? tmpdir : "/var/tmp", "/var/tmp", "/tmp", NULL };
+    const char *const dirs[] = { folder ? folder : "", tmpdir && *tmpdir ? tmpdir : "/var/tmp", "/var/tmp",
+        "/tmp", NULL };
 
     return file_temp(dirs, err);
 }
@@ -100,7 +125,7 @@ submission_begin(struct submission *s, struct error *err)
     s->fd = memfd_create("smtprelay", MFD_CLOEXEC);
     s->in_memory = s->fd >= 0;
     if (s->fd < 0)
-        s->fd = temp_file(err);
+        s->fd = temp_file(NULL, err);
     s->size = 0;
     s->content_begun = true;
     return s->fd >= 0 && record_begin(s->fd, &s->record, err);
@@ -108,11 +133,11 @@ submission_begin(struct submission *s, struct error *err)
 
 /* The message has grown: from memory to a file of the same layout. */
 static bool
-move_to_file(struct submission *s, struct error *err)
+move_to_file(struct submission *s, const char *folder, struct error *err)
 {
     char piece[16384];
     uint64_t at = 0, all = s->record.content_offset + s->size;
-    int fd = temp_file(err);
+    int fd = temp_file(folder, err);
 
     while (fd >= 0 && at < all) {
         size_t n = all - at < sizeof piece ? (size_t)(all - at) : sizeof piece;
@@ -131,9 +156,9 @@ move_to_file(struct submission *s, struct error *err)
 }
 
 bool
-submission_content(struct submission *s, struct slice bytes, struct error *err)
+submission_content(struct submission *s, struct slice bytes, const char *folder, struct error *err)
 {
-    if (s->in_memory && s->size + bytes.len > MEMORY_MAX && !move_to_file(s, err))
+    if (s->in_memory && s->size + bytes.len > MEMORY_MAX && !move_to_file(s, folder, err))
         return false;
     if (!file_pwrite(s->fd, bytes.p, bytes.len, (off_t)(s->record.content_offset + s->size)))
         return error_sys(err, ERROR_IO, errno, "cannot write the message to a temporary file");
@@ -167,6 +192,8 @@ submission_next(struct submission *s, unsigned char **bitmap)
         (*bitmap)[i / 8] = (unsigned char)((*bitmap)[i / 8] | 1u << (i % 8));
         m->tried = true;
         m->class = ERROR_TEMP;
+        free(m->text);
+        m->text = NULL;
     }
     return account;
 }
@@ -185,6 +212,7 @@ submission_failed(
     if (i >= s->record.envelope.n)
         return;
     s->member[i].delivered = false;
+    s->member[i].queued = false;
     s->member[i].of_recipient = of_recipient;
     s->member[i].class = class;
     free(s->member[i].text);
@@ -192,10 +220,10 @@ submission_failed(
 }
 
 void
-submission_verdict(const struct submission *s, struct verdict *v)
+submission_verdict(const struct submission *s, bool has_queue, struct verdict *v)
 {
     size_t n = s->record.envelope.n;
-    struct verdict_member *m = mem_array(n, sizeof *m);
+    struct verdict_member *m = mem_array(n ? n : 1, sizeof *m);
 
     for (size_t i = 0; i < n; i++) {
         m[i].recipient = s->member[i].recipient;
@@ -205,13 +233,33 @@ submission_verdict(const struct submission *s, struct verdict *v)
         m[i].class = s->member[i].class;
         m[i].text = s->member[i].text ? s->member[i].text : "smtprelay-worker: no answer";
     }
-    verdict_make(v, (const char *const *)s->named, s->nnamed, m, n);
+    verdict_make(v, (const char *const *)s->named, s->nnamed, m, n, has_queue);
     free(m);
+}
+
+static bool
+is_refused(const struct submission_member *m)
+{
+    return !m->delivered && (m->class == ERROR_NOUSER || m->class == ERROR_REFUSED || m->class == ERROR_DATA);
 }
 
 bool
 submission_is_deferred(const struct submission_member *m)
 {
-    return !m->delivered && !m->queued && m->class != ERROR_NOUSER && m->class != ERROR_REFUSED &&
-           m->class != ERROR_DATA;
+    return !m->delivered && !m->queued && !is_refused(m);
+}
+
+enum envelope_state
+submission_state(const struct submission_member *m)
+{
+    if (m->delivered)
+        return ENVELOPE_DONE;
+    return is_refused(m) ? ENVELOPE_FAILED : ENVELOPE_OPEN;
+}
+
+void
+submission_queued(struct submission *s)
+{
+    for (size_t i = 0; i < s->record.envelope.n; i++)
+        s->member[i].queued = s->member[i].queued || submission_is_deferred(&s->member[i]);
 }

@@ -28,6 +28,10 @@ struct submission {
     int fd_read; /* the same, read-only, for workers */
     bool in_memory;
     uint64_t size;                    /* content so far */
+    char mode;                        /* 'i', 'b', 'q' */
+    bool verbose;                     /* the client wants to see the dialog */
+    int64_t begun_ms;                 /* clock_ms */
+    struct buf used;                  /* what workers said they used, for the log */
     struct submission_member *member; /* one for each recipient of the record */
     size_t cap;
     char **named; /* the recipients as the client named them */
@@ -37,6 +41,8 @@ struct submission {
 
 void submission_init(struct submission *s);
 void submission_clear(struct submission *s);
+/* A message of the queue: *r moves into *s, `account` is for all who still wait. False: it cannot be read again (errno). */
+bool submission_take(struct submission *s, struct record *r, int fd, const char *account);
 /* The client named a recipient; returns its index. */
 size_t submission_name(struct submission *s, const char *name);
 /*
@@ -47,8 +53,11 @@ void submission_add(struct submission *s, size_t recipient, const char *address,
     unsigned notify, const char *orcpt);
 /* The record's head is complete: begin the file. */
 bool submission_begin(struct submission *s, struct error *err);
-/* Content in wire form. Over 1 MB it moves from memory into an unnamed file in $TMPDIR, /var/tmp or /tmp. */
-bool submission_content(struct submission *s, struct slice bytes, struct error *err);
+/*
+ * Content in wire form. Over 1 MB it moves from memory into an unnamed file in `folder` (NULL or not writable: passed over),
+ * $TMPDIR, /var/tmp or /tmp.
+ */
+bool submission_content(struct submission *s, struct slice bytes, const char *folder, struct error *err);
 bool submission_finish(struct submission *s, struct error *err);
 /*
  * The next account with untried members: its name, the bitmap of these members (fresh memory, the caller frees it); NULL when
@@ -58,9 +67,16 @@ const char *submission_next(struct submission *s, unsigned char **bitmap);
 void submission_delivered(struct submission *s, uint32_t i);
 void submission_failed(
     struct submission *s, uint32_t i, bool of_recipient, enum error_class class, const char *text);
-/* Is it still to be tried: not taken, not refused for good? */
+/* Is it still to be tried: not taken, not refused for good? One that is in the queue does not count. */
 bool submission_is_deferred(const struct submission_member *m);
-/* What the caller is told. */
-void submission_verdict(const struct submission *s, struct verdict *v);
+/* What a queue file says of it. */
+enum envelope_state submission_state(const struct submission_member *m);
+/* All that is deferred is in the queue now. */
+void submission_queued(struct submission *s);
+/*
+ * What the caller is told. With a queue some refused and the others served is success, and the refused ones stand in
+ * v->refused.
+ */
+void submission_verdict(const struct submission *s, bool has_queue, struct verdict *v);
 
 #endif

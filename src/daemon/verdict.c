@@ -96,13 +96,34 @@ word(struct verdict *v, const char *const *names, const struct tally *tally, siz
     name_failures(&v->text, names, tally, n);
 }
 
+/* Served in part: who was refused is named, and it is a success */
+static bool
+is_served_in_part(const struct tally *tally, size_t n, size_t served)
+{
+    for (size_t i = 0; i < n; i++)
+        if (tally[i].failed && tally[i].failed->class != ERROR_NOUSER &&
+            tally[i].failed->class != ERROR_REFUSED && tally[i].failed->class != ERROR_DATA)
+            return false;
+    return served > 0;
+}
+
+static void
+name_refused(struct verdict *v, const char *const *names, const struct tally *tally, size_t n)
+{
+    v->refused = mem_array(n, sizeof *v->refused);
+    for (size_t i = 0; i < n; i++)
+        if (tally[i].failed)
+            v->refused[v->nrefused++] = mem_format("%.300s: %.600s", names[i], tally[i].failed->text);
+}
+
 void
 verdict_make(struct verdict *v, const char *const *names, size_t nrecipients,
-    const struct verdict_member *members, size_t nmembers)
+    const struct verdict_member *members, size_t nmembers, bool has_queue)
 {
-    struct tally *tally = mem_array(nrecipients, sizeof *tally);
+    struct tally *tally = mem_array(nrecipients ? nrecipients : 1, sizeof *tally);
     size_t served = 0;
 
+    memset(v, 0, sizeof *v);
     v->class = ERROR_NONE;
     buf_init(&v->text, TEXT_MAX);
     count(tally, members, nmembers);
@@ -112,6 +133,19 @@ verdict_make(struct verdict *v, const char *const *names, size_t nrecipients,
             tally[i].failed = NULL;
         served += tally[i].delivered;
     }
-    word(v, names, tally, nrecipients, served);
+    if (has_queue && is_served_in_part(tally, nrecipients, served))
+        name_refused(v, names, tally, nrecipients);
+    else
+        word(v, names, tally, nrecipients, served);
     free(tally);
+}
+
+void
+verdict_clear(struct verdict *v)
+{
+    for (size_t i = 0; i < v->nrefused; i++)
+        free(v->refused[i]);
+    free(v->refused);
+    buf_clear(&v->text);
+    memset(v, 0, sizeof *v);
 }

@@ -2,7 +2,8 @@
  * verdict: from what became of each recipient to what the caller is told: an exit code and one line; pure.
  *
  * INTERFACE "Exit codes" and "The two ways a message goes": without a queue, some refused or deferred and the others served is
- * 67 or 75 with a line that names the rest and says how many have it; 75 before 67 before 69.
+ * 67 or 75 with a line that names the rest and says how many have it; 75 before 67 before 69. With one it is 0, and the
+ * refused ones are named.
  */
 #ifndef DAEMON_VERDICT_H
 #define DAEMON_VERDICT_H
@@ -26,13 +27,17 @@ struct verdict_member {
 struct verdict {
     enum error_class class; /* ERROR_NONE: all have it */
     struct buf text;        /* one line */
+    char **
+        refused; /* class ERROR_NONE: a line "address: why" for each recipient that was refused all the same */
+    size_t nrefused;
 };
 
 /*
- * `names[nrecipients]` are the recipients as the caller named them. The verdict's text is bounded; buf_clear(&v->text) frees
- * it.
+ * `names[nrecipients]` are the recipients as the client named them. With a queue it is no failure that some were refused while
+ * others were served. The text is bounded; verdict_clear frees it all.
  */
 void verdict_make(struct verdict *v, const char *const *names, size_t nrecipients,
-    const struct verdict_member *members, size_t nmembers);
+    const struct verdict_member *members, size_t nmembers, bool has_queue);
+void verdict_clear(struct verdict *v);
 
 #endif

@@ -16,12 +16,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/relay.h"
 #include "base/text.h"
 #include "sendmail/compose.h"
 #include "sendmail/options.h"
 #include "sendmail/submit.h"
 
-enum { GREETING_MS = 10000, GREETING_OWN_MS = 90000, STALL_MS = 10000, ANSWER_MS = 20000 };
+enum { GREETING_MS = 10000, GREETING_OWN_MS = 90000, STALL_MS = 10000, ANSWER_MS = 20000, FINISH_MS = 2000 };
 enum { REQUEST_MAX = 65536 }; /* of a line to the control socket */
 
 static const char usage[] =
@@ -96,6 +97,19 @@ daemon_arguments(const struct options *o, const char *first, const char *second)
     return argv;
 }
 
+/* smtprelayd for this one call, at the other end of a socket pair */
+static int
+start_own(const struct options *o, const char *mode, bool apart, pid_t *pid, struct error *err)
+{
+    char **argv = daemon_arguments(o, mode, NULL);
+    int fd = ask_start(argv, apart, pid, err);
+
+    for (char **a = argv; *a; a++)
+        free(*a);
+    free(argv);
+    return fd;
+}
+
 /* Become smtprelayd for what it does with our own descriptors */
 static int
 become(const struct options *o, const char *first, const char *second)
@@ -114,6 +128,7 @@ send_message(const struct options *o)
     struct error err;
     char *note = NULL;
     bool own = has_own_config(o);
+    pid_t pid = -1;
     int fd, code;
 
     if (!compose_begin(&c, o, STDIN_FILENO, &err)) {
@@ -123,7 +138,7 @@ send_message(const struct options *o)
     fd = own ? ASK_NOBODY : ask_connect(path_socket, "smtprelay", GREETING_MS, &err);
     own = fd == ASK_NOBODY;
     if (own) /* a server for this one call, apart: ^C is for us */
-        fd = ask_start(daemon_arguments(o, "--stdio", NULL), true, &err);
+        fd = start_own(o, "--stdio", true, &pid, &err);
     if (fd < 0) {
         compose_clear(&c);
         return complain(&err);
@@ -136,6 +151,7 @@ send_message(const struct options *o)
     free(note);
     compose_clear(&c);
     file_close(&fd);
+    ask_finish(pid, FINISH_MS);
     return code;
 }
 
@@ -174,13 +190,14 @@ control(const struct options *o)
     char *path = mem_format("%s.ctl", path_socket);
     struct buf line;
     struct error err;
+    pid_t pid = -1;
     int fd, code;
 
     fd = own ? ASK_NOBODY : ask_connect(path, "smtprelay", GREETING_MS, &err);
     free(path);
     own = fd == ASK_NOBODY;
     if (own)
-        fd = ask_start(daemon_arguments(o, "--ctl", NULL), false, &err);
+        fd = start_own(o, "--ctl", false, &pid, &err);
     if (fd < 0)
         return complain(&err);
     buf_init(&line, REQUEST_MAX);
@@ -195,7 +212,25 @@ control(const struct options *o)
         fprintf(stderr, "sendmail: %s\n", err.text);
     buf_clear(&line);
     file_close(&fd);
+    ask_finish(pid, FINISH_MS);
     return code;
+}
+
+/* -bs: by the daemon, where there is one, else by smtprelayd in our place */
+static int
+serve_session(const struct options *o)
+{
+    struct error err;
+    int fd = has_own_config(o) ? ASK_NOBODY : ask_connect(path_socket, "smtprelay", GREETING_MS, &err);
+    bool ok;
+
+    if (fd == ASK_NOBODY)
+        return become(o, "--stdio", "--bs");
+    if (fd < 0)
+        return complain(&err);
+    ok = relay_session(STDIN_FILENO, STDOUT_FILENO, fd);
+    file_close(&fd);
+    return ok ? 0 : EX_TEMPFAIL;
 }
 
 static int
@@ -205,7 +240,7 @@ act(const struct options *o)
     case OPTIONS_SEND:
         return send_message(o);
     case OPTIONS_BS:
-        return become(o, "--stdio", "--bs");
+        return serve_session(o);
     case OPTIONS_MAILQ:
     case OPTIONS_QUEUE_RUN:
     case OPTIONS_VERIFY:

@@ -149,8 +149,8 @@ for mode in -odq -odb -odi; do
 done
 end
 
-begin_with "a large letter for which the folder of temporary files has no room is refused"
-disk size=8m
+begin_with "a large letter needs room in QueueDir alone, not in the folder of temporary files"
+disk size=2m
 mkdir "$T/temp"
 mount -t tmpfs -o size=1m tmpfs "$T/temp" || fail "no tmpfs"
 for kb in 900 1000 1100 1200; do

@@ -66,3 +66,28 @@ expect_one_line
 expect_err "AuthPassCommand: the command failed with exit code 3"
 expect_messages 0
 end
+if command -v python3 >/dev/null; then
+    begin "sendmail leaves no process behind, not even a dead one: in a container nobody may reap it"
+    hub_start -
+    conf_tls false ''
+    cat >"$T/adopt.py" <<'END'
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans come to us
+rc = subprocess.run(sys.argv[1:]).returncode
+try:
+    os.waitpid(-1, os.WNOHANG)
+    sys.exit("a process was left behind")
+except ChildProcessError:
+    sys.exit(rc)
+END
+    python3 "$T/adopt.py" "$SENDMAIL" -C "$T/conf" -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+    # shellcheck disable=SC2034 # expect_rc reads it
+    rc=$?
+    expect_rc 0
+    expect_messages 1
+    python3 "$T/adopt.py" "$SENDMAIL" -C "$T/conf" -bp </dev/null >"$T/out" 2>"$T/err"
+    # shellcheck disable=SC2034 # expect_rc reads it
+    rc=$?
+    expect_rc 0
+    end
+fi

@@ -476,7 +476,7 @@ START_TEST(a_message_whose_verdict_is_awaited_says_so)
     char *text;
 
     open_queue();
-    add(&(struct message){ "A1", "a@example.org", "b@example.net" });
+    add(&(struct message){ .id = "A1", .sender = "a@example.org", .recipient = "b@example.net" });
     request(&q, "list", 0, true);
     q.snapshot.is_daemon = true;
     control_add_active(&q, "A1");
@@ -643,7 +643,7 @@ START_TEST(a_client_that_does_not_read_ends_the_answer)
     int pair[2];
 
     open_queue();
-    add(&(struct message){ "A1", "a@example.org", "b@example.net" });
+    add(&(struct message){ .id = "A1", .sender = "a@example.org", .recipient = "b@example.net" });
     request(&q, "list", 0, true);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     close(pair[1]);

@@ -146,7 +146,7 @@ START_TEST(a_helper_that_was_killed_is_temporary_trouble)
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
     file_close(&pair[0]);
-    ck_assert(!settings_receive(&c, pair[1], &err));
+    ck_assert(!settings_receive(&c, NULL, pair[1], &err));
     ck_assert_int_eq(err.class, ERROR_TEMP);
     file_close(&pair[1]);
     config_end(&c);

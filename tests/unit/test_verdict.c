@@ -48,14 +48,14 @@ START_TEST(the_caller_is_told_who_has_it_and_who_has_not)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct verdict v;
-        verdict_make(&v, names, cases[i].n, cases[i].m, cases[i].nm);
+        verdict_make(&v, names, cases[i].n, cases[i].m, cases[i].nm, false);
         ck_assert_msg(v.class == cases[i].class, "%s: %d", cases[i].what, (int)v.class);
         ck_assert_msg(
             strstr(buf_str(&v.text), cases[i].has) != NULL, "%s: %s", cases[i].what, buf_str(&v.text));
         if (cases[i].lacks)
             ck_assert_msg(
                 !strstr(buf_str(&v.text), cases[i].lacks), "%s: %s", cases[i].what, buf_str(&v.text));
-        buf_clear(&v.text);
+        verdict_clear(&v);
     }
 }
 END_TEST

@@ -1,0 +1,327 @@
+/* client: ties a server to descriptors; what becomes of a message is dispatch's. */
+#include "daemon/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "config/route.h"
+#include "daemon/dispatch.h"
+#include "daemon/intake.h"
+#include "daemon/peer.h"
+#include "daemon/submission.h"
+
+/*
+ * A client that neither says nor takes anything. Between messages RFC 5321 (4.5.3.2.7) gives it five minutes; a message comes as
+ * fast as whoever writes it to sendmail, which has its own limits, so that one may take hours.
+ */
+enum { IDLE_MS = 300000, IDLE_IN_MESSAGE_MS = 4 * 3600000 };
+/* after its last byte: what the network may take on top of InteractiveTimeout */
+enum { WAIT_MARGIN_S = 60 };
+
+struct client {
+    struct core *core;
+    struct server *server;
+    enum server_kind kind;
+    struct peer peer;
+    int in, out;
+    struct loop_watch *in_watch, *out_watch;
+    struct loop_timer *idle, *end;
+    bool in_ended, stopping;
+    struct submission *sub;    /* the message that comes in, NULL = none */
+    struct delivery *delivery; /* the message whose verdict is awaited, NULL = none */
+    void (*closed)(void *ctx, struct client *c);
+    void *ctx;
+};
+
+static void pump(struct client *c);
+
+/* ---------------------------------------------------------------- events of the server */
+
+static void
+drop_submission(struct client *c)
+{
+    if (!c->sub)
+        return;
+    submission_clear(c->sub);
+    free(c->sub);
+    c->sub = NULL;
+}
+
+static bool
+on_recipient(void *ctx, const struct server_transaction *t, const char *address, struct error *err)
+{
+    struct client *c = ctx;
+
+    if (t->envelope.n == 0)
+        drop_submission(c);
+    if (!c->sub) {
+        c->sub = mem_alloc(sizeof *c->sub);
+        submission_init(c->sub);
+    }
+    return intake_recipient(&c->core->config, &c->peer, c->sub, t, address, err);
+}
+
+static bool
+on_begin(void *ctx, struct server_transaction *t, struct error *err)
+{
+    struct client *c = ctx;
+    const char *origin = c->kind == SERVER_LISTENER ? "listener" : server_is_own(c->server) ? "local" : "bs";
+
+    return intake_begin(&c->core->config, &c->peer, origin, c->sub, t, err);
+}
+
+static bool
+on_content(void *ctx, struct slice bytes, struct error *err)
+{
+    struct client *c = ctx;
+    const struct config *config = &c->core->config;
+    uint64_t max = (uint64_t)config_number(config, 0, CONFIG_MAX_MESSAGE_SIZE);
+
+    if (c->sub->size + bytes.len > max)
+        return error_set(
+            err, ERROR_REFUSED, "message: larger than MaxMessageSize (%llu bytes)", (unsigned long long)max);
+    return submission_content(
+        c->sub, bytes, c->core->spool ? config_text(config, 0, CONFIG_QUEUE_DIR) : NULL, err);
+}
+
+static bool
+on_end(void *ctx, struct error *err)
+{
+    struct client *c = ctx;
+
+    if (!submission_finish(c->sub, err))
+        return false;
+    c->delivery = dispatch_submit(c->core, c->sub, c);
+    c->sub = NULL;
+    return true;
+}
+
+static void
+on_drop(void *ctx)
+{
+    drop_submission(ctx);
+}
+
+static const struct server_events server_events = { on_recipient, on_begin, on_content, on_end, on_drop };
+
+/* ---------------------------------------------------------------- descriptors */
+
+static void
+end_now(void *ctx)
+{
+    struct client *c = ctx;
+    void (*closed)(void *, struct client *) = c->closed;
+    void *closed_ctx = c->ctx;
+
+    c->end = NULL;
+    loop_cancel(c->idle);
+    loop_unwatch(c->in_watch);
+    loop_unwatch(c->out_watch);
+    if (c->delivery)
+        dispatch_leave(c->delivery);
+    drop_submission(c);
+    server_free(c->server);
+    if (c->out != c->in)
+        file_close(&c->out);
+    file_close(&c->in);
+    peer_clear(&c->peer);
+    if (closed)
+        closed(closed_ctx, c);
+    free(c);
+}
+
+void
+client_free(struct client *c)
+{
+    loop_cancel(c->end);
+    end_now(c);
+}
+
+/* Not from within: whoever called may still use the client */
+static void
+end_soon(struct client *c)
+{
+    if (c->end)
+        return;
+    loop_events(c->in_watch, 0);
+    loop_events(c->out_watch, 0);
+    c->end = loop_at(c->core->loop, clock_ms(), end_now, c);
+}
+
+static void
+on_idle(void *ctx)
+{
+    struct client *c = ctx;
+
+    c->idle = NULL;
+    end_soon(c);
+}
+
+static void
+watch_idle(struct client *c)
+{
+    int64_t limit = c->sub ? IDLE_IN_MESSAGE_MS : IDLE_MS;
+
+    loop_cancel(c->idle);
+    c->idle = NULL;
+    if (c->core->is_daemon && !c->delivery)
+        c->idle = loop_at(c->core->loop, clock_deadline(limit), on_idle, c);
+}
+
+static void
+write_out(struct client *c)
+{
+    struct buf *out = server_output(c->server);
+
+    while (out->len) {
+        ssize_t n = write(c->out, out->data, out->len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0) {
+            /* the client has gone: after its last byte the message goes on all the same */
+            buf_reset(out);
+            c->in_ended = true;
+            return;
+        }
+        buf_consume(out, (size_t)n);
+    }
+}
+
+/* Write what there is; watch for more room, and for input while it is wanted */
+static void
+pump(struct client *c)
+{
+    struct buf *out = server_output(c->server);
+    bool over;
+
+    write_out(c);
+    over = server_finished(c->server) || ((c->in_ended || c->stopping) && !server_is_waiting(c->server));
+    if (over && out->len == 0) {
+        end_soon(c);
+        return;
+    }
+    loop_events(c->out_watch, out->len ? POLLOUT : 0);
+    loop_events(c->in_watch, !c->in_ended && server_wants_input(c->server) ? POLLIN : 0);
+    watch_idle(c);
+}
+
+static void
+in_ready(void *ctx, int fd, short revents)
+{
+    struct client *c = ctx;
+    char piece[65536];
+    ssize_t n = file_read_some(fd, piece, sizeof piece);
+
+    (void)revents;
+    if (c->end || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)))
+        return;
+    if (n <= 0)
+        c->in_ended = true;
+    else
+        server_feed(c->server, slice_make(piece, (size_t)n));
+    pump(c);
+}
+
+static void
+out_ready(void *ctx, int fd, short revents)
+{
+    struct client *c = ctx;
+
+    (void)fd;
+    (void)revents;
+    if (!c->end)
+        pump(c);
+}
+
+/* ---------------------------------------------------------------- for dispatch */
+
+void
+client_verdict(
+    struct client *c, enum error_class class, const char *text, const char *const *refused, size_t nrefused)
+{
+    c->delivery = NULL;
+    server_verdict(c->server, class, text, refused, nrefused);
+    pump(c);
+}
+
+void
+client_progress(struct client *c, struct slice text)
+{
+    server_progress(c->server, text);
+    pump(c);
+}
+
+/* ---------------------------------------------------------------- beginning and end */
+
+static struct server_limits
+limits_of(const struct core *core)
+{
+    const struct config *config = &core->config;
+    struct server_limits l = { (uint64_t)config_number(config, 0, CONFIG_MAX_MESSAGE_SIZE),
+        (uint64_t)config_number(config, 0, CONFIG_MAX_RECIPIENTS), 0 };
+
+    /* without a queue it may take as long as the smarthost takes */
+    if (core->is_daemon && core->spool)
+        l.wait_s = (int)(config_number(config, 0, CONFIG_INTERACTIVE_TIMEOUT) / 1000) + WAIT_MARGIN_S;
+    return l;
+}
+
+/* Why this one may not hand in mail, false: it may */
+static bool
+is_barred(const struct client *c, struct error *err)
+{
+    if (route_is_allowed(&c->core->config, c->peer.uid, c->peer.login))
+        return false;
+    error_set(err, ERROR_ADMIN, "user %s: not permitted to send mail (AllowUsers, DenyUsers)",
+        *c->peer.login ? c->peer.login : "without a name");
+    return true;
+}
+
+struct client *
+client_new(struct core *core, int in, int out, enum server_kind kind, const struct error *refusal,
+    void (*closed)(void *ctx, struct client *c), void *ctx)
+{
+    struct client *c = mem_alloc(sizeof *c);
+    struct server_limits none = { 1, 1, 0 }, limits = refusal ? none : limits_of(core);
+    struct error err;
+
+    c->core = core;
+    c->kind = kind;
+    c->in = in;
+    c->out = out;
+    c->closed = closed;
+    c->ctx = ctx;
+    peer_identify(in, &c->peer);
+    if (!refusal && is_barred(c, &err))
+        refusal = &err;
+    c->server = server_new(kind, refusal ? "localhost" : config_text(&core->config, 0, CONFIG_HOSTNAME),
+        &limits, &server_events, c);
+    c->in_watch = loop_watch(core->loop, in, POLLIN, in_ready, c);
+    c->out_watch = loop_watch(core->loop, out, 0, out_ready, c);
+    server_greet(c->server, refusal);
+    pump(c);
+    return c;
+}
+
+int64_t
+client_uid(const struct client *c)
+{
+    return c->peer.uid;
+}
+
+void
+client_stop(struct client *c)
+{
+    c->stopping = true;
+    server_stop(c->server);
+    if (!c->end)
+        pump(c);
+}

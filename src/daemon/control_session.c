@@ -1,0 +1,358 @@
+/* control_session: reads a line, has the answer made where it may block, and hangs up. */
+#include "daemon/control_session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "daemon/control.h"
+#include "daemon/dispatch.h"
+
+enum { SESSIONS_MAX = 50, SOCKETS_MAX = 4, THREADS = 2, QUESTION_MS = 10000, WRITE_S = 30 };
+
+struct session {
+    struct session *next;
+    struct control_desk *desk;
+    int fd;
+    struct loop_watch *watch;
+    struct loop_timer *late;
+    struct buf line;
+    struct control_peer peer;
+    struct control_request request;
+    bool in_thread;
+    /* of a selection */
+    char (*ids)[SPOOL_ID_MAX + 1];
+    size_t nids;
+    bool ok;
+    struct error err;
+};
+
+struct control_desk {
+    struct core *core;
+    const struct listen *clients;
+    struct work *work;
+    int sockets[SOCKETS_MAX];
+    struct loop_watch *watches[SOCKETS_MAX];
+    size_t nsockets;
+    struct session *sessions;
+    size_t n;
+    int64_t group, begun_ms, next_run_ms;
+};
+
+/* ---------------------------------------------------------------- sessions */
+
+static void
+session_free(struct session *s)
+{
+    struct session **at = &s->desk->sessions;
+
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    s->desk->n--;
+    loop_unwatch(s->watch);
+    loop_cancel(s->late);
+    file_close(&s->fd);
+    buf_clear(&s->line);
+    control_clear(&s->request);
+    free(s->ids);
+    free(s);
+}
+
+/* A short answer fits into the socket; who does not take it gets none */
+static void
+say(struct session *s, const struct buf *answer)
+{
+    (void)send(s->fd, answer->data, answer->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
+finish(struct session *s, const struct error *err)
+{
+    struct buf answer;
+
+    buf_init(&answer, 8192);
+    control_end(&answer, err ? err->class : ERROR_NONE, err ? err->text : "");
+    say(s, &answer);
+    buf_clear(&answer);
+    session_free(s);
+}
+
+static void
+verify(struct session *s)
+{
+    struct buf answer;
+
+    buf_init(&answer, 1u << 20);
+    control_verify(&s->request, &s->desk->core->config, &answer);
+    say(s, &answer);
+    buf_clear(&answer);
+    session_free(s);
+}
+
+/* ---------------------------------------------------------------- what threads do */
+
+static void
+answer_run(void *arg)
+{
+    struct session *s = arg;
+
+    control_answer(&s->request, s->fd);
+}
+
+static void
+answer_done(void *arg)
+{
+    session_free(arg);
+}
+
+static void
+select_run(void *arg)
+{
+    struct session *s = arg;
+
+    s->ok = control_select(&s->request, &s->ids, &s->nids, &s->err);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static bool
+is_selected(void *ctx, const struct schedule_entry *e)
+{
+    const struct session *s = ctx;
+
+    return s->nids && bsearch(schedule_id(e), s->ids, s->nids, sizeof s->ids[0], compare_ids);
+}
+
+static void
+select_done(void *arg)
+{
+    struct session *s = arg;
+    struct core *c = s->desk->core;
+
+    if (s->ok && s->nids) {
+        qsort(s->ids, s->nids, sizeof s->ids[0], compare_ids);
+        schedule_run(c->schedule, is_selected, s, clock_ms());
+        dispatch_pump(c);
+    }
+    finish(s, s->ok ? NULL : &s->err);
+}
+
+/* ---------------------------------------------------------------- questions */
+
+static void
+take_snapshot(struct session *s)
+{
+    const struct control_desk *d = s->desk;
+    struct core *c = d->core;
+    struct control_request *q = &s->request;
+    int64_t now = clock_ms();
+
+    q->queue_dir = mem_dup(config_text(&c->config, 0, CONFIG_QUEUE_DIR));
+    q->snapshot.is_daemon = true;
+    q->snapshot.uptime_s = (now - d->begun_ms) / 1000;
+    q->snapshot.workers = pool_workers(c->pool);
+    q->snapshot.workers_busy = pool_busy(c->pool);
+    q->snapshot.workers_max = (size_t)config_number(&c->config, 0, CONFIG_WORKERS);
+    q->snapshot.sessions = listen_sessions(d->clients);
+    q->snapshot.next_run_s = d->next_run_ms > now ? (d->next_run_ms - now) / 1000 : 0;
+    q->snapshot.retry_min_s = config_number(&c->config, 0, CONFIG_RETRY_MIN) / 1000;
+    q->snapshot.retry_max_s = config_number(&c->config, 0, CONFIG_RETRY_MAX) / 1000;
+    for (size_t i = 0; i < c->config.n; i++) {
+        static const enum control_state states[] = {
+            [SCHEDULE_UP] = CONTROL_UP, [SCHEDULE_DOWN] = CONTROL_DOWN, [SCHEDULE_FROZEN] = CONTROL_FROZEN
+        };
+        const char *name = config_account_name(&c->config, i), *why = NULL;
+        enum schedule_state state = schedule_account_last(c->schedule, name, &why);
+        control_add_account(
+            q, name, states[state], why, schedule_account_next(c->schedule, name, now) / 1000);
+    }
+    for (struct schedule_entry *e = schedule_first(c->schedule); e; e = schedule_after(e))
+        if (schedule_is_active(e))
+            control_add_active(q, schedule_id(e));
+}
+
+/* From here on the descriptor is written to by a thread, which may wait */
+static void
+hand_over(struct session *s, work_run *run, work_done *done)
+{
+    struct timeval limit = { .tv_sec = WRITE_S };
+
+    take_snapshot(s);
+    s->in_thread = true;
+    loop_unwatch(s->watch);
+    s->watch = NULL;
+    loop_cancel(s->late);
+    s->late = NULL;
+    (void)file_nonblocking(s->fd, false);
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* a client that reads nothing */
+    work_start(s->desk->work, run, done, s);
+}
+
+static void
+run_queue_now(struct session *s)
+{
+    struct core *c = s->desk->core;
+
+    dispatch_scan(c, SCHEDULE_NOW);
+    if (!control_means_all(&s->request)) {
+        hand_over(s, select_run, select_done);
+        return;
+    }
+    schedule_run(c->schedule, NULL, NULL, clock_ms());
+    dispatch_pump(c);
+    finish(s, NULL);
+}
+
+static void
+decide(struct session *s)
+{
+    struct error err;
+    struct slice line = buf_slice(&s->line);
+
+    line.len = slice_find(line, '\n');
+    bool ok = control_parse(line, &s->request, &err);
+
+    s->request.peer = s->peer;
+    if (!ok || !control_is_permitted(&s->request, &err)) {
+        finish(s, &err);
+    } else if (control_is_answered(&s->request)) {
+        hand_over(s, answer_run, answer_done);
+    } else if (s->request.verb == CONTROL_RUN) {
+        run_queue_now(s);
+    } else if (s->request.verb == CONTROL_VERIFY) {
+        verify(s);
+    } else {
+        dispatch_scan(s->desk->core, SCHEDULE_NOW);
+        finish(s, NULL);
+    }
+}
+
+static void
+session_ready(void *ctx, int fd, short revents)
+{
+    struct session *s = ctx;
+    char piece[4096];
+    ssize_t n = file_read_some(fd, piece, sizeof piece);
+
+    (void)revents;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return;
+    if (n <= 0) {
+        session_free(s);
+        return;
+    }
+    buf_add(&s->line, piece, (size_t)n);
+    if (s->line.overflow)
+        session_free(s);
+    else if (slice_has(buf_slice(&s->line), '\n'))
+        decide(s);
+}
+
+static void
+on_late(void *ctx)
+{
+    struct session *s = ctx;
+
+    s->late = NULL;
+    session_free(s);
+}
+
+static void
+on_ready(void *ctx, int fd, short revents)
+{
+    struct control_desk *d = ctx;
+    int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct session *s;
+
+    (void)revents;
+    if (client < 0)
+        return;
+    if (d->n >= SESSIONS_MAX) {
+        file_close(&client);
+        return;
+    }
+    s = mem_alloc(sizeof *s);
+    s->desk = d;
+    s->fd = client;
+    buf_init(&s->line, CONTROL_LINE_MAX);
+    control_init(&s->request);
+    (void)control_identify(client, d->group, &s->peer); /* else nobody's rights */
+    s->watch = loop_watch(d->core->loop, client, POLLIN, session_ready, s);
+    s->late = loop_at(d->core->loop, clock_deadline(QUESTION_MS), on_late, s);
+    s->next = d->sessions;
+    d->sessions = s;
+    d->n++;
+}
+
+/* ---------------------------------------------------------------- the desk */
+
+struct control_desk *
+control_desk_new(struct core *core, const struct listen *clients)
+{
+    struct control_desk *d = mem_alloc(sizeof *d);
+
+    d->core = core;
+    d->clients = clients;
+    d->work = work_new(core->loop, THREADS);
+    d->group = control_group();
+    d->begun_ms = clock_ms();
+    return d;
+}
+
+void
+control_desk_add(struct control_desk *d, int fd)
+{
+    if (d->nsockets == SOCKETS_MAX) {
+        file_close(&fd);
+        return;
+    }
+    d->sockets[d->nsockets] = fd;
+    d->watches[d->nsockets++] = loop_watch(d->core->loop, fd, POLLIN, on_ready, d);
+}
+
+void
+control_desk_stop(struct control_desk *d)
+{
+    for (size_t i = 0; i < d->nsockets; i++) {
+        loop_unwatch(d->watches[i]);
+        file_close(&d->sockets[i]);
+    }
+    d->nsockets = 0;
+}
+
+void
+control_desk_free(struct control_desk *d)
+{
+    struct session *next;
+
+    if (!d)
+        return;
+    control_desk_stop(d);
+    /* a thread that writes to a client who does not read is not waited for longer than that */
+    for (struct session *s = d->sessions; s; s = s->next)
+        if (s->in_thread)
+            (void)shutdown(s->fd, SHUT_RDWR);
+    work_free(d->work);
+    for (struct session *s = d->sessions; s; s = next) {
+        next = s->next;
+        session_free(s);
+    }
+    free(d);
+}
+
+void
+control_desk_next_run(struct control_desk *d, int64_t at)
+{
+    d->next_run_ms = at;
+}

@@ -1,0 +1,63 @@
+/* core: beginning and end of what the parts share. */
+#include "daemon/core.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "daemon/dispatch.h"
+
+enum { STORE_THREADS = 4 };
+
+static struct schedule_limits
+schedule_limits_of(const struct core *c)
+{
+    struct schedule_limits l = { config_number(&c->config, 0, CONFIG_RETRY_MIN),
+        config_number(&c->config, 0, CONFIG_RETRY_MAX), config_number(&c->config, 0, CONFIG_QUEUE_LIFETIME) };
+
+    return l;
+}
+
+void
+core_begin(struct core *c, int helper_sock, void (*control)(void *ctx, struct start_packet *p), void *ctx)
+{
+    c->pool_events = (struct pool_events){ dispatch_packet, dispatch_over, control };
+    c->loop = loop_new();
+    c->work = work_new(c->loop, STORE_THREADS);
+    c->pool = pool_new(c->loop, helper_sock, &c->pool_events, ctx);
+}
+
+void
+core_schedule(struct core *c, const struct schedule_limits *limits)
+{
+    struct schedule_limits own = schedule_limits_of(c);
+    uint64_t seed = (uint64_t)clock_us();
+
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
+        seed ^= (uint64_t)getpid(); /* it is for jitter only */
+    c->schedule = schedule_new(limits ? limits : &own, seed);
+}
+
+void
+core_configure(struct core *c)
+{
+    pool_configure(c->pool, (size_t)config_number(&c->config, 0, CONFIG_WORKERS),
+        config_number(&c->config, 0, CONFIG_IDLE_TIMEOUT));
+    if (c->schedule && c->is_daemon) {
+        struct schedule_limits limits = schedule_limits_of(c);
+        schedule_set_limits(c->schedule, &limits);
+    }
+}
+
+void
+core_end(struct core *c)
+{
+    work_free(c->work);
+    dispatch_abandon(c);
+    pool_free(c->pool);
+    schedule_free(c->schedule);
+    spool_close(c->spool);
+    loop_free(c->loop);
+    config_end(&c->config);
+}

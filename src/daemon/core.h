@@ -1,0 +1,46 @@
+/* core: what the parts of the daemon share: one for a daemon, one for each `--stdio` and `--run`. */
+#ifndef DAEMON_CORE_H
+#define DAEMON_CORE_H
+
+#include "base/loop.h"
+#include "base/work.h"
+#include "config/config.h"
+#include "daemon/pool.h"
+#include "queue/schedule.h"
+#include "queue/spool.h"
+
+struct client;
+struct delivery;
+
+struct core {
+    struct config config;
+    struct loop *loop;
+    struct pool *pool;
+    struct pool_events pool_events;
+    struct work *work;
+    struct spool *spool;       /* NULL: there is no queue to write to */
+    struct schedule *schedule; /* NULL: what is committed is tried by somebody else (--stdio) */
+    bool is_daemon;            /* callers get 250 at InteractiveTimeout; what is due is tried by itself */
+    bool stopping, pumping;
+    struct delivery *deliveries;
+    struct loop_timer *due;  /* when something of the queue is to be tried */
+    struct loop_timer *scan; /* the next piece of reading the queue; NULL: it has been read */
+    enum schedule_due scan_due;
+    void (*rest)(void *ctx);
+    void *rest_ctx; /* called when nothing is under way any more */
+};
+
+/*
+ * Begin; all of *c but the settings is zero. core_configure is still to be called, if there are settings. `helper_sock` stays the caller's; packets on it
+ * that are not about workers go to `control`.
+ */
+void core_begin(
+    struct core *c, int helper_sock, void (*control)(void *ctx, struct start_packet *p), void *ctx);
+/* There is a queue to work on: c->spool is open and locked. `limits` NULL: those of the settings. */
+void core_schedule(struct core *c, const struct schedule_limits *limits);
+/* The settings in c->config are new. */
+void core_configure(struct core *c);
+/* Everything; what is under way is left to its fate, what is in the queue stays there. */
+void core_end(struct core *c);
+
+#endif

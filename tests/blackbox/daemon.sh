@@ -1,0 +1,360 @@
+#!/bin/sh
+# Mail through the daemon: what the caller is told, what waits in the queue, and when it is tried again.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
+. "$(dirname "$0")/lib.sh"
+
+ROOT=$O/root-daemon # the compiled-in paths of these programs lie below it
+SENDMAIL=$ROOT/sbin/sendmail
+DAEMON=$ROOT/sbin/smtprelayd
+QUEUE=$T/queue
+LOG=$T/daemon.log
+HOME=$T
+D=''
+export HOME
+unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
+mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
+[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
+letter
+
+# Short times: nobody wants to wait for RetryMin
+daemon_conf() {
+    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M "$@"
+    cp "$T/conf" "$ROOT/etc/smtprelay.conf"
+}
+
+serves() { grep -qF -e 'serves at' "$LOG"; }
+daemon_start() {
+    rm -rf "$ROOT/run/smtprelay"
+    "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
+    D=$!
+    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+}
+
+daemon_stop() {
+    [ -n "$D" ] || return 0
+    kill "$D" 2>/dev/null
+    wait "$D" 2>/dev/null
+    D=
+}
+trap 'daemon_stop; hub_stop' EXIT
+
+queued() { find "$QUEUE/queue" -type f 2>/dev/null | wc -l; }
+is_queued() { [ "$(queued)" -eq "$1" ]; }
+kept() { find "$QUEUE/failed" -type f 2>/dev/null | wc -l; }
+expect_queued() { wait_for 20 is_queued "$1" || fail "$(queued) messages in the queue, not $1"; }
+arrived() { [ "$(count_messages)" -ge "$1" ]; }
+says() { grep -qF -e "$1" "$LOG"; }
+
+# case "sentence" SCRIPT|- [settings]
+a_daemon() {
+    begin "$1"
+    rm -rf "$QUEUE"
+    hub_start "$2" --tls none
+    shift 2
+    daemon_conf "$@"
+    daemon_start
+}
+finish() {
+    daemon_stop
+    end || sed -n '1,12s/^/    daemon: /p' "$LOG"
+}
+
+# without -C: by the compiled-in socket
+send() {
+    start=$(date +%s)
+    timeout 60 "$SENDMAIL" "$@" <"$MSG" >"$T/out" 2>"$T/err"
+    rc=$?
+    took=$(($(date +%s) - start))
+}
+
+script() { printf '%s\n' "$@" >"$T/script"; }
+
+# ---------------------------------------------------------------- interactive
+
+a_daemon "the caller has the smarthost's answer, and nothing was written to the queue" -
+send -v -i bob@example.net
+expect_rc 0
+expect_messages 1
+expect_queued 0
+expect_err 'sent as'
+expect_err '250 2.0.0 taken'
+finish
+
+a_daemon "the second message takes one flight over the warm connection" -
+send -i bob@example.net
+send -i carol@example.net
+expect_rc 0
+expect_messages 2
+expect_env 'flights: 1'
+[ "$(find "$HUB_DIR" -name 'session-*.log' | wc -l)" -eq 1 ] || fail "more than one connection"
+finish
+
+script 'on dot' '    reply 554 5.6.0 we do not want it'
+a_daemon "a refusal is the caller's exit code, and nothing stays" "$T/script"
+send -i bob@example.net
+expect_rc 69
+expect_one_line
+expect_err 'we do not want it'
+expect_queued 0
+finish
+
+script 'on RCPT *<bad@*' '    reply 550 5.1.1 no such user'
+a_daemon "some refused: the others have it, exit 0, the refused ones are named" "$T/script"
+send -i bob@example.net bad@example.net
+expect_rc 0
+expect_messages 1
+expect_err 'bad@example.net'
+expect_err 'no such user'
+expect_queued 0
+finish
+
+a_daemon "all refused is 67" "$T/script"
+send -i bad@example.net
+expect_rc 67
+expect_queued 0
+finish
+
+script 'on RCPT *<slow@* nth 1' '    reply 450 4.2.1 later' 'on RCPT *<slow@* nth 2' '    reply 450 4.2.1 later'
+a_daemon "some deferred: the others have it at once, the rest by a later attempt, once" "$T/script"
+send -i bob@example.net slow@example.net
+expect_rc 0
+expect_one_line
+wait_for 30 arrived 2 || fail "it did not come"
+expect_messages 2
+expect_queued 0
+grep -l 'rcpt: <slow@' "$HUB_DIR"/*.env | wc -l | grep -qx 1 || fail "slow@ has it more than once"
+grep -l 'rcpt: <bob@' "$HUB_DIR"/*.env | wc -l | grep -qx 1 || fail "bob@ has it more than once"
+finish
+
+script 'on dot nth 1' '    sleep 4s' '    reply 250 2.0.0 taken'
+a_daemon "a slow answer: exit 0 at InteractiveTimeout, queued meanwhile, and not sent twice" "$T/script" InteractiveTimeout=1s Timeout=20s
+send -i bob@example.net
+expect_rc 0
+expect_within 3
+[ "$(queued)" -eq 1 ] || fail "it was not in the queue"
+expect_queued 0
+expect_messages 1
+finish
+
+script 'on dot' '    sleep 3s' '    reply 554 5.6.0 too late to refuse'
+a_daemon "a refusal that comes after InteractiveTimeout is kept, not lost" "$T/script" InteractiveTimeout=1s Timeout=20s
+send -i bob@example.net
+expect_rc 0
+expect_queued 0
+[ "$(kept)" -eq 1 ] || fail "it is not under failed/"
+finish
+
+# ---------------------------------------------------------------- the queue
+
+begin "a smarthost that is down: exit 0, in the queue, delivered when it is back"
+rm -rf "$QUEUE"
+hub_start - --tls none
+hub_stop
+daemon_conf
+daemon_start
+send -v -i bob@example.net
+expect_rc 0
+expect_err 'queued as'
+expect_err 'refused'
+is_queued 1 || fail "$(queued) in the queue"
+hub_start - --tls none --port "$HUB_PORT"
+wait_for 30 arrived 1 || fail "it did not come"
+expect_messages 1
+expect_queued 0
+finish
+
+begin "a smarthost that is down is asked by one message, not by each"
+rm -rf "$QUEUE"
+script 'on connect' '    reply 421 4.3.2 not now' '    close'
+hub_start "$T/script" --tls none
+daemon_conf RetryMin=2s RetryMax=2s
+daemon_start
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    send -i bob@example.net
+    [ "$rc" -eq 0 ] || fail "exit code $rc"
+done
+[ "$(queued)" -eq 10 ] || fail "$(queued) in the queue"
+n=$(find "$HUB_DIR" -name 'session-*.log' | wc -l)
+[ "$n" -le 6 ] || fail "$n connections for ten messages"
+finish
+
+a_daemon "-odb: durable, exit 0, delivered at once" -
+send -odb -i bob@example.net
+expect_rc 0
+wait_for 30 arrived 1 || fail "it did not come"
+expect_queued 0
+finish
+
+a_daemon "-odq waits for sendmail -q" -
+send -odq -i bob@example.net
+expect_rc 0
+is_queued 1 || fail "$(queued) in the queue"
+[ "$(count_messages)" -eq 0 ] || fail "it was sent"
+send -q
+expect_rc 0
+wait_for 30 arrived 1 || fail "it did not come"
+expect_queued 0
+finish
+
+a_daemon "-odq goes at QueueRun" - QueueRun=2s
+send -odq -i bob@example.net
+wait_for 30 arrived 1 || fail "it did not come"
+expect_queued 0
+finish
+
+a_daemon "what another start left is delivered by the next" -
+send -odq -i bob@example.net
+daemon_stop
+is_queued 1 || fail "$(queued) in the queue"
+daemon_start
+wait_for 30 arrived 1 || fail "it did not come"
+expect_queued 0
+finish
+
+begin "several accounts: committed first, then each by its own way"
+rm -rf "$QUEUE"
+hub_start - --tls none
+daemon_conf "accounts=( { name = \"other\"; recipient = \"@other.example\"; } )"
+daemon_start
+send -i bob@example.net carol@other.example
+expect_rc 0
+wait_for 30 arrived 2 || fail "they did not come"
+expect_messages 2
+expect_queued 0
+finish
+
+a_daemon "a queue that takes nothing: the smarthost's answer serves as well" - MinFree=900000G
+send -i bob@example.net
+expect_rc 0
+expect_messages 1
+send -odb -i bob@example.net
+expect_rc 0
+expect_messages 2
+expect_queued 0
+finish
+
+begin "no room in the queue and no smarthost: 75, and the caller keeps the message"
+rm -rf "$QUEUE"
+hub_start - --tls none
+hub_stop
+daemon_conf MinFree=900000G
+daemon_start
+for i in 1 2; do
+    send -i bob@example.net
+    expect_rc 75
+    expect_one_line
+done
+finish
+
+# ---------------------------------------------------------------- accounts that fail
+
+begin "a refused login: nothing bounces, few logins, and all goes after the right password and SIGHUP"
+rm -rf "$QUEUE"
+hub_start - --tls none --auth PLAIN --require-auth --auth-clear
+daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true RetryMax=600s RetryMin=1s
+daemon_start
+for i in 1 2 3 4 5 6; do
+    send -i bob@example.net
+    [ "$rc" -eq 0 ] || fail "exit code $rc"
+done
+[ "$(queued)" -eq 6 ] || fail "$(queued) in the queue"
+n=$(cat "$HUB_DIR"/session-*.log | grep -c 'C: AUTH')
+[ "$n" -le 3 ] || fail "$n logins"
+daemon_conf "AuthUser=$USER_NAME" "AuthPass=$PASSWORD" AllowPlaintextAuth=true RetryMax=600s RetryMin=1s
+kill -HUP "$D"
+wait_for 30 arrived 6 || fail "$(count_messages) of 6 came"
+expect_queued 0
+[ "$(kept)" -eq 0 ] || fail "some are under failed/"
+finish
+
+# ---------------------------------------------------------------- callers
+
+script 'on dot' '    sleep 2s' '    reply 250 2.0.0 taken'
+a_daemon "a caller that is killed after its last byte: the message goes on" "$T/script"
+"$SENDMAIL" -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err" &
+pid=$!
+said() { grep -q -s 'C: .*BDAT' "$HUB_DIR"/session-*.log; }
+wait_for 20 said || fail "nothing was sent"
+kill -9 $pid
+wait $pid 2>/dev/null
+wait_for 30 arrived 1 || fail "it did not come"
+finish
+
+a_daemon "a caller that is killed before its last byte sends nothing" -
+{ cat "$MSG"; sleep 20; } | "$SENDMAIL" -i bob@example.net >"$T/out" 2>"$T/err" &
+sleep 1
+pkill -9 -f "^$SENDMAIL -i bob" 2>/dev/null
+send -i carol@example.net
+expect_messages 1
+expect_env 'carol@'
+expect_queued 0
+finish
+
+script 'on dot' '    sleep 8s' '    reply 250 2.0.0 taken'
+a_daemon "SIGTERM with callers waiting: each ends, none is lost" "$T/script" InteractiveTimeout=60s Timeout=60s
+pids=''
+for i in 1 2 3 4; do
+    "$SENDMAIL" -i "bob$i@example.net" <"$MSG" >"$T/out.$i" 2>"$T/err.$i" &
+    pids="$pids $!"
+done
+sleep 1
+daemon_stop
+taken=0
+for pid in $pids; do
+    wait "$pid"
+    case $? in
+    0) taken=$((taken + 1)) ;;
+    75) ;;
+    *) fail "a caller ended with another code" ;;
+    esac
+done
+daemon_start
+expect_queued 0
+wait_for 60 arrived "$taken" || fail "$(count_messages) came of $taken taken"
+finish
+
+a_daemon "-bs goes to the daemon, too" -
+printf 'EHLO x\nMAIL FROM:<alice@example.org>\nRCPT TO:<bob@example.net>\nDATA\nSubject: x\n\nhi\n.\nQUIT\n' |
+    timeout 30 "$SENDMAIL" -bs >"$T/out" 2>"$T/err"
+expect_messages 1
+grep -q '^250 2.0.0' "$T/out" || fail "no 250"
+says 'status=sent' || fail "the daemon did not do it"
+finish
+
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+    a_daemon "an ordinary user, without any privilege to be had, hands in mail; the log says who" -
+    chmod 644 "$MSG"
+    setpriv --reuid 64213 --regid 64213 --clear-groups --no-new-privs "$SENDMAIL" -i bob@example.net <"$MSG" 2>"$T/err"
+    rc=$?
+    expect_rc 0
+    says 'uid=64213' || fail "the log does not say who"
+    finish
+
+    a_daemon "who is not allowed is told so, 77" - 'AllowUsers=("root")'
+    setpriv --reuid 64213 --regid 64213 --clear-groups "$SENDMAIL" -i bob@example.net <"$MSG" 2>"$T/err"
+    rc=$?
+    expect_rc 77
+    expect_one_line
+    finish
+fi
+
+begin "-C of a file that sets Socket goes to the daemon that serves there"
+rm -rf "$QUEUE"
+hub_start - --tls none
+daemon_conf "Socket=$T/own/socket"
+rm -rf "$ROOT/run/smtprelay"
+"$DAEMON" -C "$T/conf" >"$T/daemon.out" 2>"$LOG" &
+D=$!
+wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+send -C "$T/conf" -i bob@example.net
+expect_rc 0
+expect_messages 1
+says 'status=sent' || fail "the daemon did not do it"
+send -C "$T/conf" -odq -i bob@example.net
+is_queued 1 || fail "$(queued) in the queue"
+send -C "$T/conf" -bp
+grep -q 'bob@example.net' "$T/out" || fail "mailq does not show it"
+send -C "$T/conf" -q
+expect_rc 0
+wait_for 30 arrived 2 || fail "it did not come"
+finish
