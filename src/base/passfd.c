@@ -79,14 +79,17 @@ passfd_receive(int sock, void *data, size_t size, int fds[PASSFD_MAX])
     if (n < 0)
         return n;
     take_descriptors(&msg, fds);
-    if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-        for (size_t i = 0; i < PASSFD_MAX; i++) {
-            if (fds[i] >= 0)
-                (void)close(fds[i]);
-            fds[i] = -1;
-        }
+    if (!(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+        return n;
+    for (size_t i = 0; i < PASSFD_MAX; i++) {
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+        fds[i] = -1;
+    }
+    if (msg.msg_flags & MSG_TRUNC) {
         errno = EMSGSIZE;
         return -1;
     }
+    fds[0] = PASSFD_LOST;
     return n;
 }

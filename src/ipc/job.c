@@ -140,7 +140,7 @@ job_receive(int sock, char *buffer, struct job_packet *packet, struct error *err
     memset(packet, 0, sizeof *packet);
     packet->unread = unread;
     packet->fd = fds[0];
-    if (n > 0 && (size_t)n >= sizeof head && fds[1] < 0) {
+    if (n > 0 && (size_t)n >= sizeof head && fds[0] != PASSFD_LOST && fds[1] < 0) {
         memcpy(&head, buffer, sizeof head);
         packet->type = (enum job_type)head.type;
         struct slice rest = slice_make(buffer + sizeof head, (size_t)n - sizeof head);
@@ -156,8 +156,8 @@ job_receive(int sock, char *buffer, struct job_packet *packet, struct error *err
         return 0;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return -2;
-    if (n < 0)
-        error_sys(err, ERROR_OS, errno, "cannot receive from the other process");
+    if (n < 0 || fds[0] == PASSFD_LOST)
+        error_sys(err, ERROR_OS, n < 0 ? errno : EMFILE, "cannot receive from the other process");
     else
         error_set(err, ERROR_INTERNAL, "a malformed packet between daemon and worker");
     return -1;

@@ -38,6 +38,18 @@ is_valid(const struct wire *w, ssize_t n, const int fds[PASSFD_MAX])
            (w->class == ERROR_NONE || (w->class >= ERROR_USAGE && w->class <= ERROR_CONFIG));
 }
 
+static struct wire
+failed_start(int why)
+{
+    struct wire w;
+
+    memset(&w, 0, sizeof w);
+    w.type = START_FAILED;
+    w.class = ERROR_TEMP;
+    (void)snprintf(w.text, sizeof w.text, "smtprelay-worker: cannot be started: %s", strerror(why));
+    return w;
+}
+
 int
 start_receive(int sock, struct start_packet *packet, struct error *err)
 {
@@ -45,6 +57,11 @@ start_receive(int sock, struct start_packet *packet, struct error *err)
     int fds[PASSFD_MAX];
     ssize_t n = passfd_receive(sock, &w, sizeof w, fds);
 
+    if (n == (ssize_t)sizeof w && w.type == START_READY && fds[0] == PASSFD_LOST) {
+        /* the worker ends as its socket is closed; others may have their turn later */
+        w = failed_start(EMFILE);
+        fds[0] = -1;
+    }
     if (n > 0 && is_valid(&w, n, fds)) {
         packet->type = (enum start_type)w.type;
         packet->class = (enum error_class)w.class;
@@ -60,8 +77,8 @@ start_receive(int sock, struct start_packet *packet, struct error *err)
         return 0;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return -2;
-    if (n < 0)
-        error_sys(err, ERROR_OS, errno, "cannot receive from the other process");
+    if (n < 0 || fds[0] == PASSFD_LOST)
+        error_sys(err, ERROR_OS, n < 0 ? errno : EMFILE, "cannot receive from the other process");
     else
         error_set(err, ERROR_INTERNAL, "a malformed packet between helper and daemon");
     return -1;

@@ -42,7 +42,10 @@ struct start_packet {
 
 /* `fd` (-1 = none) stays the caller's. False with errno. */
 bool start_send(int sock, enum start_type type, enum error_class class, const char *text, int fd);
-/* 1 = a packet, 0 = the peer is gone, -1 = malformed or a system error (err), -2 = nothing there now. */
+/*
+ * 1 = a packet, 0 = the peer is gone, -1 = malformed or a system error (err), -2 = nothing there now. A READY whose descriptor
+ * this process has no room for comes as FAILED (75).
+ */
 int start_receive(int sock, struct start_packet *packet, struct error *err);
 
 /* The text of SETTINGS: what is no setting. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -644,6 +645,39 @@ START_TEST(a_helper_that_has_no_worker_to_give_fails_one_job)
 }
 END_TEST
 
+/* All clients at once: the daemon has no descriptor left for the worker, which is no reason to end */
+START_TEST(a_worker_for_which_there_is_no_descriptor_fails_one_job)
+{
+    struct scene s;
+    struct owner o[2] = { 0 };
+    struct rlimit before, none;
+    int pair[2], next;
+
+    open_scene(&s, 1, CLOCK_NEVER);
+    start(&s, &o[0], "a", 7, true);
+    start(&s, &o[1], "a", 8, true);
+    ASKED(&s, "a");
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "", pair[1]));
+    next = dup(0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)next;
+    file_close(&next);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    settle(&s);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(o[0].overs, 1);
+    ck_assert_int_eq(o[0].class, ERROR_TEMP);
+    ck_assert_int_eq(o[1].overs, 0);
+    ck_assert_int_eq(s.controls, 0);
+    ASKED(&s, "a");
+    file_close(&pair[0]);
+    file_close(&pair[1]);
+    close_scene(&s);
+}
+END_TEST
+
 START_TEST(without_its_helper_the_pool_finishes_what_has_a_worker)
 {
     struct scene s;
@@ -806,7 +840,9 @@ SUITE_MAIN("pool", several_jobs_run_at_once_each_with_a_worker_of_its_own,
     a_worker_that_never_comes_to_life_is_not_started_for_ever,
     a_worker_that_could_not_be_made_says_why_and_each_job_has_its_own_try,
     a_worker_that_failed_before_its_job_was_sent_says_why_too,
-    a_helper_that_has_no_worker_to_give_fails_one_job, without_its_helper_the_pool_finishes_what_has_a_worker,
+    a_helper_that_has_no_worker_to_give_fails_one_job,
+    a_worker_for_which_there_is_no_descriptor_fails_one_job,
+    without_its_helper_the_pool_finishes_what_has_a_worker,
     a_job_whose_owner_has_gone_is_taken_back_or_goes_on_unheard, a_job_that_failed_at_once_can_be_forgotten,
     a_worker_that_speaks_out_of_turn_is_dropped, a_worker_cannot_fail_with_what_would_be_the_message_s_fault,
     a_worker_that_takes_no_jobs_but_says_done_does_not_hold_up_the_daemon)
