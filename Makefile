@@ -157,6 +157,11 @@ $(HUB): $(HUB_OBJECTS) $(O)/lib/mail.a $(O)/lib/base.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(OPENSSL_LIBS)
 
+MEASURE = $(O)/tests/bench/measure
+$(MEASURE): $(O)/tests/bench/measure.o
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $<
+
 tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB))
 
 # ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders);
@@ -192,10 +197,12 @@ lint: all
 fuzz:
 	$(Q)sh $(srcdir)/tests/fuzz/run $(FUZZARGS)
 
+# BENCH='NAME...': only these; tests/bench/README.md
 bench: all
-	$(Q)$(MAKE) --no-print-directory $(HUB)
+	$(Q)$(MAKE) --no-print-directory $(HUB) $(MEASURE)
 	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/bench
-	$(Q)O=$(abspath $(O)) sh $(srcdir)/tests/bench/run
+	$(Q)O=$(abspath $(O)) sbindir=$(sbindir) libexecdir=$(libexecdir) sysconfdir=$(sysconfdir) runstatedir=$(runstatedir) \
+	    BENCH_STRICT=$(BENCH_STRICT) sh $(srcdir)/tests/bench/run $(BENCH)
 
 # what the first look at a queue of 100,000 messages costs
 $(O)/tests/bench/scan: $(O)/tests/bench/scan.o $(O)/lib/queue.a $(O)/lib/mail.a $(O)/lib/base.a
