@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -22,12 +23,16 @@
 #define FS_BTRFS 0x9123683e
 #define HEAD_MAX (32u << 20) /* more than a record may have */
 #define PIECE 65536          /* of the content, at a time */
+#define COUNT_EVERY_MS 300000
 
 struct spool {
     const struct spool_io *io;
     char *path;
     int dir, queue, tmp, failed, corrupt, lock;
     atomic_bool named; /* no O_TMPFILE here: drafts lie in tmp/ */
+    /* of all records, kept up by what is added and removed here; others are seen when it is counted again */
+    _Atomic int64_t size;
+    _Atomic int64_t counted; /* clock_ms, 0 = never asked for */
     DIR *walk;
 };
 
@@ -414,10 +419,12 @@ spool_store(struct spool *s, struct record *r, int content_fd, uint64_t content_
         ok = error_sys(err, ERROR_IO, errno, "queue %s", s->path);
         withdraw(s, r->id, fd);
     }
-    if (ok)
+    if (ok) {
         out->fd = fd;
-    else
+        atomic_fetch_add(&s->size, (int64_t)(r->content_offset + size + sizeof RECORD_END - 1));
+    } else {
         file_close(&fd);
+    }
     return ok;
 }
 
@@ -428,20 +435,32 @@ spool_drop(struct spool *s, struct draft *d)
     file_close(&d->fd);
 }
 
+static int64_t
+size_of_one(struct spool *s, const char *id)
+{
+    struct stat st;
+
+    return fstatat(s->queue, id, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (int64_t)st.st_size : 0;
+}
+
+/* A long queue is not looked through for each message */
 static uint64_t
 size_of_all(struct spool *s)
 {
-    DIR *d = list_folder(s, "queue");
+    int64_t now = clock_ms(), sum = 0;
     char id[SPOOL_ID_MAX + 1];
-    uint64_t sum = 0;
-    struct stat st;
+    DIR *d;
 
+    if (s->counted && now - s->counted < COUNT_EVERY_MS)
+        return s->size > 0 ? (uint64_t)s->size : 0;
+    d = list_folder(s, "queue");
     while (next_id(d, id))
-        if (fstatat(s->queue, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0)
-            sum += (uint64_t)st.st_size;
+        sum += size_of_one(s, id);
     if (d)
         (void)closedir(d); /* was only read */
-    return sum;
+    s->size = sum;
+    s->counted = now;
+    return (uint64_t)sum;
 }
 
 bool
@@ -562,14 +581,41 @@ spool_note(struct spool *s, int fd, const struct record *r)
 bool
 spool_remove(struct spool *s, const char *id, struct error *err)
 {
-    return s->io->unlink(s->queue, id) == 0 || error_sys(err, ERROR_IO, errno, "queue %s/%s", s->path, id);
+    int64_t size = s->counted ? size_of_one(s, id) : 0;
+
+    if (s->io->unlink(s->queue, id) != 0)
+        return error_sys(err, ERROR_IO, errno, "queue %s/%s", s->path, id);
+    atomic_fetch_sub(&s->size, size);
+    return true;
 }
 
 bool
 spool_fail(struct spool *s, const char *id, struct error *err)
 {
-    return (s->io->rename(s->queue, id, s->failed, id) == 0 && s->io->sync_dir(s->failed) == 0) ||
-           error_sys(err, ERROR_IO, errno, "queue %s/%s", s->path, id);
+    int64_t size = s->counted ? size_of_one(s, id) : 0;
+
+    if (s->io->rename(s->queue, id, s->failed, id) != 0)
+        return error_sys(err, ERROR_IO, errno, "queue %s/%s", s->path, id);
+    atomic_fetch_sub(&s->size, size);
+    return s->io->sync_dir(s->failed) == 0 ||
+           error_sys(err, ERROR_IO, errno, "queue %s/failed/%s", s->path, id);
+}
+
+size_t
+spool_expire(struct spool *s, int64_t before)
+{
+    DIR *d = list_folder(s, "failed");
+    char id[SPOOL_ID_MAX + 1];
+    struct stat st;
+    size_t n = 0;
+
+    while (next_id(d, id))
+        if (fstatat(s->failed, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            st.st_mtime < before && s->io->unlink(s->failed, id) == 0)
+            n++;
+    if (d)
+        (void)closedir(d); /* was only read */
+    return n;
 }
 
 void

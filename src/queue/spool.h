@@ -57,7 +57,7 @@ bool spool_lock(struct spool *s, struct error *err);
 
 /*
  * May more be added: the file system has `min_free` bytes left for it, and what waits is not over `max_size` bytes (0 = no
- * limit)? False with err (75).
+ * limit; what another process adds counts a few minutes later)? False with err (75).
  */
 bool spool_has_room(struct spool *s, uint64_t min_free, uint64_t max_size, struct error *err);
 /*
@@ -92,6 +92,11 @@ bool spool_note(struct spool *s, int fd, const struct record *r);
 /* It is over: away, or into failed/ for what could not be returned. False with err (74). */
 bool spool_remove(struct spool *s, const char *id, struct error *err);
 bool spool_fail(struct spool *s, const char *id, struct error *err);
+/*
+ * Remove from failed/ what was last written to before `before` (seconds of the wall clock), as an attempt writes to it. Returns how
+ * many. For who has the queue's lock.
+ */
+size_t spool_expire(struct spool *s, int64_t before);
 
 /* How many files lie in failed/ or corrupt/. */
 enum spool_kept { SPOOL_FAILED, SPOOL_CORRUPT };

@@ -590,6 +590,59 @@ START_TEST(a_queue_whose_making_was_cut_off_is_made)
 }
 END_TEST
 
+START_TEST(what_could_not_be_returned_is_kept_for_its_time)
+{
+    struct spool *s = fresh(&io);
+    struct error err;
+    struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
+    char *path = mem_format("%s/failed/A1", dir);
+
+    ck_assert(commit(s, "A1", &err) && commit(s, "B2", &err) && commit(s, "C3", &err));
+    ck_assert(spool_fail(s, "A1", &err) && spool_fail(s, "B2", &err));
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+    ck_assert_uint_eq(spool_expire(s, 1000), 0);
+    ck_assert_uint_eq(spool_expire(s, 1001), 1);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert_uint_eq(count("failed"), 1);
+    ck_assert_uint_eq(count("queue"), 1);
+    free(path);
+    gone(s);
+}
+END_TEST
+
+START_TEST(the_size_of_the_queue_is_kept_up_with_what_is_added_and_removed)
+{
+    struct spool *s = fresh(&io), *t;
+    struct error err;
+    char *path = mem_format("%s/queue/A1", dir);
+    struct stat st;
+    uint64_t one;
+
+    ck_assert(spool_has_room(s, 0, 1, &err)); /* counted now */
+    ck_assert(commit(s, "A1", &err));
+    ck_assert_int_eq(stat(path, &st), 0);
+    one = (uint64_t)st.st_size;
+    for (uint64_t n = 1; n <= 3; n++) {
+        char id[8];
+        ck_assert(spool_has_room(s, 0, n * one + 1, &err));
+        ck_assert(!spool_has_room(s, 0, n * one, &err));
+        (void)snprintf(id, sizeof id, "B%d", (int)n);
+        ck_assert(commit(s, id, &err));
+    }
+    ck_assert(spool_remove(s, "A1", &err) && spool_fail(s, "B1", &err));
+    ck_assert(!spool_remove(s, "A1", &err));
+    ck_assert(spool_has_room(s, 0, 2 * one + 1, &err));
+    ck_assert(!spool_has_room(s, 0, 2 * one, &err));
+    t = spool_open(dir, &io, &err); /* who comes new counts what is there */
+    ck_assert(!spool_has_room(t, 0, 2 * one, &err));
+    ck_assert(spool_has_room(t, 0, 2 * one + 1, &err));
+    ck_assert(!spool_has_room(t, UINT64_MAX, 0, &err));
+    spool_close(t);
+    free(path);
+    gone(s);
+}
+END_TEST
+
 struct storer {
     struct spool *spool;
     int n;
@@ -689,4 +742,5 @@ SUITE_MAIN("spool", a_committed_message_is_there_after_file_and_folder_were_sync
     what_cannot_be_opened_or_read_now_stays_where_it_is, the_head_of_a_record_is_one_open_and_one_read,
     drafts_that_nobody_writes_any_more_are_removed_by_who_has_the_queue,
     a_draft_that_was_taken_for_an_abandoned_one_is_begun_again, a_queue_whose_making_was_cut_off_is_made,
-    several_threads_store_and_remove_at_once)
+    what_could_not_be_returned_is_kept_for_its_time,
+    the_size_of_the_queue_is_kept_up_with_what_is_added_and_removed, several_threads_store_and_remove_at_once)
