@@ -226,6 +226,9 @@ coverage:
 
 INSTALL = install
 MAN = $(wildcard $(srcdir)/man/*.[1-9])
+UNITS = smtprelayd.service smtprelayd.socket
+systemdunitdir = $(prefix)/lib/systemd/system
+EXPAND = sed -e 's,@sbindir@,$(sbindir),g' -e 's,@localstatedir@,$(localstatedir),g' -e 's,@runstatedir@,$(runstatedir),g'
 
 # 711: a program that its user cannot read is not dumpable from its first instruction on; the worker holds a secret
 install: all
@@ -237,6 +240,10 @@ install: all
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/newaliases
 	$(INSTALL) -d $(DESTDIR)$(datadir)/doc/smtprelay
 	$(INSTALL) -m 644 $(srcdir)/conf/smtprelay.conf $(srcdir)/README.md $(srcdir)/LICENSE $(DESTDIR)$(datadir)/doc/smtprelay
+	$(INSTALL) -d $(DESTDIR)$(systemdunitdir) $(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)$(prefix)/lib/tmpfiles.d
+	for u in $(UNITS); do $(EXPAND) $(srcdir)/packaging/systemd/$$u.in >$(DESTDIR)$(systemdunitdir)/$$u || exit 1; done
+	$(EXPAND) $(srcdir)/packaging/systemd/tmpfiles.conf.in >$(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
+	$(INSTALL) -m 644 $(srcdir)/packaging/systemd/sysusers.conf $(DESTDIR)$(prefix)/lib/sysusers.d/smtprelay.conf
 	for m in $(MAN); do s=$${m##*.}; $(INSTALL) -d $(DESTDIR)$(mandir)/man$$s && $(INSTALL) -m 644 $$m $(DESTDIR)$(mandir)/man$$s || exit 1; done
 
 uninstall:
@@ -244,6 +251,8 @@ uninstall:
 	rm -f $(DESTDIR)$(libexecdir)/smtprelay-worker $(DESTDIR)$(prefix)/lib/sendmail
 	rm -f $(DESTDIR)$(bindir)/mailq $(DESTDIR)$(bindir)/newaliases
 	rm -rf $(DESTDIR)$(datadir)/doc/smtprelay
+	for u in $(UNITS); do rm -f $(DESTDIR)$(systemdunitdir)/$$u; done
+	rm -f $(DESTDIR)$(prefix)/lib/sysusers.d/smtprelay.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
 	for m in $(MAN); do rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done
 
 dist:
