@@ -21,8 +21,31 @@ static struct {
     int fd;
     enum log_level level;
     const char *ident;
-    bool copy; /* to stderr */
-} out = { TO_NOTHING, -1, LOG_LEVEL_INFO, "smtprelay", false };
+    bool copy;   /* to stderr */
+    int offered; /* opened by somebody else, -1 = none */
+} out = { TO_NOTHING, -1, LOG_LEVEL_INFO, "smtprelay", false, -1 };
+
+void
+log_offer(int fd)
+{
+    if (out.offered >= 0)
+        (void)close(out.offered); /* nothing was written by it */
+    out.offered = fd;
+}
+
+int
+log_descriptor(void)
+{
+    return out.kind == TO_FD && out.fd != STDERR_FILENO ? out.fd : -1;
+}
+
+static int
+open_file(const char *target)
+{
+    if (out.offered >= 0)
+        return fcntl(out.offered, F_DUPFD_CLOEXEC, 3);
+    return open(target, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+}
 
 bool
 log_open(const char *ident, const char *target, enum log_level level, struct error *err)
@@ -32,8 +55,7 @@ log_open(const char *ident, const char *target, enum log_level level, struct err
     if (target && strcmp(target, "-") == 0) {
         fd = STDERR_FILENO;
     } else if (target && *target) {
-        fd = open(
-            target, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+        fd = open_file(target);
         if (fd < 0)
             return error_sys(err, ERROR_CONFIG, errno, "cannot open the log file %s", target);
     }

@@ -16,6 +16,13 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
  * cannot be opened; the old target stays.
  */
 bool log_open(const char *ident, const char *target, enum log_level level, struct error *err);
+/*
+ * The file that log_open opens from now on is this one, opened by somebody who may, whatever its name; the descriptor is taken
+ * over. -1: files are opened by name again.
+ */
+void log_offer(int fd);
+/* That of the file that lines go to, which stays the log's; -1 when they go elsewhere. */
+int log_descriptor(void);
 /* Only lines at this level or graver are written. */
 void log_set_level(enum log_level level);
 /* Write each line to standard error, too, wherever else it goes. */

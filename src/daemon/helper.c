@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "daemon/spawn.h"
 #include "ipc/start.h"
 
@@ -25,7 +26,7 @@ helper_send_settings(int sock, const struct config *c, const char *text, struct 
     buf_clear(&flat);
     if (fd < 0)
         return false;
-    ok = start_send(sock, START_SETTINGS, ERROR_NONE, text, fd) ||
+    ok = start_send_settings(sock, text, fd, log_descriptor()) ||
          error_sys(err, ERROR_TEMP, errno, "cannot send the settings to the daemon process");
     file_close(&fd);
     return ok;
@@ -39,7 +40,7 @@ helper_answer(int sock, struct config *c, struct start_packet *p)
     int fd = -1;
     bool ok = p->type == START_WORKER && account < c->n, sent;
 
-    file_close(&p->fd);
+    start_drop(p);
     if (!ok) /* it may come back with the next configuration */
         error_set(&err, ERROR_TEMP, "account %s: not configured any more", p->text);
     ok = ok && spawn_worker(c, account, &fd, &err);

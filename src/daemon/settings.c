@@ -34,6 +34,8 @@ settings_take(struct config *c, struct start_packet *packet, struct error *err)
     struct buf flat;
     bool ok;
 
+    log_offer(packet->log_fd); /* the log may be in a folder that only the helper can write to */
+    packet->log_fd = -1;
     config_begin(c);
     buf_init(&flat, 64u << 20);
     ok = file_read_all(packet->fd, &flat, "settings", err);
@@ -57,8 +59,12 @@ settings_open_log(const struct config *c)
     for (size_t i = 0; level && i < 4; i++)
         if (strcasecmp(level, levels[i]) == 0)
             l = (enum log_level)i;
-    if (!log_open("smtprelay", config_text(c, 0, CONFIG_LOG_FILE), l, &err))
-        (void)log_open("smtprelay", NULL, l, &err); /* a log file that cannot be opened must not stop mail */
+    if (!log_open("smtprelay", config_text(c, 0, CONFIG_LOG_FILE), l, &err)) {
+        struct error ignored;
+        (void)log_open(
+            "smtprelay", NULL, l, &ignored); /* a log file that cannot be opened must not stop mail */
+        log_line(LOG_LEVEL_WARNING, "LogFile: %s", err.text);
+    }
     for (size_t a = 0; a < c->n; a++)
         if (!config_flag(c, a, CONFIG_TLS_VERIFY))
             log_line(LOG_LEVEL_WARNING, "account %s: TLSVerify = false: certificates are not checked",

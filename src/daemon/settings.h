@@ -11,7 +11,7 @@
  * err: there are none to be had.
  */
 bool settings_receive(struct config *c, struct start_options *o, int helper_sock, struct error *err);
-/* The same from a SETTINGS packet that is there already, whose descriptor is closed. */
+/* The same from a SETTINGS packet that is there already, whose descriptors are taken over. */
 bool settings_take(struct config *c, struct start_packet *packet, struct error *err);
 /* Open the log as they say. */
 void settings_open_log(const struct config *c);

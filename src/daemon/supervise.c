@@ -241,7 +241,7 @@ hear_last_word(struct supervisor *s)
     while (s->sock >= 0 && start_receive(s->sock, &p, &err) == 1) {
         if (p.type == START_FAILED)
             error_set(&s->last_word, p.class, "%s", p.text);
-        file_close(&p.fd);
+        start_drop(&p);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/passfd.h"
 #include "base/slice.h"
 
@@ -16,8 +17,8 @@ struct wire {
     char text[START_TEXT_MAX];
 };
 
-bool
-start_send(int sock, enum start_type type, enum error_class class, const char *text, int fd)
+static bool
+send_wire(int sock, enum start_type type, enum error_class class, const char *text, const int fds[PASSFD_MAX])
 {
     struct wire w;
 
@@ -25,7 +26,19 @@ start_send(int sock, enum start_type type, enum error_class class, const char *t
     w.type = (uint32_t)type;
     w.class = (uint32_t) class;
     memcpy(w.text, text, strnlen(text, sizeof w.text - 1));
-    return passfd_send(sock, &w, sizeof w, &fd, fd >= 0 ? 1 : 0);
+    return passfd_send(sock, &w, sizeof w, fds, fds[0] < 0 ? 0 : fds[1] < 0 ? 1 : 2);
+}
+
+bool
+start_send(int sock, enum start_type type, enum error_class class, const char *text, int fd)
+{
+    return send_wire(sock, type, class, text, (const int[PASSFD_MAX]){ fd, -1 });
+}
+
+bool
+start_send_settings(int sock, const char *text, int fd, int log_fd)
+{
+    return send_wire(sock, START_SETTINGS, ERROR_NONE, text, (const int[PASSFD_MAX]){ fd, log_fd });
 }
 
 static bool
@@ -34,7 +47,8 @@ is_valid(const struct wire *w, ssize_t n, const int fds[PASSFD_MAX])
     bool wants_fd = w->type == START_SETTINGS || w->type == START_READY || w->type == START_SOCKET;
 
     return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_ALIVE &&
-           memchr(w->text, 0, sizeof w->text) && (fds[0] >= 0) == wants_fd && fds[1] < 0 &&
+           memchr(w->text, 0, sizeof w->text) && (fds[0] >= 0) == wants_fd &&
+           (fds[1] < 0 || w->type == START_SETTINGS) &&
            (w->class == ERROR_NONE || (w->class >= ERROR_USAGE && w->class <= ERROR_CONFIG));
 }
 
@@ -67,12 +81,13 @@ start_receive(int sock, struct start_packet *packet, struct error *err)
         packet->class = (enum error_class)w.class;
         memcpy(packet->text, w.text, sizeof packet->text);
         packet->fd = fds[0];
+        packet->log_fd = fds[1];
         return 1;
     }
     for (size_t i = 0; i < PASSFD_MAX; i++)
         if (fds[i] >= 0)
             (void)close(fds[i]); /* not ours to keep */
-    packet->fd = -1;
+    packet->fd = packet->log_fd = -1;
     if (n == 0 || (n < 0 && errno == ECONNRESET))
         return 0;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -82,6 +97,13 @@ start_receive(int sock, struct start_packet *packet, struct error *err)
     else
         error_set(err, ERROR_INTERNAL, "a malformed packet between helper and daemon");
     return -1;
+}
+
+void
+start_drop(struct start_packet *packet)
+{
+    file_close(&packet->fd);
+    file_close(&packet->log_fd);
 }
 
 void

@@ -1,8 +1,8 @@
 /*
  * start: what the helper (who holds configuration and secrets) and the daemon say to each other, over a SOCK_SEQPACKET pair.
  *
- *     helper -> daemon   SETTINGS  a sealed descriptor: the flat settings without secrets; text: start_options, or ""
- *                                                                                                at start, after SIGHUP
+ *     helper -> daemon   SETTINGS  a sealed descriptor: the flat settings without secrets; text: start_options, or "";
+ *                                  perhaps a second one: the log file, opened                   at start, after SIGHUP
  *                        SOCKET    a listening socket, text "local" or "control"                  behind the first SETTINGS
  *                        FAILED    class and text: no settings, or no worker
  *                        READY     the daemon's end of a worker's socket                          answers WORKER
@@ -37,16 +37,22 @@ struct start_packet {
     enum start_type type;
     enum error_class class; /* FAILED */
     char text[START_TEXT_MAX];
-    int fd; /* SETTINGS, READY, SOCKET: owned by the receiver; else -1 */
+    int fd;     /* SETTINGS, READY, SOCKET: owned by the receiver; else -1 */
+    int log_fd; /* SETTINGS: the same, or -1 */
 };
 
 /* `fd` (-1 = none) stays the caller's. False with errno. */
 bool start_send(int sock, enum start_type type, enum error_class class, const char *text, int fd);
+/* SETTINGS; `log_fd` (-1 = none) stays the caller's, too. */
+bool start_send_settings(int sock, const char *text, int fd, int log_fd);
 /*
  * 1 = a packet, 0 = the peer is gone, -1 = malformed or a system error (err), -2 = nothing there now. A READY whose descriptor
  * this process has no room for comes as FAILED (75).
  */
 int start_receive(int sock, struct start_packet *packet, struct error *err);
+
+/* Close the descriptors of a packet that nobody wants. */
+void start_drop(struct start_packet *packet);
 
 /* The text of SETTINGS: what is no setting. */
 struct start_options {

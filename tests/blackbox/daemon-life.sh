@@ -73,11 +73,11 @@ refused() {
 # the daemon's process below the helper $1
 child_of() {
     for p in /proc/[0-9]*; do
-        grep -q "^PPid:[[:space:]]*$1\$" "$p/status" 2>/dev/null || continue
-        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -e '--serve' || continue
+        grep -q "^PPid:[[:space:]]*$1\$" "$p/status" || continue
+        tr '\0' ' ' <"$p/cmdline" | grep -q -e '--serve' || continue
         echo "${p#/proc/}"
         return
-    done
+    done 2>/dev/null
 }
 uids() {
     sed -n 's/^Uid:[[:space:]]*//p' "/proc/$1/status" | tr '\t' '\n' | sort -u
@@ -173,6 +173,59 @@ wait_for 20 says "Socket: has changed" || fail "nothing in the log"
 [ -S "$SOCKET" ] || fail "the socket is gone"
 end
 
+fresh "one of many that start at once serves, and the others say so"
+start
+child=$(child_of "$D")
+kill -9 "$D"
+{ wait "$D"; } 2>/dev/null
+D=
+wait_for 20 is_zombie_or_gone "$child" || fail "the daemon's process outlives its helper"
+many=
+for i in 1 2 3 4 5; do
+    "$DAEMON" -C "$T/conf" >"$T/many.$i" 2>&1 &
+    many="$many $!"
+done
+alone() {
+    n=0
+    for pid in $many; do is_zombie_or_gone "$pid" || n=$((n + 1)); done
+    [ "$n" -eq 1 ] && [ "$(grep -lF "another smtprelayd is running" "$T"/many.* | wc -l)" -eq 4 ]
+}
+wait_for 30 alone || fail "$n of 5 go on"
+for pid in $many; do
+    is_zombie_or_gone "$pid" || kill -TERM "$pid"
+    { wait "$pid"; } 2>/dev/null
+done
+[ ! -e "$SOCKET" ] || fail "the socket is left: it was of one that had lost"
+end
+
+fresh "a daemon's process that hangs is killed at the second SIGTERM"
+start
+child=$(child_of "$D")
+kill -STOP "$child"
+kill -TERM "$D"
+wait_for 20 says "smtprelayd ends" || fail "the first is not heard"
+kill -TERM "$D"
+await_end
+expect_rc 0
+is_zombie_or_gone "$child" || fail "it is left"
+end
+
+fresh "both processes write to LogFile, wherever it is, and to a new one after SIGHUP"
+mkdir -p "$T/log"
+rm -f "$T/log"/*
+life_conf TLSVerify=false "LogFile=$T/log/file"
+start
+child=$(child_of "$D")
+in_log() {
+    grep -q "\[$2\]: .*TLSVerify" "$1" 2>/dev/null
+}
+wait_for 20 in_log "$T/log/file" "$D" || fail "nothing of the helper's"
+wait_for 20 in_log "$T/log/file" "$child" || fail "nothing of the daemon's process"
+mv "$T/log/file" "$T/log/old"
+kill -HUP "$D"
+wait_for 20 in_log "$T/log/file" "$child" || fail "nothing in the new one"
+end
+
 has_other_child() {
     now=$(child_of "$D")
     [ -n "$now" ] && [ "$now" != "$child" ]
@@ -203,6 +256,22 @@ if $ROOT; then
     expect_rc 78
     expect_one_line
     expect_err "there is no user nobody-of-that-name"
+    end
+
+    fresh "a User may be a number without a name"
+    life_conf 'User="64213"'
+    start
+    child=$(child_of "$D")
+    [ "$(uids "$child")" = 64213 ] || fail "it runs as $(uids "$child")"
+    end
+
+    fresh "root without the right to change users stays what it is, and so does all it starts"
+    rm -rf "$T/queue"
+    launch setpriv --bounding-set=-setuid,-setgid --inh-caps=-setuid,-setgid "$DAEMON" -C "$T/conf"
+    wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+    child=$(child_of "$D")
+    [ "$(uids "$child")" = 0 ] || fail "it runs as $(uids "$child")"
+    [ "$(stat -c %U "$T/queue")" = root ] || fail "the queue is another's"
     end
 
     fresh "a queue with mail of another user's is refused, and an empty one of root's handed over"
@@ -240,10 +309,10 @@ fi
 # the daemon whose socket is ours, by its open files
 find_background() {
     for p in /proc/[0-9]*; do
-        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -e '--background' || continue
-        [ "$(stat -c %u "$p" 2>/dev/null)" = "$(id -u)" ] || continue
-        tr '\0' '\n' <"$p/environ" 2>/dev/null | grep -qxF "HOME=$T" && echo "${p#/proc/}" && return
-    done
+        tr '\0' ' ' <"$p/cmdline" | grep -q -e '--background' || continue
+        [ "$(stat -c %u "$p")" = "$(id -u)" ] || continue
+        tr '\0' '\n' <"$p/environ" | grep -qxF "HOME=$T" && echo "${p#/proc/}" && return
+    done 2>/dev/null
 }
 fresh "sendmail -bd returns when the daemon serves, and holds nothing of the caller's"
 # a reader of its output sees the end when nobody holds it any more

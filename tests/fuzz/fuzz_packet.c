@@ -63,8 +63,9 @@ receive_start(int sock)
     int r = start_receive(sock, &p, &err);
 
     ensure(r != 1 || strlen(p.text) < sizeof p.text);
-    ensure(r == 1 || p.fd == -1);
-    return p.fd;
+    ensure(r == 1 || (p.fd == -1 && p.log_fd == -1));
+    start_drop(&p);
+    return -1;
 }
 
 /* The lowest number that is free: the same before and after when nothing was left open */
