@@ -32,6 +32,7 @@ struct fate {
 
 static char work[64], live[80],
     disk[80];       /* the folder of the test, the queue at work, the queue after the crash */
+static pid_t owner; /* of the folder */
 static size_t size; /* of the content */
 static struct spool *spool;
 
@@ -323,24 +324,40 @@ look(void *ctx)
 /* ---------------------------------------------------------------- the tests */
 
 static void
-setup(void)
-{
-    /* nothing here has to survive: in memory where that is possible */
-    (void)snprintf(
-        work, sizeof work, "%s/test-crash-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(work));
-    (void)snprintf(live, sizeof live, "%s/live", work);
-    (void)snprintf(disk, sizeof disk, "%s/disk", work);
-    ck_assert_int_eq(mkdir(disk, 0700), 0);
-}
-
-static void
 clean(const char *what)
 {
     char *command = mem_format("rm -rf %s", what);
 
-    ck_assert_int_eq(system(command), 0);
+    ensure(system(command) == 0);
     free(command);
+}
+
+static void
+end(void)
+{
+    if (getpid() == owner)
+        clean(work);
+}
+
+/* Before any test, in the process that outlives them all, however they end */
+__attribute__((constructor)) static void
+begin(void)
+{
+    /* nothing here has to survive: in memory where that is possible */
+    (void)snprintf(
+        work, sizeof work, "%s/test-crash-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    ensure(mkdtemp(work) && atexit(end) == 0);
+    owner = getpid();
+}
+
+static void
+setup(void)
+{
+    (void)snprintf(live, sizeof live, "%s/live", work);
+    (void)snprintf(disk, sizeof disk, "%s/disk", work);
+    clean(live);
+    clean(disk);
+    ck_assert_int_eq(mkdir(disk, 0700), 0);
 }
 
 /* The story from an empty folder on; call number `fail` of it fails (-1 = none). Was there such a call? */
@@ -392,7 +409,6 @@ START_TEST(whatever_the_disk_kept_of_a_story_nothing_acknowledged_is_lost_and_no
         ck_assert_uint_gt(crash_everywhere(&v), 200);
         shadow_end();
     }
-    clean(work);
 }
 END_TEST
 
@@ -405,7 +421,6 @@ START_TEST(a_damaged_file_harms_no_other)
     ck_assert(!tell(with_damage, true, -1, &v));
     ck_assert_uint_gt(crash_everywhere(&v), 50);
     shadow_end();
-    clean(work);
 }
 END_TEST
 
@@ -425,7 +440,6 @@ START_TEST(so_it_is_when_one_call_fails_before)
         shadow_end();
     }
     ck_assert_int_gt(tried, 60);
-    clean(work);
 }
 END_TEST
 
