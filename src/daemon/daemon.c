@@ -1,9 +1,12 @@
 /* daemon: a core with one client and without a schedule: what it queues is for the daemon, or for the next run. */
 #include "daemon/daemon.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/ask.h"
+#include "base/clock.h"
 #include "base/confine.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -15,7 +18,7 @@
 #include "daemon/park.h"
 #include "daemon/settings.h"
 
-enum { CONNECT_MS = 10000 };
+enum { CONNECT_MS = 10000, GREETING_MS = 10000 };
 
 struct one {
     struct core core;
@@ -42,6 +45,20 @@ on_closed(void *ctx, struct client *c)
     stop_if_done(o);
 }
 
+/* Our own caller would wait longer: it takes us for who may have to ask for a password first */
+static bool
+is_greeted(int sock)
+{
+    struct pollfd p = { .fd = sock, .events = POLLIN };
+    int64_t end = clock_deadline(GREETING_MS);
+    int r;
+
+    do
+        r = poll(&p, 1, clock_left(end));
+    while (r < 0 && errno == EINTR);
+    return r > 0;
+}
+
 /*
  * A daemon serves where the caller's own file says: the session is its. False with err: it cannot be reached; with err->class
  * ERROR_NONE: nobody is there.
@@ -56,6 +73,10 @@ pass_on(const struct config *c, int in, int out, enum server_kind kind, struct e
         error_init(err);
     if (fd < 0)
         return false;
+    if (!is_greeted(fd)) {
+        file_close(&fd);
+        return error_set(err, ERROR_TEMP, "smtprelayd: no greeting within %d s", GREETING_MS / 1000);
+    }
     if (kind == SERVER_BS)
         (void)relay_session(in, out, fd); /* what broke off has been seen by the client */
     else

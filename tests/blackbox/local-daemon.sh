@@ -126,6 +126,14 @@ hand_over
 ends 75 0 40
 end
 
+with_hub "daemon-hung: nor is one waited for longer where the caller's own file names the socket"
+fake silent
+conf UseTLS=false "Socket=$SOCKET" User=root
+send -f alice@example.org -i bob@example.net
+ends 75 0 40
+expect_err 'no greeting within 10 s'
+end
+
 with_hub "daemon-hung: a greeting without an end is 75 in time"
 fake no_line
 hand_over
