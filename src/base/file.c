@@ -86,10 +86,17 @@ file_read_some(int fd, void *data, size_t len)
     return n;
 }
 
+/* Others have it now and give it back */
+static bool
+is_crowded(int e)
+{
+    return e == EMFILE || e == ENFILE || e == ENOMEM;
+}
+
 static bool
 is_shortage(int e)
 {
-    return e == EMFILE || e == ENFILE || e == ENOMEM || e == EIO || e == ESTALE || e == ETIMEDOUT;
+    return is_crowded(e) || e == EIO || e == ESTALE || e == ETIMEDOUT;
 }
 
 int
@@ -173,7 +180,8 @@ file_temp(const char *const *dirs, struct error *err)
         saved = errno;
         where = *dirs;
     }
-    error_sys(err, ERROR_IO, saved, "cannot make a temporary file in %s", where);
+    error_sys(
+        err, is_crowded(saved) ? ERROR_TEMP : ERROR_IO, saved, "cannot make a temporary file in %s", where);
     return -1;
 }
 

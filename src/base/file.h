@@ -28,7 +28,8 @@ int file_open_regular(const char *path, struct stat *st, struct error *err);
 bool file_read_all(int fd, struct buf *out, const char *name, struct error *err);
 /*
  * An unnamed file for writing and reading in the first of `dirs` (NULL-terminated, NULL or "" entries are passed over)
- * that works: O_TMPFILE, else made 0600 with a random name and unlinked at once. -1 with err (ERROR_IO).
+ * that works: O_TMPFILE, else made 0600 with a random name and unlinked at once. -1 with err (ERROR_IO; ERROR_TEMP where there is
+ * no descriptor or memory for it now).
  */
 int file_temp(const char *const *dirs, struct error *err);
 /* A memfd with this content, sealed against any change (F_SEAL_*); an unnamed file where memfd is missing. -1 with err. */

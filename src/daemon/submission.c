@@ -172,7 +172,8 @@ submission_finish(struct submission *s, struct error *err)
     if (!record_finish(s->fd, &s->record, s->size, err))
         return false;
     s->fd_read = file_reopen(s->fd);
-    return s->fd_read >= 0 || error_sys(err, ERROR_OS, errno, "cannot hand over the message");
+    return s->fd_read >= 0 || error_sys(err, errno == EMFILE || errno == ENFILE ? ERROR_TEMP : ERROR_OS,
+                                  errno, "cannot hand over the message");
 }
 
 const char *

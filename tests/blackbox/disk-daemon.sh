@@ -81,6 +81,7 @@ hand_in() {
         REFUSED=$((REFUSED + 1))
         [ "$(queued)" -eq "$before" ] || fail "letter $N was refused with $rc and is in the queue"
         grep -q . "$T/err" || fail "refused with $rc without a word"
+        [ "$rc" -eq 75 ] || fail "refused with $rc"
     fi
 }
 queued() { find "$SMALL/queue" -type f 2>/dev/null | wc -l; }
