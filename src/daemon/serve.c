@@ -23,6 +23,8 @@ enum { GRACE_MS = 5000, LEAVE_MS = 20000, ORPHAN_LEAVE_MS = 2000 };
 enum { LOCK_MS = 5000 };
 /* How often it is looked for what has waited too long */
 enum { EXPIRE_MIN_MS = 1000, EXPIRE_MAX_MS = 600000 };
+/* What could not be returned is kept so long */
+enum { KEPT_S = 30 * 86400 };
 
 struct serving {
     struct core core;
@@ -56,11 +58,15 @@ on_queue_run(void *ctx)
 {
     struct serving *s = ctx;
     int64_t next = clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN));
+    size_t kept;
 
     s->run = loop_at(s->core.loop, next, on_queue_run, s);
     control_desk_next_run(s->desk, next);
     schedule_release(s->core.schedule, clock_ms());
     dispatch_scan(&s->core, SCHEDULE_NOW); /* what others have added, or taken away */
+    kept = spool_expire(s->core.spool, (int64_t)clock_wall().tv_sec - KEPT_S);
+    if (kept)
+        log_line(LOG_LEVEL_INFO, "removed from failed/ after 30 days: %zu", kept);
 }
 
 static void

@@ -202,6 +202,17 @@ wait_for 30 arrived 1 || fail "it did not come"
 expect_queued 0
 finish
 
+script 'on dot' '    reply 554 5.6.0 we do not want it'
+a_daemon "what could not be returned is kept for thirty days" "$T/script" QueueRun=1s
+send -odb -i bob@example.net
+expect_rc 0
+is_kept() { [ "$(kept)" -eq "$1" ]; }
+wait_for 30 is_kept 1 || fail "it is not kept"
+for f in "$QUEUE"/failed/*; do cp -p "$f" "$f"X; touch -d '31 days ago' "$f"X; done
+wait_for 30 is_kept 1 || fail "the old one is still there"
+for f in "$QUEUE"/failed/*X; do [ ! -e "$f" ] || fail "the new one went"; done
+finish
+
 a_daemon "what another start left is delivered by the next" -
 send -odq -i bob@example.net
 daemon_stop
