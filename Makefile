@@ -165,8 +165,8 @@ $(MEASURE): $(O)/tests/bench/measure.o
 tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB))
 
 # ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders);
-# those named here are for one script each that has a configuration and sockets there
-ROOTS = root root-local root-control root-storm root-race root-restart root-frozen root-sweep root-daemon root-disk
+# a script that has a configuration and sockets there names one of its own, $O/root-NAME
+ROOTS = root $(sort $(shell sed -n 's,.*\$$O/\(root-[a-z]*\).*,\1,p' $(srcdir)/tests/blackbox/*.sh))
 check: all
 ifneq ($(HAVE_CHECK),yes)
 	@echo "libcheck is missing: run 'sh packaging/deps', then ./configure" >&2; exit 1

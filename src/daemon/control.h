@@ -30,8 +30,8 @@
 #include "queue/record.h"
 #include "queue/spool.h"
 
-enum { CONTROL_LINE_MAX = 65536 };
-#define CONTROL_SUFFIX ".ctl" /* behind the path of `Socket` */
+enum { CONTROL_LINE_MAX = 70000 }; /* a little more than our own clients send */
+#define CONTROL_SUFFIX ".ctl"      /* behind the path of `Socket` */
 #define CONTROL_GROUP "smtprelay-admin"
 
 enum control_verb {

@@ -109,7 +109,7 @@ print_queue(const struct control_request *q, const struct tally *t, struct contr
     if (t->n) {
         buf_add_str(&o->b, ", ");
         control_add_size(&o->b, t->bytes);
-        buf_add_str(&o->b, " bytes, the oldest ");
+        buf_add_str(&o->b, t->bytes < 1024 ? " bytes, the oldest " : ", the oldest ");
         control_add_duration(&o->b, t->oldest_s);
         buf_add_str(&o->b, " old");
     }

@@ -1,0 +1,295 @@
+#!/bin/sh
+# mailq, sendmail -q and -bv, smtprelay status, queue and show, answered by the daemon: what waits, why, and who may see it.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
+. "$(dirname "$0")/lib.sh"
+
+ROOT=$O/root-desk # the compiled-in paths of these programs lie below it
+SENDMAIL=$ROOT/sbin/sendmail
+ADMIN=$ROOT/sbin/smtprelay
+QUEUE=$T/queue
+LOG=$T/daemon.log
+HOME=$T
+D=''
+export HOME
+unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
+mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
+[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
+letter
+
+# Nothing is tried again by itself while a test looks
+daemon_conf() {
+    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1h RetryMax=2h QueueRun=1h User=nobody MinFree=1M "$@"
+    rm -f "$ROOT/etc/smtprelay.conf"
+    cp -p "$T/conf" "$ROOT/etc/smtprelay.conf" # it may hold a password
+}
+
+serves() { grep -qF -e 'serves at' "$LOG"; }
+daemon_start() {
+    rm -rf "$ROOT/run/smtprelay"
+    : >"$LOG" # what the last one said
+    "$ROOT/sbin/smtprelayd" >"$T/daemon.out" 2>"$LOG" &
+    D=$!
+    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+}
+
+daemon_stop() {
+    [ -n "$D" ] || return 0
+    kill "$D" 2>/dev/null
+    wait "$D" 2>/dev/null
+    D=
+}
+trap 'daemon_stop; hub_stop' EXIT
+
+# a_daemon "sentence" SCRIPT|- [settings]
+a_daemon() {
+    begin "$1"
+    rm -rf "$QUEUE"
+    hub_start "$2"
+    shift 2
+    daemon_conf "$@"
+    daemon_start
+}
+
+finish() {
+    daemon_stop
+    end || sed -n '1,12s/^/    daemon: /p' "$LOG"
+}
+
+# run COMMAND...: sets rc
+run() {
+    timeout 60 "$@" >"$T/out" 2>"$T/err"
+    rc=$?
+}
+
+# the same as somebody else; needs root
+run_as() {
+    uid=$1
+    shift
+    run setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
+}
+
+send() { run "$SENDMAIL" -i "$@" <"$MSG"; }
+send_as() {
+    uid=$1
+    shift
+    run_as "$uid" "$SENDMAIL" -i "$@" <"$MSG"
+}
+
+expect_out() {
+    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1': $(head -n 6 "$T/out")"
+}
+
+expect_not_out() {
+    if grep -qF -e "$1" "$T/out"; then fail "stdout says '$1'"; fi
+}
+
+# until COMMAND prints it: shows TEXT COMMAND...
+does_show() {
+    text=$1
+    shift
+    run "$@"
+    grep -qF -e "$text" "$T/out"
+}
+shows() { wait_for 20 does_show "$@" || fail "it does not show '$1': $(head -n 6 "$T/out")"; }
+
+script() { printf '%s\n' "$@" >"$T/script"; }
+
+# ---------------------------------------------------------------- what waits
+
+a_daemon "with an empty queue mailq says so, and status that all is well" -
+run "$SENDMAIL" -bp
+expect_rc 0
+expect_out 'Mail queue is empty'
+run "$ADMIN" status
+expect_rc 0
+expect_out 'smtprelayd: running for '
+expect_out 'queue: 0 messages'
+expect_out 'account default: ok, 0 messages'
+expect_not_out 'do: '
+run "$ADMIN" queue
+expect_rc 0
+expect_out 'nothing waits'
+finish
+
+a_daemon "mail for a smarthost that is down: mailq, queue and status say why and when it is tried again; -q sends it at once" greet-421
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'too busy' "$SENDMAIL" -bp
+expect_out 'bob@example.net'
+expect_out 'in 1 Request.'
+shows 'account default: down, 1 message, ' "$ADMIN" status
+expect_out 'next try in '
+expect_out 'account default: why: '
+expect_out 'account default: do: '
+run "$ADMIN" queue
+expect_rc 0
+expect_out '<alice@example.org> <bob@example.net> '
+next=$(awk 'NR == 2 {print $5}' "$T/out")
+case $next in
+5[0-9]m | 1h | 1h[0-9]m) ;;
+*) fail "the next try is said to be '$next'" ;;
+esac
+id=$(awk 'NR == 2 {print $1}' "$T/out")
+run "$ADMIN" show "$id"
+expect_rc 0
+expect_out 'recipient: <bob@example.net> waits'
+expect_out 'Subject: a letter'
+port=$HUB_PORT
+hub_stop
+hub_start - -p "$port" # the same place, now well
+run "$SENDMAIL" -q
+expect_rc 0
+[ ! -s "$T/out" ] && [ ! -s "$T/err" ] || fail "-q prints something"
+shows 'Mail queue is empty' "$SENDMAIL" -bp
+expect_messages 1
+finish
+
+script 'on dot nth 1' '    sleep 60s' '    reply 250 2.0.0 taken'
+a_daemon "a message whose verdict is awaited has an asterisk and says so" "$T/script" InteractiveTimeout=1s Timeout=100s
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'waiting for the verdict' "$SENDMAIL" -bp
+grep -q '^[0-9A-Z]*\* ' "$T/out" || fail "no asterisk"
+run "$ADMIN" status
+expect_out '1 under way'
+run "$ADMIN" queue
+[ "$(awk 'NR == 2 {print $5}' "$T/out")" = now ] || fail "it is not 'now' that it is tried"
+finish
+
+a_daemon "-qI, -qR and -qS make only what they name due" -
+send -odq -f alice@example.org bob@example.net
+send -odq -f alice@example.org carol@example.net
+send -odq -f dave@example.org erin@example.net
+shows 'in 3 Requests.' "$SENDMAIL" -bp
+run "$SENDMAIL" -qRcarol
+expect_rc 0
+shows 'in 2 Requests.' "$SENDMAIL" -bp
+expect_messages 1
+expect_env 'rcpt: <carol@example.net>'
+run "$SENDMAIL" -qSdave@
+shows 'in 1 Request.' "$SENDMAIL" -bp
+expect_messages 2
+run "$SENDMAIL" -qInosuchid
+expect_rc 0
+run "$ADMIN" queue
+run "$SENDMAIL" "-qI$(awk 'NR == 2 {print $1}' "$T/out")"
+shows 'Mail queue is empty' "$SENDMAIL" -bp
+expect_messages 3
+finish
+
+begin "a refused login: status and mailq say frozen, why, and what to do"
+rm -rf "$QUEUE"
+hub_start - --tls starttls --auth PLAIN
+daemon_conf UseTLS=starttls "TLS_CA_File=$CA" "AuthUser=$USER_NAME" AuthPass=wrong-0ne
+daemon_start
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'account default: frozen, 1 message, ' "$ADMIN" status
+expect_out 'account default: why: '
+expect_out '535'
+expect_out 'account default: do: mend'
+run "$SENDMAIL" -bp
+expect_out '535'
+expect_out 'in 1 Request.'
+for command in "$SENDMAIL -bp" "$ADMIN status" "$ADMIN queue"; do
+    # shellcheck disable=SC2086 # words
+    run $command
+    expect_not_out wrong-0ne
+done
+finish
+
+# ---------------------------------------------------------------- who may
+
+if [ "$(id -u)" -eq 0 ]; then
+    a_daemon "others than operators see and try their own, and the last line counts all" -
+    send -odq -f root@example.org roots@example.net
+    send_as 64213 -odq -f one@example.org ones@example.net
+    expect_rc 0
+    send_as 64214 -odq -f two@example.org twos@example.net
+    shows 'in 3 Requests.' "$SENDMAIL" -bp
+    expect_out ones@example.net
+    expect_out twos@example.net
+    run_as 64213 "$SENDMAIL" -bp
+    expect_rc 0
+    expect_out ones@example.net
+    expect_not_out twos@example.net
+    expect_not_out roots@example.net
+    expect_out 'in 3 Requests.'
+    run_as 64213 "$ADMIN" queue
+    expect_out ones@example.net
+    expect_not_out twos@example.net
+    run "$ADMIN" queue
+    id=$(awk '/twos/ {print $1}' "$T/out")
+    run_as 64213 "$ADMIN" show "$id"
+    expect_rc 69
+    [ ! -s "$T/out" ] || fail "another's message is shown"
+    run_as 64214 "$ADMIN" show "$id"
+    expect_rc 0
+    run_as 64213 "$SENDMAIL" -qRtwos
+    expect_rc 0
+    run_as 64213 "$SENDMAIL" -q
+    expect_rc 0
+    shows 'in 2 Requests.' "$SENDMAIL" -bp
+    expect_messages 1
+    expect_env 'rcpt: <ones@example.net>'
+    run_as 64213 "$ADMIN" status
+    expect_rc 0
+    expect_out 'queue: 2 messages'
+    finish
+
+    a_daemon "sendmail -bv tells a user who cannot read the configuration where mail would go" - rewriteDomain=example.org
+    run_as 64213 "$SENDMAIL" -bv bob@example.net somebody
+    expect_rc 0
+    expect_out "bob@example.net: bob@example.net by 127.0.0.1:$HUB_PORT"
+    expect_out '@example.org by 127.0.0.1'
+    run_as 64213 "$SENDMAIL" -bv bob@
+    expect_rc 67
+    expect_out 'refused'
+    expect_one_line
+    finish
+else
+    echo "ok (skipped, needs root) others than operators see and try their own"
+fi
+
+# ---------------------------------------------------------------- bad clients
+
+a_daemon "who asks nonsense, asks half or reads nothing harms only himself" greet-421
+command -v python3 >/dev/null && python3 - "$ROOT/run/smtprelay/socket.ctl" >"$T/odd" 2>&1 <<'END'
+import socket, sys
+def ask(data, read=True):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(30)
+    s.connect(sys.argv[1])
+    if data:
+        try:
+            s.sendall(data)
+        except OSError:
+            pass
+    if not read:
+        return s
+    out = b""
+    try:
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                break
+            out += piece
+    except OSError:
+        pass
+    return out
+for nonsense in (b"\n", b"remove everything\n", b"show ../../../etc/shadow\n", b"\0\0\0\n", b"list\0\n", b"EHLO x\r\n",
+                 b"run " + b"%41" * 30000 + b"\n"):
+    out = ask(nonsense)
+    if out and not out.startswith((b"=64 ", b"=69 ")):
+        print("%r: %r" % (nonsense[:40], out[:200]))
+held = [ask(b"lis", False) for _ in range(10)] + [ask(b"list\n", False) for _ in range(10)]
+out = ask(b"list\n")
+if not out.endswith(b"\n=0 \n"):
+    print("with others who hold on: %r" % out[:200])
+END
+[ ! -s "$T/odd" ] || fail "$(head -n 3 "$T/odd")"
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'in 1 Request.' "$SENDMAIL" -bp
+finish
+exit 0
