@@ -160,6 +160,40 @@ done
 umount "$T/temp"
 end_with
 
+# ---------------------------------------------------------------- no /proc, thus drafts with names
+
+begin "where drafts have names a call that is killed has queued its letter whole or not at all, and one run cleans up"
+hub_start -
+rm -rf "$T/named"
+mkdir -m 700 "$T/named"
+conf_tls false '' "QueueDir=$T/named" MinFree=0
+mount -t tmpfs tmpfs /proc || fail "no tmpfs at /proc"
+: >"$T/accepted"
+i=0 left=0
+while [ "$i" -lt 60 ]; do
+    i=$((i + 1))
+    letter_of 200000
+    # the end of a process namespace is the end of all in it
+    unshare --pid --fork --kill-child "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bob@example.net <"$MSG" >/dev/null 2>&1 &
+    caller=$!
+    sleep "0.0$(printf '%02d' $((i * 7 % 37)))"
+    [ $((i % 5)) -eq 0 ] || kill -KILL "$caller" 2>/dev/null
+    wait "$caller" 2>/dev/null && echo "$N" >>"$T/accepted"
+done
+for f in "$T"/named/tmp/*; do [ ! -e "$f" ] || left=$((left + 1)); done
+[ "$(wc -l <"$T/accepted")" -ge 12 ] || fail "not all that were let live have ended with 0"
+timeout 60 "$SENDMAIL" -C "$T/conf" -q || fail "the run ends with $?"
+umount /proc
+for f in "$T"/named/queue/* "$T"/named/tmp/* "$T"/named/corrupt/*; do [ ! -e "$f" ] || fail "$f is left (there were $left drafts)"; done
+while read -r n; do
+    [ "$(cat "$HUB_DIR"/*.msg | tr -d '\r' | grep -cx "end of letter $n\\.")" -eq 1 ] || fail "letter $n is not whole"
+done <"$T/accepted"
+for m in "$HUB_DIR"/*.msg; do
+    tr -d '\r' <"$m" | tail -n 1 | grep -qx 'end of letter [0-9]*\.' || fail "$m is cut off"
+done
+expect_manners
+end
+
 # ---------------------------------------------------------------- descriptors and memory
 
 begin_with "with any number of descriptors a letter is taken whole or refused"
