@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,14 @@ io_open(int dir, const char *name, int flags)
     return fd < 0 && errno == EPERM ? openat(dir, name, flags) : fd;
 }
 
+static int
+io_lock(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB);
+}
+
 const struct spool_io spool_io_system = { io_mkdir, io_temp, io_create, pwrite, fdatasync, fsync, io_link,
-    renameat, io_unlink, io_open, pread };
+    renameat, io_unlink, io_open, pread, io_lock };
 
 static bool
 write_all(const struct spool *s, int fd, const void *data, size_t len, uint64_t offset)
@@ -288,7 +295,7 @@ clean_tmp(struct spool *s)
 
     while (next_id(d, id)) {
         int fd = s->io->open(s->tmp, id, O_RDWR);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        if (fd >= 0 && s->io->lock(fd) == 0)
             (void)s->io->unlink(s->tmp, id); /* else the next one does */
         file_close(&fd);
     }
@@ -302,9 +309,13 @@ spool_lock(struct spool *s, struct error *err)
     s->lock = openat(s->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (s->lock < 0)
         return error_sys(err, ERROR_TEMP, errno, "queue %s: its lock", s->path);
-    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
+    if (s->io->lock(s->lock) != 0) {
+        if (errno == EWOULDBLOCK)
+            error_set(err, ERROR_TEMP, "queue %s: another process is working on it", s->path);
+        else
+            error_sys(err, ERROR_TEMP, errno, "queue %s: its lock", s->path);
         file_close(&s->lock);
-        return error_set(err, ERROR_TEMP, "queue %s: another process is working on it", s->path);
+        return false;
     }
     clean_tmp(s);
     return true;
@@ -312,18 +323,37 @@ spool_lock(struct spool *s, struct error *err)
 
 /* ---------------------------------------------------------------- adding */
 
-/* The lock comes with the file: a draft that cannot be locked, or has lost its name, was taken for an abandoned one */
+/* 1: it is locked and still has its name; 0: it was taken for an abandoned one; -1 with errno */
+static int
+lock_draft(struct spool *s, int fd)
+{
+    struct stat st;
+
+    if (s->io->lock(fd) != 0)
+        return errno == EWOULDBLOCK ? 0 : -1;
+    return fstat(fd, &st) != 0 ? -1 : st.st_nlink > 0;
+}
+
+/* Who cleans up may come between the file and its lock: he removes it at once, and it is begun again */
 static int
 create_locked(struct spool *s, const char *id)
 {
     for (int tries = 0; tries < 100; tries++) {
-        int fd = s->io->create(s->tmp, id);
-        struct stat st;
-        if (fd < 0 && errno != EEXIST)
-            return -1;
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
+        int fd = s->io->create(s->tmp, id), locked, saved;
+        if (fd < 0 && errno == EEXIST) {
+            (void)poll(NULL, 0, 1); /* he has not removed it yet */
+            continue;
+        }
+        locked = fd < 0 ? -1 : lock_draft(s, fd);
+        if (locked > 0)
             return fd;
+        saved = errno;
+        if (fd >= 0 && locked < 0)
+            (void)s->io->unlink(s->tmp, id); /* else it is cleaned up later */
         file_close(&fd);
+        errno = saved;
+        if (locked < 0)
+            return -1;
     }
     errno = EEXIST;
     return -1;
@@ -339,7 +369,7 @@ open_draft(struct spool *s, const char *id, bool *named)
     if (!*named) {
         fd = s->io->temp(s->queue);
         if (fd >= 0) {
-            if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+            if (s->io->lock(fd) != 0)
                 file_close(&fd);
             return fd;
         }
@@ -497,6 +527,16 @@ open_named(struct spool *s, const char *id, int flags, struct error *err)
     return -1;
 }
 
+static bool
+hold(struct spool *s, int fd, const char *id, struct error *err)
+{
+    if (s->io->lock(fd) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return error_set(err, ERROR_TEMP, "%s: another process is working on it", id);
+    return error_sys(err, ERROR_IO, errno, "queue %s/%s: its lock", s->path, id);
+}
+
 static int
 open_record(struct spool *s, const char *id, struct record *r, int flags, bool lock, struct error *err)
 {
@@ -506,9 +546,10 @@ open_record(struct spool *s, const char *id, struct record *r, int flags, bool l
     record_init(r);
     if (fd < 0)
         return -1;
-    /* after the lock it may have been removed by who had it */
-    if ((lock && flock(fd, LOCK_EX | LOCK_NB) != 0) || fstat(fd, &st) != 0 || st.st_nlink == 0)
-        error_set(err, ERROR_TEMP, "%s: another process is working on it", id);
+    if (lock && !hold(s, fd, id, err))
+        ; /* err says why */
+    else if (fstat(fd, &st) != 0 || st.st_nlink == 0)
+        error_set(err, ERROR_TEMP, "%s: removed by who had it", id);
     else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
         error_set(err, ERROR_DATA, "%s: not ours", id);
     else if (!record_read_by(s->io->read, fd, true, r, err))

@@ -25,7 +25,6 @@ struct draft {
 
 /*
  * All system calls on the queue's files that a test may want to note or let fail. Each as the call of its name: -1 with errno.
- * Only the lock is not among them.
  */
 struct spool_io {
     int (*mkdir)(int dir, const char *name);
@@ -40,6 +39,7 @@ struct spool_io {
     /* these change nothing */
     int (*open)(int dir, const char *name, int flags);
     ssize_t (*read)(int fd, void *data, size_t len, off_t offset);
+    int (*lock)(int fd); /* flock(2), exclusive, EWOULDBLOCK where another one has it */
 };
 extern const struct spool_io spool_io_system;
 

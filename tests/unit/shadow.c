@@ -254,8 +254,14 @@ s_open(int dir, const char *name, int flags)
     return opened(spool_io_system.open(dir, name, flags), named_inode(folder_of(dir), name));
 }
 
+static int
+s_lock(int fd)
+{
+    return spool_io_system.lock(fd);
+}
+
 static const struct spool_io noting = { s_mkdir, s_temp, s_create, s_write, s_sync, s_sync_dir, s_link,
-    s_rename, s_unlink, s_open, pread };
+    s_rename, s_unlink, s_open, pread, s_lock };
 
 const struct spool_io *
 shadow_io(void)

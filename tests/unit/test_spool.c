@@ -122,12 +122,19 @@ t_read(int fd, void *data, size_t len, off_t offset)
     return fail_at == 'R' ? -1 : spool_io_system.read(fd, data, len, offset);
 }
 
+static int
+t_lock(int fd)
+{
+    errno = fails_with;
+    return fail_at == 'k' ? -1 : spool_io_system.lock(fd);
+}
+
 static const struct spool_io io = { t_mkdir, t_temp, t_create, t_write, t_sync, t_sync_dir, t_link, t_rename,
-    t_unlink, t_open, t_read };
+    t_unlink, t_open, t_read, t_lock };
 static const struct spool_io io_named = { t_mkdir, t_no_temp, t_create, t_write, t_sync, t_sync_dir, t_link,
-    t_rename, t_unlink, t_open, t_read };
+    t_rename, t_unlink, t_open, t_read, t_lock };
 static const struct spool_io io_short = { t_mkdir, t_temp, t_create, t_write_short, t_sync, t_sync_dir,
-    t_link, t_rename, t_unlink, t_open, t_read };
+    t_link, t_rename, t_unlink, t_open, t_read, t_lock };
 
 static struct spool *
 fresh(const struct spool_io *with)
@@ -252,7 +259,7 @@ START_TEST(whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left)
     static const struct spool_io *const kinds[] = { &io, &io_named };
 
     for (size_t k = 0; k < 2; k++) {
-        for (const char *c = k ? "cwsrd" : "twsld"; *c; c++) {
+        for (const char *c = k ? "cwsrdk" : "twsldk"; *c; c++) {
             struct spool *s = fresh(kinds[k]);
             struct error err;
             fail_at = *c;
@@ -460,8 +467,8 @@ START_TEST(what_cannot_be_opened_or_read_now_stays_where_it_is)
     static const struct {
         char at;
         int with;
-    } cases[] = { { 'o', EMFILE }, { 'o', ENFILE }, { 'o', ENOMEM }, { 'o', EIO }, { 'R', EIO },
-        { 'R', ESTALE } };
+    } cases[] = { { 'k', ENOLCK }, { 'o', EMFILE }, { 'o', ENFILE }, { 'o', ENOMEM }, { 'o', EIO },
+        { 'R', EIO }, { 'R', ESTALE } };
     struct spool *s = fresh(&io);
     struct record r, none;
     struct error err;
@@ -472,8 +479,10 @@ START_TEST(what_cannot_be_opened_or_read_now_stays_where_it_is)
         fails_with = cases[i].with;
         ck_assert_int_lt(spool_take(s, "A1", &r, &err), 0);
         ck_assert_int_eq(err.class, ERROR_IO);
-        ck_assert(!spool_head(s, "A1", &r, &err));
-        ck_assert_int_eq(err.class, ERROR_IO);
+        if (fail_at != 'k') {
+            ck_assert(!spool_head(s, "A1", &r, &err));
+            ck_assert_int_eq(err.class, ERROR_IO);
+        }
         ck_assert_uint_eq(count("queue"), 1);
     }
     fail_at = 0;
@@ -725,6 +734,11 @@ START_TEST(the_lock_is_one_process_s)
     t = spool_open(dir, &io, &err);
     ck_assert(spool_lock(s, &err));
     ck_assert(!spool_lock(t, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, "another process"));
+    fail_at = 'k';
+    fails_with = ENOLCK; /* a file system without locks says so */
+    ck_assert(!spool_lock(t, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, strerror(ENOLCK)));
     spool_close(t);
     gone(s);
 }
