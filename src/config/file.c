@@ -27,20 +27,25 @@ is_by_caller(const struct config_request *req)
     return req->by_caller && req->file;
 }
 
-/* Its owner, and that of what it includes; c->foreign when not all is root's */
+/*
+ * Its owner, and that of what it includes; c->foreign when not all is root's. The caller's own file counts as named by the caller:
+ * where HOME is a folder of everybody (/tmp), anybody could put commands there.
+ */
 static bool
 check_owners(
     const struct config_request *req, const struct guard_text *g, struct config *c, struct error *err)
 {
-    if (!is_by_caller(req))
-        return true;
+    bool by_caller = is_by_caller(req) || c->own_commands;
+    mode_t others = by_caller ? 022 : 02;
+
     for (size_t i = 0; i < g->files; i++) {
         const struct stat *st = &g->file[i].st;
-        if (st->st_uid != 0 && st->st_uid != req->uid)
+        if (by_caller && st->st_uid != 0 && st->st_uid != req->uid)
             return error_set(err, ERROR_CONFIG, "%s: belongs to another user", g->file[i].path);
-        if (st->st_mode & 022)
-            return error_set(err, ERROR_CONFIG, "%s: others may write to it; chmod go-w", g->file[i].path);
-        c->foreign = c->foreign || st->st_uid != 0;
+        if (st->st_mode & others)
+            return error_set(err, ERROR_CONFIG, "%s: others may write to it; chmod %s", g->file[i].path,
+                by_caller ? "go-w" : "o-w");
+        c->foreign = c->foreign || (is_by_caller(req) && st->st_uid != 0);
     }
     return true;
 }

@@ -145,7 +145,35 @@ if [ "$(id -u)" != 0 ] || as_nobody true && as_nobody test -x "$SENDMAIL" && as_
     expect_rc 78
     expect_err "others may write to it"
     end
+    # HOME may be a folder where anybody can put a file: no command of somebody else's is run
+    begin "a file of the user's own counts only if nobody else could write it"
+    mkdir -p "$T/home/.config/smtprelay"
+    chmod -R 755 "$T/home"
+    write home/.config/smtprelay/config 644 'mailhub = "127.0.0.1:1";' 'AuthUser = "u";' \
+        "AuthPassCommand = \"/bin/sh -c 'echo x; : >$T/home/ran'\";"
+    if [ "$(id -u)" = 0 ]; then
+        chown 64213 "$T/home/.config/smtprelay/config"
+        chmod 777 "$T/home"
+        as_nobody env HOME="$T/home" XDG_CONFIG_HOME= "$SENDMAIL" bob@example.net
+        expect_rc 78
+        expect_one_line
+        expect_err "belongs to another user"
+        chown 65534 "$T/home/.config/smtprelay/config"
+    fi
+    chmod 664 "$T/home/.config/smtprelay/config"
+    as_nobody env HOME="$T/home" XDG_CONFIG_HOME= "$SENDMAIL" bob@example.net
+    expect_rc 78
+    expect_err "others may write to it"
+    [ ! -e "$T/home/ran" ] || fail "the command was run"
+    end
 fi
+
+begin "a configuration that anybody can write is refused, whoever chose it"
+write c 646 'mailhub = "127.0.0.1:1";'
+check -C "$T/c"
+expect_rc 78
+expect_err "others may write to it; chmod o-w"
+end
 
 begin "settings may come from the environment alone, and beat the file"
 export SMTPRELAY_MAILHUB="a.example:26, b.example" SMTPRELAY_TLSVERIFY=no SMTPRELAY_FROM=''
