@@ -216,6 +216,25 @@ add_encoded(struct buf *out, enum kind kind, struct slice value, size_t column, 
     }
 }
 
+/* What is still there stands where nothing can be encoded, in what should be an address and is none */
+static void
+drop_foreign(struct buf *field, enum mime_keep keep)
+{
+    struct slice rest = buf_slice(field);
+    size_t n;
+
+    for (; rest.len; rest = slice_from(rest, n)) {
+        n = 1;
+        if ((unsigned char)rest.p[0] < 128)
+            continue;
+        size_t character = text_utf8_length(rest);
+        if (keep == MIME_KEEP_UTF8 && character > 0)
+            n = character;
+        else
+            field->data[(size_t)(rest.p - field->data)] = '?';
+    }
+}
+
 static void
 add_changed(struct buf *out, struct slice name, struct slice value, enum mime_keep keep)
 {
@@ -230,6 +249,8 @@ add_changed(struct buf *out, struct slice name, struct slice value, enum mime_ke
     buf_add_slice(&field, name);
     buf_add_char(&field, ':');
     add_encoded(&field, kind, value, name.len + 1, has_foreign(value, keep));
+    if (has_foreign(buf_slice(&field), keep))
+        drop_foreign(&field, keep);
     fold(out, buf_slice(&field), name.len + 1, kind != KIND_TEXT);
     out->overflow = out->overflow || field.overflow;
     buf_clear(&plain);

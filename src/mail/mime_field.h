@@ -18,9 +18,10 @@ enum mime_keep {
 };
 
 /*
- * Add `name:value` and CRLF; name and value as mail/header gives them. Other bytes over 127 than `keep` says are
- * encoded (mail/mime_word, mail/mime_param). Lines that are too long are folded; words too long to be folded are encoded where the
- * field is unstructured, else cut where the line is full. A field that needs none of this stays as it is, to the byte.
+ * Add `name:value` and CRLF; name and value as mail/header gives them. Other bytes over 127 than `keep` says are encoded
+ * (mail/mime_word, mail/mime_param), or '?' where nothing can be: in what should be an address and is none. Lines that are too long
+ * are folded; words too long to be folded are encoded where the field is unstructured, else cut where the line is full. A field that
+ * needs none of this stays as it is, to the byte.
  */
 void mime_field_add(struct buf *out, struct slice name, struct slice value, enum mime_keep keep);
 /* Would mime_field_add() change it? */

@@ -117,10 +117,21 @@ end_run(struct coder *c)
     c->after_word = true;
 }
 
+/* Does a word end right here, so that an encoded-word needs a blank before it (RFC 2047, 5)? */
+static bool
+is_behind_word(const struct coder *c)
+{
+    char last = c->out->len ? c->out->data[c->out->len - 1] : ' ';
+
+    return !is_space(last) && !strchr("(<,:;", last);
+}
+
 /* A word to encode; `content` is what it means */
 static void
 take_encoded(struct coder *c, struct slice content)
 {
+    if (!c->in_run && !c->blanks.len && is_behind_word(c))
+        c->blanks = slice_of(" ");
     if (c->in_run) {
         add_unfolded(&c->run, c->blanks);
     } else {

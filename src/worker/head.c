@@ -117,6 +117,8 @@ address_found(void *ctx, const struct addrlist_item *item)
 
     if (item->error || item->spec.end <= item->spec.start || h->failed)
         return; /* what is no address stays as it is */
+    if (!item->address.has_domain && slice_starts(item->address.local, "=?"))
+        return; /* an encoded-word is none */
     h->needs_utf8 = h->needs_utf8 || item->address.is_utf8_local;
     if (item->address.has_domain && text_is_ascii(item->address.domain) && !is_own(s, item->address.domain))
         return;

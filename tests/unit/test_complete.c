@@ -245,6 +245,12 @@ START_TEST(raw_bytes_in_header_words_are_encoded)
             " d@y.example (=?utf-8?B?w7w=?= x)|" DATE ID "|" },
         { FROM "To: Fr" UE "nde: b@y.example;|" DATE ID "|", SEVEN,
             FROM "To: =?utf-8?B?RnLDvG5kZQ==?=: b@y.example;|" DATE ID "|" },
+        /* no address, and nothing of it can be encoded */
+        { FROM "To: j\xff@y.example, <\xff@y.example>|" DATE ID "|", SEVEN,
+            FROM "To: j?@y.example, <?@y.example>|" DATE ID "|" },
+        /* an encoded-word stands by itself, and is no address either */
+        { FROM "To: abc\"" UE "\" <b@y.example>, =?utf-8?B?w7w=?=|" DATE ID "|", SEVEN,
+            FROM "To: abc =?utf-8?B?w7w=?= <b@y.example>, =?utf-8?B?w7w=?=|" DATE ID "|" },
         { ALL "Content-Disposition: attachment; filename=\"" UE ".pdf\"; size=3|", EIGHT,
             ALL "Content-Disposition: attachment; filename*=utf-8''%C3%BC.pdf; size=3||" },
         { ALL "Content-Type: text/plain (" UE "); name=\xfc"
