@@ -78,17 +78,21 @@ become(const struct identity *id)
 
 /*
  * Let go of all that is the helper's, before anything that takes time: a listening socket or the daemon's end of a worker that
- * stayed open here would outlive those it belongs to.
+ * stayed open here would outlive those it belongs to. A worker ends by its socket and not by ^C or by who ends all processes of a
+ * service: what is on the wire is finished first.
  */
 static bool
 let_go(int sock)
 {
-    static const int reset[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2 };
+    static const int reset[] = { SIGCHLD, SIGALRM, SIGUSR1, SIGUSR2 };
+    static const int ignored[] = { SIGTERM, SIGINT, SIGHUP };
     int null, s = fcntl(sock, F_DUPFD, ABOVE);
     sigset_t none;
 
     for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++)
         (void)signal(reset[i], SIG_DFL);
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        (void)signal(ignored[i], SIG_IGN);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (s < 0 || dup2(s, WORKER_SOCKET) < 0)

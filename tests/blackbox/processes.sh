@@ -49,6 +49,25 @@ kill "$worker" 2>/dev/null
 wait "$caller" 2>/dev/null
 end
 
+begin "a worker that is told to end finishes the message on the wire"
+printf 'on dot\n    sleep 1s\n    reply 250 2.0.0 taken\n' >"$T/slow"
+hub_start "$T/slow"
+conf_tls false '' Timeout=20s
+"$SENDMAIL" -C "$T/conf" -f alice@example.org bob@example.net <"$MSG" >"$T/out" 2>"$T/err" &
+caller=$!
+if wait_for 10 has_worker "$caller" && wait_for 10 grep -qs '^C: BDAT' "$HUB_DIR"/session-*.log; then
+    kill -s TERM "$worker"
+    kill -s INT "$worker"
+    kill -s HUP "$worker"
+else
+    fail "no worker, or no dialog"
+fi
+wait "$caller"
+rc=$?
+expect_rc 0
+expect_messages 1
+end
+
 begin "what a password command prints is the password"
 hub_start - --tls starttls --auth PLAIN --require-auth
 conf "AuthUser=$USER_NAME" "AuthPassCommand=echo '$PASSWORD'" "UseTLS=starttls" "TLS_CA_File=$CA"
