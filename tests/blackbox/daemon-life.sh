@@ -36,6 +36,7 @@ life_conf() {
 }
 
 launch() {
+    : >"$LOG" # else what the last one said is looked at before the new one begins
     "$@" >"$T/out" 2>"$LOG" &
     D=$!
 }
@@ -386,7 +387,7 @@ for at in "$T/notify" "@smtprelay-test-$$"; do
     kill -TERM "$D"
     await_end
     expect_rc 0
-    noted '^STOPPING=1$' || fail "no STOPPING=1"
+    wait_for 20 noted '^STOPPING=1$' || fail "no STOPPING=1"
     kill "$receiver"
     { wait "$receiver"; } 2>/dev/null
     end
