@@ -418,7 +418,6 @@ static const struct rule sanitizer[] = {
     CALL(prctl),
     CALL(wait4),
     CALL(tgkill),
-    CALL(kill),
     CALL(process_vm_readv),
 #else
     CALL(exit),

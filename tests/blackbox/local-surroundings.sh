@@ -281,7 +281,8 @@ letter
 
 for n in 4 5 6 8 12; do
     with_hub "rlimit-nofile: with $n descriptors it goes or says why not"
-    shell "ulimit -n $n; exec $SEND"
+    # the leak check of a sanitized build wants descriptors of its own
+    shell "ulimit -n $n; export ASAN_OPTIONS=detect_leaks=0; exec $SEND"
     ends_in_one_line 0,71,74,75 "$([ "$rc" -eq 0 ] && echo 1 || echo 0)"
     end
 done
