@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,15 +113,19 @@ lock_folder(const char *path)
     return fd;
 }
 
-/* 0: somebody listens there; else why not */
+/* 0: somebody listens there; else why not. *is_orphan: who made the socket is not there any more. */
 static int
-probe(const struct sockaddr_un *to)
+probe(const struct sockaddr_un *to, bool *is_orphan)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), e;
+    struct ucred cred;
+    socklen_t len = sizeof cred;
 
     if (fd < 0)
         return errno;
     e = connect(fd, (const struct sockaddr *)to, sizeof *to) == 0 || errno == EAGAIN ? 0 : errno;
+    *is_orphan = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || cred.pid <= 0 ||
+                 (kill(cred.pid, 0) != 0 && errno == ESRCH);
     file_close(&fd);
     return e;
 }
@@ -130,9 +135,10 @@ static int
 probe_patiently(const struct sockaddr_un *to)
 {
     int64_t deadline = clock_deadline(BUSY_MS);
+    bool is_orphan = false;
     int e;
 
-    while ((e = probe(to)) == 0 && clock_left(deadline) > 0)
+    while ((e = probe(to, &is_orphan)) == 0 && is_orphan && clock_left(deadline) > 0)
         (void)poll(NULL, 0, 50);
     return e;
 }
