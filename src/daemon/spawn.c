@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -18,6 +16,7 @@
 #include "base/mem.h"
 #include "base/paths.h"
 #include "config/file.h"
+#include "daemon/identity.h"
 #include "ipc/job.h"
 
 #define FLAT_MAX (16u << 20)
@@ -40,38 +39,16 @@ worker_environment(void)
 }
 
 /* Who a worker runs as: never root, who is not needed to speak with a smarthost */
-struct identity {
-    bool change;
-    uid_t uid;
-    gid_t gid;
-};
-
 static struct identity
 worker_identity(const struct config *c)
 {
-    const char *const names[] = { config_text(c, 0, CONFIG_USER), "nobody" };
-    struct identity id = { geteuid() == 0, 65534, 65534 };
+    const char *user = config_text(c, 0, CONFIG_USER);
+    struct identity id;
+    struct error err;
 
-    for (size_t i = 0; id.change && i < 2; i++) {
-        struct passwd *pw = names[i] ? getpwnam(names[i]) : NULL;
-        if (!pw || pw->pw_uid == 0)
-            continue;
-        id.uid = pw->pw_uid;
-        id.gid = pw->pw_gid;
-        break;
-    }
+    if ((!user || !identity_find(user, &id, &err)) && !identity_find("nobody", &id, &err))
+        id = (struct identity){ true, 65534, 65534 };
     return id;
-}
-
-/* Without CAP_SETUID (a container that took it away) it stays what it is */
-static bool
-become(const struct identity *id)
-{
-    if (!id->change)
-        return true;
-    if (setgroups(1, &id->gid) != 0 || setresgid(id->gid, id->gid, id->gid) != 0)
-        return errno == EPERM;
-    return setresuid(id->uid, id->uid, id->uid) == 0;
 }
 
 /* ---------------------------------------------------------------- in the child */
@@ -133,7 +110,7 @@ execute(int settings, const struct identity *id, struct error *err)
     if (f < 0 || dup2(f, WORKER_SETTINGS) < 0)
         return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot be handed its settings");
     (void)close_range(WORKER_SETTINGS + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    if (!become(id))
+    if (!identity_become(id))
         return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot change its user");
     (void)fexecve(program, argv, env);
     (void)execve(path_worker, argv, env); /* without /proc and execveat */
