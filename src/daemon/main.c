@@ -31,7 +31,7 @@
 
 extern char **environ;
 
-enum { SERVE_SOCKET = 3, FINISH_MS = 1500 };
+enum { DESCRIPTORS = 16384, SERVE_SOCKET = 3, FINISH_MS = 1500 };
 enum mode {
     MODE_DAEMON,
     MODE_FOREGROUND, /* sendmail -bD: the same, as a caller may ask for it */
@@ -213,6 +213,18 @@ start_in_background(const struct arguments *a)
     return wait_until_ready(pid, pipes[0]);
 }
 
+/* Many may wait at once, each with a descriptor or two: what the system allows, up to what we serve */
+static void
+raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* fewer will do */
+}
+
 static int
 serve(void)
 {
@@ -222,6 +234,7 @@ serve(void)
     if (getsockopt(SERVE_SOCKET, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET)
         fatal(EX_USAGE, "--serve is only for smtprelayd itself");
     (void)prctl(PR_SET_NAME, "smtprelayd"); /* executed by descriptor, it may have a number for a name */
+    raise_descriptors();
     return serve_run(SERVE_SOCKET);
 }
 
