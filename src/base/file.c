@@ -245,3 +245,20 @@ file_reopen(int fd)
     again = open(path, O_RDONLY | O_CLOEXEC);
     return again >= 0 ? again : fcntl(fd, F_DUPFD_CLOEXEC, 0); /* no /proc: as it is */
 }
+
+void
+file_make_parents(const char *path)
+{
+    char *copy = mem_dup(path);
+    mode_t mask = umask(022);
+
+    for (char *p = copy; *p; p++) {
+        if (*p != '/' || p == copy)
+            continue;
+        *p = '\0';
+        (void)mkdir(copy, 0755);
+        *p = '/';
+    }
+    (void)umask(mask);
+    free(copy);
+}

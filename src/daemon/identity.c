@@ -7,14 +7,12 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/slice.h"
 
 /* Root in a container may have lost it; then everything stays root's, the queue as well */
@@ -92,24 +90,6 @@ is_empty(int dir)
     return empty;
 }
 
-/* The folders above it are anybody's to walk through */
-static void
-make_parents(const char *path)
-{
-    char *copy = mem_dup(path);
-    mode_t mask = umask(022);
-
-    for (char *p = copy + 1; *p; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        (void)mkdir(copy, 0755); /* what fails shows below */
-        *p = '/';
-    }
-    (void)umask(mask);
-    free(copy);
-}
-
 static bool
 hand_over(const struct identity *id, int dir, const char *path, bool made, struct error *err)
 {
@@ -135,7 +115,7 @@ identity_own_folder(const struct identity *id, const char *path, struct error *e
     bool made, ok;
     int dir;
 
-    make_parents(path);
+    file_make_parents(path);
     made = mkdir(path, 0700) == 0;
     if (!made && errno != EEXIST)
         return error_sys(err, errno == ENOSPC || errno == EDQUOT ? ERROR_TEMP : ERROR_CONFIG, errno,

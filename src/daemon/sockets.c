@@ -100,11 +100,9 @@ lock_folder(const char *path)
 {
     char *folder = mem_dupn(path, (size_t)(strrchr(path, '/') - path) + 1);
     int64_t deadline = clock_deadline(LOCK_WAIT_MS);
-    mode_t mask = umask(022);
     int fd;
 
-    (void)mkdir(folder, 0755); /* what fails shows in bind */
-    (void)umask(mask);
+    file_make_parents(path);
     fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     /* anybody may lock a folder: whoever keeps it only makes the start slower */

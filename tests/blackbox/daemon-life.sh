@@ -42,7 +42,7 @@ launch() {
 }
 
 says() {
-    grep -qF -e "$1" "$LOG"
+    grep -qF -e "$1" "$LOG" 2>/dev/null
 }
 
 start() {
@@ -296,6 +296,48 @@ refused
 expect_rc 78
 expect_one_line
 [ -f "$SOCKET" ] || fail "it is gone"
+end
+
+# These programs have a root of their own, where their compiled-in socket lies
+LIFE=$O/root-life
+mkdir -p "$LIFE/etc"
+# The configuration as the system's, for the programs of that root
+system_conf() {
+    life_conf
+    rm -rf "$LIFE/run"
+    mv "$T/conf" "$LIFE/etc/smtprelay.conf"
+}
+is_there() {
+    [ -S "$1" ] && [ -S "$1.ctl" ]
+}
+
+fresh "Socket in the system's file is one more than the one that sendmail tries"
+system_conf
+launch "$LIFE/sbin/smtprelayd"
+wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+is_there "$LIFE/run/smtprelay/socket" || fail "nobody is where sendmail tries"
+is_there "$SOCKET" || fail "nobody is at Socket"
+kill -TERM "$D"
+await_end
+expect_rc 0
+[ ! -e "$LIFE/run/smtprelay/socket" ] && [ ! -e "$SOCKET.ctl" ] || fail "a socket is left"
+end
+
+fresh "settings come from the environment too, but not with -C"
+system_conf
+launch env "SMTPRELAY_SOCKET=$T/run/from-environment" "$LIFE/sbin/smtprelayd"
+wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+is_there "$T/run/from-environment" || fail "nobody is where the environment says"
+is_there "$SOCKET" && fail "the file's is there, too"
+daemon_kill
+life_conf
+rm -rf "$T/run" "$LIFE/run"
+: >"$LOG"
+launch env "SMTPRELAY_SOCKET=$T/run/from-environment" "$LIFE/sbin/smtprelayd" -C "$T/conf"
+wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+is_there "$SOCKET" || fail "nobody is where the file says"
+[ ! -e "$T/run/from-environment" ] || fail "the environment counted with -C"
+[ ! -e "$LIFE/run/smtprelay/socket" ] || fail "with -C it is where sendmail tries, too"
 end
 
 # Whoever is not root cannot name QueueDir in a file for sendmail -C, but in one of his own
