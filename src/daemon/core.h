@@ -21,6 +21,7 @@ struct core {
     struct spool *spool;       /* NULL: there is no queue to write to */
     struct schedule *schedule; /* NULL: what is committed is tried by somebody else (--stdio) */
     bool is_daemon;            /* callers get 250 at InteractiveTimeout; what is due is tried by itself */
+    bool has_added; /* without a schedule: something was committed that somebody else is to try soon */
     bool stopping, pumping;
     struct delivery *deliveries;
     struct loop_timer *due;  /* when something of the queue is to be tried */

@@ -14,6 +14,7 @@
 #include "daemon/bounds.h"
 #include "daemon/client.h"
 #include "daemon/core.h"
+#include "daemon/ctl.h"
 #include "daemon/dispatch.h"
 #include "daemon/park.h"
 #include "daemon/settings.h"
@@ -96,6 +97,15 @@ begin(struct one *o)
     log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bounds_confine(c)));
 }
 
+/* A daemon that works on the same queue learns of what was added to it, and need not find it */
+static void
+wake(const struct config *c)
+{
+    const char *user = config_text(c, 0, CONFIG_USER);
+
+    ctl_wake(config_text(c, 0, CONFIG_SOCKET), user ? user : "smtprelay");
+}
+
 int
 daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind)
 {
@@ -122,6 +132,8 @@ daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind)
     o.core.rest_ctx = &o;
     (void)client_new(&o.core, in, out, kind, ok ? NULL : &err, on_closed, &o);
     loop_run(o.core.loop);
+    if (o.core.has_added)
+        wake(&o.core.config);
     core_end(&o.core);
     return ok ? 0 : (int)err.class;
 }

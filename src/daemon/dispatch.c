@@ -214,6 +214,7 @@ schedule_parcels(struct storing *s)
     struct delivery *d = s->d;
     struct core *c = d->core;
 
+    c->has_added = c->has_added || (!c->schedule && s->due != SCHEDULE_AT_RUN);
     for (struct parcel *p = s->list; p; p = p->next) {
         struct schedule_entry *e = !c->schedule
                                        ? NULL

@@ -23,7 +23,8 @@ daemon_conf() {
     cp -p "$T/conf" "$ROOT/etc/smtprelay.conf" # it may hold a password
 }
 
-serves() { grep -qF -e 'serves at' "$LOG"; }
+says() { grep -qF -e "$1" "$LOG"; }
+serves() { says 'serves at'; }
 daemon_start() {
     rm -rf "$ROOT/run/smtprelay"
     : >"$LOG" # what the last one said
@@ -196,6 +197,14 @@ for command in "$SENDMAIL -bp" "$ADMIN status" "$ADMIN queue"; do
     run $command
     expect_not_out wrong-0ne
 done
+finish
+
+script 'on greeting session 1' '    reply 421 4.3.2 too busy, try later' '    close'
+a_daemon "what somebody else commits to the daemon's queue is taken up at once" "$T/script"
+send -C "$T/conf" -f alice@example.org bob@example.net
+expect_rc 0
+shows 'Mail queue is empty' "$SENDMAIL" -bp
+expect_messages 1
 finish
 
 # ---------------------------------------------------------------- who may
