@@ -767,11 +767,28 @@ dispatch_expire(struct core *c)
 }
 
 static bool
+may_go_on(void *ctx, const char *account)
+{
+    struct core *c = ctx;
+
+    return pool_is_warm(c->pool, account);
+}
+
+static bool
 may_start(void *ctx, const char *account)
 {
     struct core *c = ctx;
 
     return pool_has_room(c->pool, account);
+}
+
+/* Where a connection is there first, or accounts would close each other's connections by turns */
+static struct schedule_entry *
+take_next(struct core *c)
+{
+    struct schedule_entry *e = schedule_take(c->schedule, clock_ms(), may_go_on, c);
+
+    return e ? e : schedule_take(c->schedule, clock_ms(), may_start, c);
 }
 
 static void
@@ -792,7 +809,7 @@ dispatch_pump(struct core *c)
     if (!c->schedule || !c->spool || c->stopping || c->pumping)
         return;
     c->pumping = true; /* what ends at once comes back here */
-    while ((e = schedule_take(c->schedule, clock_ms(), may_start, c)))
+    while ((e = take_next(c)))
         try_entry(c, e);
     c->pumping = false;
     loop_cancel(c->due);

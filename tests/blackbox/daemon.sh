@@ -235,6 +235,22 @@ expect_messages 2
 expect_queued 0
 finish
 
+begin "accounts with fewer workers than they want do not close each other's connections after each message"
+rm -rf "$QUEUE"
+hub_start - --tls none
+daemon_conf Workers=1 "accounts=( { name = \"other\"; recipient = \"@other.example\"; } )"
+daemon_start
+for i in 1 2 3 4 5 6 7 8; do
+    send -odq -i "r$i@example.net"
+    send -odq -i "r$i@other.example"
+done
+expect_queued 16
+"$SENDMAIL" -q || fail "the run ends with $?"
+wait_for 30 arrived 16 || fail "they did not come"
+[ "$(find "$HUB_DIR" -name 'session-*.log' | wc -l)" -eq 2 ] || fail "more than one connection for each"
+expect_queued 0
+finish
+
 a_daemon "a queue that takes nothing: the smarthost's answer serves as well" - MinFree=900000G
 send -i bob@example.net
 expect_rc 0
