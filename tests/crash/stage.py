@@ -366,11 +366,11 @@ class Daemon:
         self.socket = stage.root + "/run/smtprelay/socket"
         stage.daemon = self
 
-    def start(self, limit=30):
-        """False with the reason in the log where it does not serve in time"""
+    def start(self, limit=30, prefix=()):
+        """False with the reason in the log where it does not serve in time; `prefix` is a program that starts it"""
         os.makedirs(os.path.dirname(self.socket), exist_ok=True)
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.stage.root + "/sbin/smtprelayd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen(list(prefix) + [self.stage.root + "/sbin/smtprelayd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.stage.environment(), cwd="/")
         return wait_for(limit, lambda: self.process.poll() is not None or self.greets()) and self.process.poll() is None
 

@@ -189,6 +189,8 @@ class Caller(threading.Thread):
                 say_bs(self.stage, call, uid)
             else:
                 say_plain(self.stage, call, uid)
+            if call.end == REFUSED:
+                time.sleep(0.05)  # nobody serves just now: not all the others into the same gap
 
 
 # ---------------------------------------------------------------- the storm

@@ -1,9 +1,9 @@
-"""A call of sendmail killed at each of its system calls, one after the other: lost, doubled or left over is nothing.
+"""A call of sendmail, or the daemon, killed at each of its system calls, one after the other: lost, doubled or left over is nothing.
 
-usage: sweep.py --root DIR --programs DIR [--step N]      needs strace
+usage: sweep.py --root DIR --programs DIR [--step N] [--daemon]      needs strace
 
-All processes of the call are traced; each dies as it begins its K-th pwrite(2), then its K-th fsync(2), and so on. K goes up by
---step until nobody dies any more. Afterwards the queue is run without being disturbed.
+All processes are traced; each dies as it begins its K-th pwrite(2), then its K-th fsync(2), and so on. K goes up by --step until
+nobody dies any more. Afterwards the queue is run without being disturbed.
 """
 import argparse
 import os
@@ -29,6 +29,7 @@ def options():
     p.add_argument("--root", required=True)
     p.add_argument("--programs", required=True)
     p.add_argument("--step", type=int, default=1)
+    p.add_argument("--daemon", action="store_true")
     return p.parse_args()
 
 
@@ -37,9 +38,12 @@ class Sweep:
         self.opt, self.report = opt, report
         self.stage = stages.Stage(opt.root, opt.programs)
         self.number = 0
+        self.log = self.stage.work + "/strace"
+        self.daemon = stages.Daemon(self.stage) if opt.daemon else None
+        self.what = "the daemon" if opt.daemon else "a call"
 
-    def strace(self, name, k, log):
-        return ["strace", "-f", "-q", "-o", log, "-e", "trace=" + name, "-e", "inject=%s:signal=KILL:when=%d" % (name, k)]
+    def strace(self, name, k):
+        return ["strace", "-f", "-q", "-o", self.log, "-e", "trace=" + name, "-e", "inject=%s:signal=KILL:when=%d" % (name, k)]
 
     def call(self, prefix, arguments, text):
         p = subprocess.run(prefix + [self.stage.sendmail] + arguments, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -60,20 +64,53 @@ class Sweep:
             if code != 0:
                 yield "sendmail -q ends with %s: %s" % (code, err)
 
+    def call_traced(self, prefix, letter, mode):
+        if mode != ["-q"]:
+            return self.send(prefix, letter, mode)
+        code, err = self.send([], letter, ["-odq"])
+        self.call(prefix, ["-q"], b"")
+        return code, err
+
+    def daemon_traced(self, prefix, letter, mode):
+        """The daemon goes through it all until it is dead, or done; another one without a tracer is started and ended afterwards"""
+        daemon = self.daemon
+        if mode == ["-q"]:
+            code, err = self.send([], letter, ["-odq"])
+        daemon.start(3, prefix)
+        if mode != ["-q"]:
+            code, err = self.send([], letter, mode)
+        stages.wait_for(2, lambda: not self.stage.queued() or self.died())
+        daemon.kill_all()
+        return code, err
+
+    def daemon_again(self):
+        if not self.daemon.start():
+            yield "the daemon does not start again: " + " / ".join(self.daemon.tail(3))
+            return
+        if not stages.wait_for(30, lambda: not self.stage.queued()):
+            yield "the queue does not run dry"
+        code = self.daemon.stop()
+        if code != 0:
+            yield "the daemon ends with %s" % code
+
+    def died(self):
+        try:
+            with open(self.log, "rb") as f:
+                return b"killed by SIGKILL" in f.read()
+        except FileNotFoundError:
+            return False
+
     def point(self, name, k, mode):
         """One letter and one place to die at: (did anybody die, what was wrong)"""
         letter = stages.Letter(self.number, 3000)
         self.number += 1
-        log = self.stage.work + "/strace"
-        if mode == ["-q"]:
-            code, err = self.send([], letter, ["-odq"])
-            if code == 0:
-                self.call(self.strace(name, k, log), ["-q"], b"")
-        else:
-            code, err = self.send(self.strace(name, k, log), letter, mode)
-        with open(log, "rb") as f:
-            died = b"killed by SIGKILL" in f.read()
-        faults = list(self.settle())
+        if os.path.exists(self.log):
+            os.unlink(self.log)
+        play = self.daemon_traced if self.daemon else self.call_traced
+        code, err = play(self.strace(name, k), letter, mode)
+        died = self.died()
+        faults = list(self.daemon_again()) if self.daemon else []
+        faults += self.settle()
         copies = len(arrivals(self.hub.copies())[letter.number, letter.recipients[0]])
         if code == 0 and copies == 0:
             faults.append("exit 0 and lost")
@@ -99,7 +136,7 @@ class Sweep:
 
     def run(self, what, mode, script):
         self.hub = stages.Hub(self.stage, script)
-        self.stage.configure(self.hub)
+        self.stage.configure(self.hub, RetryMin="1s", RetryMax="1s")
         faults, points = [], 0
         for n, name in enumerate(CALLS):
             points += self.one_name(name, mode, 1 + n % self.opt.step, faults)
@@ -107,8 +144,8 @@ class Sweep:
             faults.append("%d places only" % points)
         if not all(c.whole for c in self.hub.copies()):
             faults.append("a copy is cut")
-        self.report.note("%s: killed at %d places" % (what, points))
-        self.report.case("killed at any system call, %s: nothing is lost, doubled or left over" % what, faults + self.hub.odd())
+        self.report.note("%s, %s: killed at %d places" % (self.what, what, points))
+        self.report.case("%s killed at any system call, %s: nothing is lost, doubled or left over" % (self.what, what), faults + self.hub.odd())
         self.hub.stop()
 
 
