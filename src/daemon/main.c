@@ -269,7 +269,6 @@ main(int argc, char **argv)
         return serve();
     case MODE_DAEMON:
         mem_program("smtprelayd");
-        fputs("smtprelayd: what it serves is not built yet: every caller gets 421\n", stderr);
         return supervise(&a, -1);
     }
     panic("a mode nobody knows");
