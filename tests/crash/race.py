@@ -123,7 +123,7 @@ class Race:
         with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hub", "scripts", self.peer + ".hub")) as f:
             hub = stages.Hub(stage, f.read(), "--seed", str(self.seed))
         # where nothing may wait it would wait for long, to be seen
-        retry = dict(RetryMin="1h", RetryMax="1h") if self.harmless else dict(RetryMin="1s", RetryMax="1s")
+        retry = dict(RetryMin="1h", RetryMax="1h") if self.harmless else dict(RetryMin="100ms", RetryMax="200ms")
         stage.configure(hub, mode=0o644, Timeout="1s", InteractiveTimeout="10s" if self.harmless else "300ms", Workers=self.opt.callers,
                         **retry)
         letters = [stages.Letter(n, self.dice.randrange(100, 3000)) for n in range(self.opt.rounds)]

@@ -419,13 +419,6 @@ class Daemon:
         except FileNotFoundError:
             return []
 
-    @staticmethod
-    def is_built(root):
-        """So long as there is none it says so at once"""
-        p = subprocess.run([root + "/sbin/smtprelayd", "-C", "/nonexistent/smtprelay.conf"], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=30)
-        return b"not built yet" not in p.stderr
-
 
 def seed_of(text):
     return int(text) if text else random.SystemRandom().randrange(1 << 30)

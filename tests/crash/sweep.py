@@ -136,7 +136,7 @@ class Sweep:
 
     def run(self, what, mode, script):
         self.hub = stages.Hub(self.stage, script)
-        self.stage.configure(self.hub, RetryMin="1s", RetryMax="1s")
+        self.stage.configure(self.hub, RetryMin="100ms", RetryMax="200ms")
         faults, points = [], 0
         for n, name in enumerate(CALLS):
             points += self.one_name(name, mode, 1 + n % self.opt.step, faults)
