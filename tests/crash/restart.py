@@ -16,9 +16,15 @@ import stage as stages
 from storm import Call, arrivals, extra_copies, judge, lost, odd_ends, run_dry, unwanted
 
 WORKERS = 4
+# the first letters take long: long enough for all callers to be there
+FIRST_SLOW = """
+on dot nth 1 session 1-4
+    sleep 4s
+    default
+"""
 SLOW = """
 on dot
-    sleep %s
+    sleep 400ms
     default
 """
 
@@ -70,7 +76,7 @@ def restart(stage, daemon, hub, report, what, how, opt, dice):
     threads = [threading.Thread(target=lambda c=c, u=u: judge(c, *stage.send(c.letter, uid=u)), daemon=True) for c, u in zip(calls, uids)]
     for t in threads:
         t.start()
-    began = stages.wait_for(30, lambda: hub.dialog().count("C: BDAT") >= WORKERS and len(stage.callers) == opt.callers)
+    began = stages.wait_for(60, lambda: hub.dialog().count("C: BDAT") >= WORKERS and len(stage.callers) == opt.callers)
     faults = [] if began else ["the letters do not get on their way"]
     waiting = sum(t.is_alive() for t in threads)
     if waiting < opt.callers // 2:
@@ -92,7 +98,7 @@ def restart(stage, daemon, hub, report, what, how, opt, dice):
 
 def restarts(opt, report, dice):
     for what, how in RESTARTS:
-        with_daemon(opt, report, SLOW % "300ms", lambda *a, w=what, h=how: restart(*a, w, h, opt, dice), InteractiveTimeout="60s",
+        with_daemon(opt, report, FIRST_SLOW, lambda *a, w=what, h=how: restart(*a, w, h, opt, dice), InteractiveTimeout="60s",
                     Workers=WORKERS)
 
 
@@ -189,7 +195,7 @@ def main():
     dice = random.Random(seed)
     restarts(opt, report, dice)
     with_daemon(opt, report, "", interrupt_early)
-    with_daemon(opt, report, SLOW % "400ms", interrupt_late)
+    with_daemon(opt, report, SLOW, interrupt_late)
     return 1 if report.failed else 0
 
 
