@@ -173,8 +173,10 @@ i=0 left=0
 while [ "$i" -lt 60 ]; do
     i=$((i + 1))
     letter_of 200000
+    # a file of its own: one that the kill came too early for may still be reading when the next letter is written
+    mv "$MSG" "$T/letter-$i"
     # the end of a process namespace is the end of all in it
-    unshare --pid --fork --kill-child "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bob@example.net <"$MSG" >/dev/null 2>&1 &
+    unshare --pid --fork --kill-child "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bob@example.net <"$T/letter-$i" >/dev/null 2>&1 &
     caller=$!
     sleep "0.0$(printf '%02d' $((i * 7 % 37)))"
     [ $((i % 5)) -eq 0 ] || kill -KILL "$caller" 2>/dev/null
