@@ -64,6 +64,7 @@ on_queue_run(void *ctx)
     control_desk_next_run(s->desk, next);
     schedule_release(s->core.schedule, clock_ms());
     dispatch_scan(&s->core, SCHEDULE_NOW); /* what others have added, or taken away */
+    spool_clean(s->core.spool);
     kept = spool_expire(s->core.spool, (int64_t)clock_wall().tv_sec - KEPT_S);
     if (kept)
         log_line(LOG_LEVEL_INFO, "removed from failed/ after 30 days: %zu", kept);

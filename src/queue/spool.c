@@ -287,8 +287,8 @@ next_id(DIR *d, char id[SPOOL_ID_MAX + 1])
 }
 
 /* Who writes a draft holds its lock: what can be locked was left behind by who has died */
-static void
-clean_tmp(struct spool *s)
+void
+spool_clean(struct spool *s)
 {
     DIR *d = list_folder(s, "tmp");
     char id[SPOOL_ID_MAX + 1];
@@ -317,7 +317,7 @@ spool_lock(struct spool *s, struct error *err)
         file_close(&s->lock);
         return false;
     }
-    clean_tmp(s);
+    spool_clean(s);
     return true;
 }
 

@@ -54,6 +54,8 @@ void spool_close(struct spool *s);
  * nobody writes any more.
  */
 bool spool_lock(struct spool *s, struct error *err);
+/* The same again, for who keeps the lock for long. */
+void spool_clean(struct spool *s);
 
 /*
  * May more be added: the file system has `min_free` bytes left for it, and what waits is not over `max_size` bytes (0 = no

@@ -533,6 +533,8 @@ START_TEST(drafts_that_nobody_writes_any_more_are_removed_by_who_has_the_queue)
     file_close(&fd[1]);
     spool_close(t);
     ck_assert_uint_eq(count("tmp"), 1); /* who does not have the queue removes nothing */
+    spool_clean(s);
+    ck_assert_uint_eq(count("tmp"), 0);
     gone(s);
 }
 END_TEST
