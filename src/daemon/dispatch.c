@@ -827,11 +827,14 @@ static void
 take_in(struct core *c, const char *id)
 {
     struct record r;
-    struct error ignored;
+    struct error err;
 
     if (schedule_find(c->schedule, id))
         return;
-    if (!spool_head(c->spool, id, &r, &ignored)) { /* one that cannot be read is seen to when it is taken */
+    if (!spool_head(c->spool, id, &r, &err)) {
+        if (err.class == ERROR_TEMP)
+            return; /* it has gone since the folder was read */
+        /* one that cannot be read is seen to when it is taken */
         (void)schedule_add(
             c->schedule, id, config_account_name(&c->config, 0), 0, 0, c->scan_due, clock_ms());
         return;
