@@ -53,7 +53,7 @@ grow(struct buf *b, size_t need)
         cap = cap > SIZE_MAX / 2 ? need + 1 : cap * 2;
     if (cap > b->max && need <= b->max && b->max < SIZE_MAX)
         cap = b->max + 1;
-    fresh = mem_alloc(cap);
+    fresh = mem_resize(NULL, cap, 1); /* nobody reads what was not added */
     if (b->len)
         memcpy(fresh, b->data, b->len);
     mem_wipe(b->data, b->len);
