@@ -115,6 +115,15 @@ count_byte(struct body *b, char c)
         b->has_nul = true;
 }
 
+/* Behind the bytes from `i` on that are neither a line end nor to be noted, wherever in a line they stand: nearly all of a message */
+static size_t
+skip_common(struct slice s, size_t i)
+{
+    while (i < s.len && (signed char)s.p[i] > '\r')
+        i++;
+    return i;
+}
+
 void
 body_push(struct body *b, struct slice s)
 {
@@ -124,7 +133,9 @@ body_push(struct body *b, struct slice s)
         char c = s.p[i];
         if (is_plain(b, c)) {
             count_byte(b, c);
-            i++;
+            size_t next = skip_common(s, i + 1); /* within a line no dot matters */
+            b->line_len += next - i - 1;
+            i = next;
         } else if (c == '\r' && !b->crs && !b->dot && i + 1 < s.len && s.p[i + 1] == '\n') {
             count_line(b);
             i += 2;
