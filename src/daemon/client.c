@@ -195,20 +195,28 @@ write_out(struct client *c)
     }
 }
 
+/* Our own client reads nothing before the verdict but its progress: what was said before goes with it, by one write */
+static bool
+may_wait(const struct client *c)
+{
+    return c->delivery && !c->stopping && server_is_own(c->server);
+}
+
 /* Write what there is; watch for more room, and for input while it is wanted */
 static void
 pump(struct client *c)
 {
     struct buf *out = server_output(c->server);
-    bool over;
+    bool over, hold = may_wait(c);
 
-    write_out(c);
+    if (!hold)
+        write_out(c);
     over = server_finished(c->server) || ((c->in_ended || c->stopping) && !server_is_waiting(c->server));
     if (over && out->len == 0) {
         end_soon(c);
         return;
     }
-    loop_events(c->out_watch, out->len ? POLLOUT : 0);
+    loop_events(c->out_watch, out->len && !hold ? POLLOUT : 0);
     loop_events(c->in_watch, !c->in_ended && server_wants_input(c->server) ? POLLIN : 0);
     watch_idle(c);
 }
@@ -256,6 +264,7 @@ void
 client_progress(struct client *c, struct slice text)
 {
     server_progress(c->server, text);
+    write_out(c);
     pump(c);
 }
 
