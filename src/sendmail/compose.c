@@ -6,13 +6,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/zone.h"
 #include "mail/address.h"
 #include "mail/addrlist.h"
 #include "mail/body.h"
@@ -45,6 +45,7 @@ struct compose_state {
     bool seen[HEADER_FIELD_COUNT]; /* Resent- fields: in the topmost block */
     size_t received;
     struct found arguments, plain, resent; /* plain: of To, Cc, Bcc; resent: of the topmost Resent- block */
+    struct buf piece;                      /* what was read last */
 };
 
 /* ---------------------------------------------------------------- recipients */
@@ -315,8 +316,7 @@ add_date(struct compose_state *s)
 {
     struct buf *header = &s->c->header, all;
     struct timespec now = clock_wall();
-    struct tm tm;
-    int zone = localtime_r(&now.tv_sec, &tm) ? (int)(tm.tm_gmtoff / 60) : 0;
+    int zone = zone_seconds(now.tv_sec) / 60;
 
     if (s->seen[s->resent_begun ? HEADER_RESENT_DATE : HEADER_DATE])
         return;
@@ -379,6 +379,7 @@ compose_init(struct compose *c, const struct options *o, struct error *err)
     c->state = s;
     buf_init(&c->header, COMPOSE_HEADER_MAX + HEADER_ADDED);
     buf_init(&c->body, COMPOSE_BODY_MAX + 4 * READ_BYTES);
+    buf_init(&s->piece, READ_BYTES);
     s->c = c;
     s->fd = -1;
     header_init(&s->header, on_header, s);
@@ -432,6 +433,7 @@ compose_clear(struct compose *c)
         clear_rcpts(&c->state->arguments.rcpts);
         clear_rcpts(&c->state->plain.rcpts);
         clear_rcpts(&c->state->resent.rcpts);
+        buf_clear(&c->state->piece);
     }
     free(c->state);
     free(c->sender);
@@ -461,9 +463,11 @@ read_patiently(int fd, void *data, size_t len)
 static bool
 read_some(struct compose *c, struct error *err)
 {
-    char piece[READ_BYTES];
-    ssize_t n = read_patiently(c->state->fd, piece, sizeof piece);
+    char *piece = buf_reserve(&c->state->piece, READ_BYTES);
+    ssize_t n = read_patiently(c->state->fd, piece, READ_BYTES);
 
+    if (n < 0 && errno == EBADF)
+        return error_set(err, ERROR_IO, "standard input: it is closed");
     if (n < 0)
         return error_sys(err, ERROR_IO, errno, "standard input: cannot be read");
     return n > 0 ? compose_push(c, slice_make(piece, (size_t)n), err) : compose_end(c, err);

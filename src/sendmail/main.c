@@ -3,10 +3,12 @@
  * reads no configuration and no secret, and speaks to nothing but smtprelayd.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -47,11 +49,21 @@ set_log_name(const char *tag)
         log_name = tag;
 }
 
+/* Only where somebody may be written to or started: a message on its way to the daemon needs none of this */
+static void
+settle(void)
+{
+    if (!file_open_standard() || signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
+        signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+        fatal(EX_OSERR, "cannot set up this process: %s", strerror(errno));
+}
+
 static int
 complain(const struct error *err)
 {
     struct error ignored;
 
+    settle();
     if (!quiet)
         fprintf(stderr, "sendmail: %s\n", err->text);
     if (log_open(log_name, NULL, LOG_LEVEL_INFO, &ignored))
@@ -72,7 +84,7 @@ complain_of(enum error_class class, const char *text)
 static bool
 has_own_config(const struct options *o)
 {
-    char *path = o->config ? NULL : ask_own_config(getuid());
+    char *path = o->config ? NULL : ask_own_config((uid_t)getauxval(AT_UID));
     bool there = o->config || path;
 
     free(path);
@@ -121,37 +133,63 @@ become(const struct options *o, const char *first, const char *second)
     return complain(&err);
 }
 
+/* Where a standard descriptor is closed a socket may have got its number: what is printed must not go there */
+static int
+step_aside(int fd)
+{
+    int other;
+
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    other = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (other < 0)
+        fatal(EX_OSERR, "cannot copy a descriptor: %s", strerror(errno));
+    file_close(&fd);
+    return other;
+}
+
+static int
+hand_over(const struct options *o, struct compose *c, char **note, struct error *err)
+{
+    pid_t pid = -1;
+    bool own = has_own_config(o);
+    int fd = own ? ASK_NOBODY : step_aside(ask_connect(path_socket, "smtprelay", GREETING_MS, err)), code;
+
+    own = fd == ASK_NOBODY;
+    if (own || o->verbose)
+        settle();
+    if (own) /* a server for this one call, apart: ^C is for us */
+        fd = start_own(o, "--stdio", true, &pid, err);
+    if (fd < 0)
+        return complain(err);
+    code = submit(fd, c, own ? GREETING_OWN_MS : GREETING_MS, STALL_MS, note, err);
+    if (code != 0 || *note)
+        settle();
+    if (code != 0 && !quiet)
+        fprintf(stderr, "sendmail: %s\n", err->text);
+    else if (code == 0 && *note)
+        fprintf(stderr, "sendmail: %s\n", *note);
+    if (own) {
+        file_close(&fd); /* else the end of this process does it */
+        ask_finish(pid, FINISH_MS);
+    }
+    return code;
+}
+
 static int
 send_message(const struct options *o)
 {
     struct compose c;
     struct error err;
     char *note = NULL;
-    bool own = has_own_config(o);
-    pid_t pid = -1;
-    int fd, code;
+    int code;
 
-    if (!compose_begin(&c, o, STDIN_FILENO, &err)) {
-        compose_clear(&c);
-        return complain(&err);
-    }
-    fd = own ? ASK_NOBODY : ask_connect(path_socket, "smtprelay", GREETING_MS, &err);
-    own = fd == ASK_NOBODY;
-    if (own) /* a server for this one call, apart: ^C is for us */
-        fd = start_own(o, "--stdio", true, &pid, &err);
-    if (fd < 0) {
-        compose_clear(&c);
-        return complain(&err);
-    }
-    code = submit(fd, &c, own ? GREETING_OWN_MS : GREETING_MS, STALL_MS, &note, &err);
-    if (code != 0 && !quiet)
-        fprintf(stderr, "sendmail: %s\n", err.text);
-    else if (code == 0 && note)
-        fprintf(stderr, "sendmail: %s\n", note);
+    if (compose_begin(&c, o, STDIN_FILENO, &err))
+        code = hand_over(o, &c, &note, &err);
+    else
+        code = complain(&err);
     free(note);
     compose_clear(&c);
-    file_close(&fd);
-    ask_finish(pid, FINISH_MS);
     return code;
 }
 
@@ -233,9 +271,29 @@ serve_session(const struct options *o)
     return ok ? 0 : EX_TEMPFAIL;
 }
 
+/* What of the command line was not taken for what it may have been meant for */
+static void
+note_oddities(const struct options *o)
+{
+    struct error err;
+
+    if (!log_open(log_name, NULL, LOG_LEVEL_INFO, &err))
+        return;
+    if (o->unknown)
+        log_line(LOG_LEVEL_WARNING, "uid=%ld: option %s is not understood and was passed over",
+            (long)getuid(), o->unknown);
+    if (o->late)
+        log_line(LOG_LEVEL_WARNING, "uid=%ld: %s stands behind a recipient and was taken as one",
+            (long)getuid(), o->late);
+}
+
 static int
 act(const struct options *o)
 {
+    if (o->action != OPTIONS_SEND || o->unknown || o->late)
+        settle();
+    if (o->unknown || o->late)
+        note_oddities(o);
     switch (o->action) {
     case OPTIONS_SEND:
         return send_message(o);
@@ -267,17 +325,9 @@ main(int argc, char **argv)
     char **recipients;
     struct options o;
     struct error err;
-    struct stat st;
-    bool had_stdin = fstat(STDIN_FILENO, &st) == 0;
     int code;
 
     mem_program("sendmail");
-    if (!file_open_standard())
-        return complain_of(ERROR_OS, "/dev/null: cannot be opened");
-    (void)umask(077);
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
-        signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
-        return complain_of(ERROR_OS, "cannot set up signals");
     recipients = mem_array((size_t)argc + 1, sizeof(char *));
     if (!options_parse(argc, argv, &o, recipients, &err)) {
         free(recipients);
@@ -285,13 +335,7 @@ main(int argc, char **argv)
     }
     quiet = o.quiet;
     set_log_name(o.tag);
-    if (o.unknown && log_open(log_name, NULL, LOG_LEVEL_INFO, &err))
-        log_line(LOG_LEVEL_WARNING, "uid=%ld: option %s is not understood and was passed over",
-            (long)getuid(), o.unknown);
-    if (o.late && log_open(log_name, NULL, LOG_LEVEL_INFO, &err))
-        log_line(LOG_LEVEL_WARNING, "uid=%ld: %s stands behind a recipient and was taken as one",
-            (long)getuid(), o.late);
-    if (!had_stdin && (o.action == OPTIONS_SEND || o.action == OPTIONS_BS))
+    if ((o.unknown || o.late || o.action == OPTIONS_BS) && fcntl(STDIN_FILENO, F_GETFD) < 0)
         code = complain_of(ERROR_IO, "standard input: it is closed");
     else
         code = act(&o);

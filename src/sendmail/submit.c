@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@
 #include "mail/command.h"
 #include "mail/envelope.h"
 
-#define LINE_MAX_BYTES 65536
+#define READ_BYTES 4096
+#define PIECES 3 /* commands, header, body */
 
 struct submission {
     int fd;
@@ -139,10 +141,10 @@ take_line(struct submission *s, struct slice line)
 static void
 take_input(struct submission *s)
 {
-    char piece[16384];
     struct slice in, line;
     size_t used = 0;
-    ssize_t n = recv(s->fd, piece, sizeof piece, MSG_DONTWAIT);
+    char *room = buf_reserve(&s->in, READ_BYTES);
+    ssize_t n = room ? recv(s->fd, room, READ_BYTES, MSG_DONTWAIT) : 0;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -150,11 +152,7 @@ take_input(struct submission *s)
         s->gone = true;
         return;
     }
-    buf_add(&s->in, piece, (size_t)n);
-    if (s->in.overflow) {
-        s->gone = true;
-        return;
-    }
+    s->in.len += (size_t)n;
     in = buf_slice(&s->in);
     while (!s->done) {
         size_t end = slice_find(slice_from(in, used), '\n');
@@ -171,35 +169,62 @@ take_input(struct submission *s)
 
 /* ---------------------------------------------------------------- writing */
 
-/* Write all of it, reading replies meanwhile. False when that is of no use any more. */
+/* One system call for all pieces; what has gone is taken from them. -1 with errno. */
+static ssize_t
+send_pieces(int fd, struct slice pieces[PIECES])
+{
+    struct iovec iov[PIECES];
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = PIECES };
+    ssize_t sent;
+    size_t gone;
+
+    for (size_t i = 0; i < PIECES; i++) /* sendmsg does not write through iov_base */
+        iov[i] = (struct iovec){ .iov_base = (void *)(size_t)pieces[i].p, .iov_len = pieces[i].len };
+    sent = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    gone = sent > 0 ? (size_t)sent : 0;
+    for (size_t i = 0; i < PIECES; i++) {
+        size_t part = gone < pieces[i].len ? gone : pieces[i].len;
+        pieces[i] = slice_from(pieces[i], part);
+        gone -= part;
+    }
+    return sent;
+}
+
+/* Until there is room for more; false: for too long there is none, or nobody reads any more */
 static bool
-write_all(struct submission *s, struct slice data, int stall_ms)
+wait_for_room(struct submission *s, int64_t deadline)
+{
+    struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLOUT };
+    int r = poll(&p, 1, clock_left(deadline));
+
+    if (r < 0 && errno == EINTR)
+        return true;
+    if (r > 0 && p.revents & (POLLIN | POLLHUP))
+        take_input(s);
+    return r > 0;
+}
+
+/* Write all of it, reading replies where there is no room. False when that is of no use any more. */
+static bool
+write_all(struct submission *s, struct slice pieces[PIECES], int stall_ms)
 {
     int64_t deadline = clock_deadline(stall_ms);
 
-    while (data.len && !s->done && !s->gone) {
-        struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLOUT };
-        int r = poll(&p, 1, clock_left(deadline));
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r <= 0)
-            return error_set(s->err, ERROR_TEMP, "smtprelayd: takes nothing for %d s", stall_ms / 1000);
-        if (p.revents & (POLLIN | POLLHUP))
-            take_input(s);
-        if (!(p.revents & POLLOUT) || s->gone)
-            continue;
-        ssize_t n = send(s->fd, data.p, data.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            continue;
-        if (n < 0) {
+    while (!s->done && !s->gone) {
+        ssize_t sent = send_pieces(s->fd, pieces);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
             while (!s->gone && !s->done)
                 take_input(s); /* it may have said why */
             return false;
         }
-        data = slice_from(data, (size_t)n);
-        deadline = clock_deadline(stall_ms);
+        if (pieces[0].len + pieces[1].len + pieces[2].len == 0)
+            return true;
+        if (sent > 0)
+            deadline = clock_deadline(stall_ms);
+        if (!wait_for_room(s, deadline))
+            return error_set(s->err, ERROR_TEMP, "smtprelayd: takes nothing for %d s", stall_ms / 1000);
     }
-    return data.len == 0;
+    return false;
 }
 
 static bool
@@ -260,7 +285,7 @@ static void
 add_mail(struct buf *b, const struct compose *c)
 {
     const struct options *o = c->options;
-    char cwd[4096];
+    char *cwd = getcwd(NULL, 0);
 
     buf_add_format(b, "MAIL FROM:<%s>", c->sender ? c->sender : "");
     if (!c->sender)
@@ -284,8 +309,9 @@ add_mail(struct buf *b, const struct compose *c)
     add_name(b, o);
     add_param(b, "X-FROM", c->from_address);
     add_param(b, "X-TAG", o->tag && strlen(o->tag) < 100 ? o->tag : NULL);
-    if (getcwd(cwd, sizeof cwd) && strlen(cwd) < 1000)
+    if (cwd && strlen(cwd) < 1000)
         add_param(b, "X-CWD", cwd);
+    free(cwd);
     buf_add_str(b, "\r\n");
 }
 
@@ -313,40 +339,40 @@ add_envelope(struct submission *s, struct buf *b)
 static void
 hold_signals(void)
 {
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
+    sigset_t set;
+
+    (void)sigemptyset(&set); /* these fail for wrong numbers only */
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL); /* it has not long to live */
 }
 
-/* BDAT chunks until standard input has ended well; the last one says so */
+/* The commands, the header and BDAT chunks until standard input has ended well; the last chunk says so */
 static bool
 write_content(struct submission *s, struct buf *b, int stall_ms)
 {
     struct compose *c = s->c;
+    struct slice header = buf_slice(&c->header);
 
-    buf_add_format(b, "BDAT %zu%s\r\n", c->header.len + c->body.len, c->ended ? " LAST" : "");
-    s->pending++;
-    if (!write_all(s, buf_slice(b), stall_ms) || !write_all(s, buf_slice(&c->header), stall_ms))
-        return false;
     for (;;) {
-        if (c->ended) {
+        buf_add_format(b, "BDAT %zu%s\r\n", header.len + c->body.len, c->ended ? " LAST" : "");
+        s->pending++;
+        if (c->ended)
             hold_signals();
-            s->all_out = true; /* with the bytes below; an answer can only come after them */
-        }
-        if (!write_all(s, buf_slice(&c->body), stall_ms))
+        struct slice pieces[PIECES] = { buf_slice(b), header, buf_slice(&c->body) };
+        if (!write_all(s, pieces, stall_ms))
             return false;
-        buf_reset(&c->body);
+        s->all_out = c->ended;
         if (c->ended)
             return true;
+        buf_reset(b);
+        buf_reset(&c->body);
+        header.len = 0;
         if (!compose_more(c, s->err)) {
             s->code = (int)s->err->class; /* nothing is sent: the last chunk never comes */
             return false;
         }
-        buf_reset(b);
-        buf_add_format(b, "BDAT %zu%s\r\n", c->body.len, c->ended ? " LAST" : "");
-        s->pending++;
-        if (!write_all(s, buf_slice(b), stall_ms))
-            return false;
     }
 }
 
