@@ -24,6 +24,7 @@ disk() {
 # letter_of BYTES: about so many; its last line says that it is the end
 letter_of() {
     N=$((N + 1))
+    rm -f "$MSG" # a call that was killed may live a moment longer: it must not read this one
     {
         printf 'From: Alice <alice@example.org>\nTo: bob@example.net\nSubject: letter %s.\n\n' "$N"
         head -c "$1" /dev/zero | tr '\0' 'x' | fold -w 70
