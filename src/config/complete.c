@@ -161,8 +161,7 @@ check_hubs(struct config *c, size_t a, struct error *err)
 static bool
 check_built(struct config *c, size_t a, struct error *err)
 {
-    static const enum config_key later[] = { CONFIG_PROVIDER, CONFIG_LISTEN, CONFIG_METRICS_FILE,
-        CONFIG_TROUBLE_COMMAND };
+    static const enum config_key later[] = { CONFIG_PROVIDER, CONFIG_METRICS_FILE, CONFIG_TROUBLE_COMMAND };
 
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
         if (!config_text(c, a, later[i]))

@@ -349,6 +349,19 @@ is_network(struct slice text)
            slice_number(slice_from(text, ip.len + 1), is_ip(ip, AF_INET) ? 32 : 128, &bits);
 }
 
+/* ADDRESS:PORT or [ADDRESS]:PORT */
+static bool
+is_listener(struct slice text)
+{
+    size_t colon = slice_find_last(text, ':');
+    bool in_brackets = text.len > 1 && text.p[0] == '[' && colon > 1 && text.p[colon - 1] == ']';
+    struct slice ip = in_brackets ? slice_sub(text, 1, colon - 2) : slice_sub(text, 0, colon);
+    uint64_t port;
+
+    return colon < text.len && slice_number(slice_from(text, colon + 1), 65535, &port) && port > 0 &&
+           is_ip(ip, in_brackets ? AF_INET6 : AF_INET);
+}
+
 static bool
 is_not_empty(struct slice text)
 {
@@ -392,6 +405,7 @@ static const struct rule {
     { CONFIG_QUEUE_DIR, NULL, is_path, a_path },
     { CONFIG_SOCKET, NULL, is_socket, "an absolute path of at most 103 bytes is wanted" },
     { CONFIG_USER, NULL, is_not_empty, "the name of a user is wanted" },
+    { CONFIG_LISTEN, NULL, is_listener, "\"ADDRESS:PORT\" or \"[ADDRESS]:PORT\" is wanted" },
     { CONFIG_LISTEN_NETWORKS, NULL, is_network, "a network like \"192.0.2.0/24\" is wanted" },
     { CONFIG_SOURCE_ADDRESS, NULL, is_any_ip, "an IP address is wanted" },
     { CONFIG_PROXY, NULL, is_proxy, "socks5://host:port is wanted" },

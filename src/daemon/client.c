@@ -166,7 +166,7 @@ on_idle(void *ctx)
 static void
 watch_idle(struct client *c)
 {
-    int64_t limit = c->sub ? IDLE_IN_MESSAGE_MS : IDLE_MS;
+    int64_t limit = c->sub && c->kind != SERVER_LISTENER ? IDLE_IN_MESSAGE_MS : IDLE_MS;
 
     loop_cancel(c->idle);
     c->idle = NULL;
@@ -294,13 +294,11 @@ is_barred(const struct client *c, struct error *err)
     return true;
 }
 
-struct client *
-client_new(struct core *core, int in, int out, enum server_kind kind, const struct error *refusal,
-    void (*closed)(void *ctx, struct client *c), void *ctx)
+static struct client *
+make(struct core *core, int in, int out, enum server_kind kind, void (*closed)(void *ctx, struct client *c),
+    void *ctx)
 {
     struct client *c = mem_alloc(sizeof *c);
-    struct server_limits none = { 1, 1, 0 }, limits = refusal ? none : limits_of(core);
-    struct error err;
 
     c->core = core;
     c->kind = kind;
@@ -308,22 +306,56 @@ client_new(struct core *core, int in, int out, enum server_kind kind, const stru
     c->out = out;
     c->closed = closed;
     c->ctx = ctx;
-    peer_identify(in, &c->peer);
+    return c;
+}
+
+static struct client *
+begin(struct client *c, const struct error *refusal)
+{
+    struct server_limits none = { 1, 1, 0 }, limits = refusal ? none : limits_of(c->core);
+    struct error err;
+
     if (!refusal && is_barred(c, &err))
         refusal = &err;
-    c->server = server_new(kind, refusal ? "localhost" : config_text(&core->config, 0, CONFIG_HOSTNAME),
+    c->server = server_new(c->kind, refusal ? "localhost" : config_text(&c->core->config, 0, CONFIG_HOSTNAME),
         &limits, &server_events, c);
-    c->in_watch = loop_watch(core->loop, in, POLLIN, in_ready, c);
-    c->out_watch = loop_watch(core->loop, out, 0, out_ready, c);
+    c->in_watch = loop_watch(c->core->loop, c->in, POLLIN, in_ready, c);
+    c->out_watch = loop_watch(c->core->loop, c->out, 0, out_ready, c);
     server_greet(c->server, refusal);
     pump(c);
     return c;
+}
+
+struct client *
+client_new(struct core *core, int in, int out, enum server_kind kind, const struct error *refusal,
+    void (*closed)(void *ctx, struct client *c), void *ctx)
+{
+    struct client *c = make(core, in, out, kind, closed, ctx);
+
+    peer_identify(in, &c->peer);
+    return begin(c, refusal);
+}
+
+struct client *
+client_new_tcp(struct core *core, int fd, const struct tcp_peer *from, int64_t uid,
+    const struct error *refusal, void (*closed)(void *ctx, struct client *c), void *ctx)
+{
+    struct client *c = make(core, fd, fd, SERVER_LISTENER, closed, ctx);
+
+    peer_identify_tcp(uid, from->literal, &c->peer);
+    return begin(c, refusal);
 }
 
 int64_t
 client_uid(const struct client *c)
 {
     return c->peer.uid;
+}
+
+const char *
+client_address(const struct client *c)
+{
+    return c->peer.address;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "base/slice.h"
 #include "daemon/core.h"
 #include "daemon/server.h"
+#include "daemon/tcp.h"
 
 /*
  * Begin a session on `in` and `out` (may be the same; owned by the client from now on). `refusal` (may be NULL) is why nothing is
@@ -13,8 +14,12 @@
  */
 struct client *client_new(struct core *core, int in, int out, enum server_kind kind,
     const struct error *refusal, void (*closed)(void *ctx, struct client *c), void *ctx);
-/* The uid of its peer, -1 when the kernel does not say. */
+/* The same for somebody who came by TCP. */
+struct client *client_new_tcp(struct core *core, int fd, const struct tcp_peer *from, int64_t uid,
+    const struct error *refusal, void (*closed)(void *ctx, struct client *c), void *ctx);
+/* The uid of its peer, -1 when the kernel does not say; and its address, NULL when it is no TCP. */
 int64_t client_uid(const struct client *c);
+const char *client_address(const struct client *c);
 /* End it whatever it waits for; `closed` is called from within. */
 void client_free(struct client *c);
 /* No more messages: end the session now, or behind the verdict that is awaited. */

@@ -23,6 +23,7 @@ struct core {
     bool is_daemon;            /* callers get 250 at InteractiveTimeout; what is due is tried by itself */
     bool has_added; /* without a schedule: something was committed that somebody else is to try soon */
     bool stopping, pumping;
+    int diag; /* tcp_open_diag, -1 = none */
     struct delivery *deliveries;
     struct loop_timer *due;  /* when something of the queue is to be tried */
     struct loop_timer *scan; /* the next piece of reading the queue; NULL: it has been read */

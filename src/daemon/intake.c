@@ -49,6 +49,13 @@ qualifier(const struct config *c)
     return domain ? domain : config_text(c, 0, CONFIG_HOSTNAME);
 }
 
+/* Of somebody over TCP whose uid nobody knows: there is no login */
+static char *
+own_address(const struct config *c, const char *sender)
+{
+    return *sender ? mem_dup(sender) : mem_format("postmaster@%s", qualifier(c));
+}
+
 static char *
 login_address(const struct config *c, const struct peer *p)
 {
@@ -121,7 +128,7 @@ intake_recipient(const struct config *c, const struct peer *p, struct submission
 /* ---------------------------------------------------------------- the record's head */
 
 static void
-stamp(const struct config *c, struct record *r)
+stamp(const struct config *c, const struct peer *p, const char *helo, struct record *r)
 {
     struct buf b;
     struct stamp_received received = { .by = slice_of(config_text(c, 0, CONFIG_HOSTNAME)),
@@ -133,6 +140,11 @@ stamp(const struct config *c, struct record *r)
         .when = r->time,
         .zone_minutes = (int)r->zone_min };
 
+    if (p->address) {
+        received.helo = slice_of(helo);
+        received.peer = slice_of(p->address);
+        received.with = slice_of("ESMTP");
+    }
     buf_init(&b, 4096);
     stamp_date(&b, r->time, (int)r->zone_min);
     r->date = buf_steal(&b);
@@ -206,7 +218,7 @@ intake_begin(const struct config *c, const struct peer *p, const char *origin, s
     set(&r->from_address, t->from_address);
     set(&r->account, r->envelope.n ? s->member[0].account : "default");
     free(r->login_address);
-    r->login_address = login_address(c, p);
+    r->login_address = p->uid < 0 ? own_address(c, path) : login_address(c, p);
     envelope_set_sender(&r->envelope, path);
     free(path);
     r->envelope.ret = t->envelope.ret;
@@ -214,6 +226,6 @@ intake_begin(const struct config *c, const struct peer *p, const char *origin, s
     r->smtputf8 = t->smtputf8;
     r->eight_bit = t->eight_bit;
     set_notify(s, t);
-    stamp(c, r);
+    stamp(c, p, t->helo ? t->helo : "", r);
     return submission_begin(s, err);
 }

@@ -96,33 +96,72 @@ uid_of(int fd)
     return cred.uid;
 }
 
-/* Why there is no room for one more of this user */
+/* Why there is no room for one more of this user, or of this address; `address` NULL: not over TCP */
 static bool
-is_full(const struct listen *l, int64_t uid, struct error *err)
+is_full(const struct listen *l, int64_t uid, const char *address, struct error *err)
 {
-    size_t own = 0;
+    size_t of_uid = 0, of_address = 0, tcp = 0;
 
-    for (size_t i = 0; i < l->n; i++)
-        own += client_uid(l->clients[i]) == uid;
-    if (l->n >= LISTEN_SESSIONS_MAX)
-        return error_set(err, ERROR_TEMP, "smtprelayd: too many sessions"), true;
-    if (uid != 0 && own >= LISTEN_SESSIONS_OF_ONE)
-        return error_set(err, ERROR_TEMP, "smtprelayd: too many sessions of user %lld", (long long)uid), true;
+    for (size_t i = 0; i < l->n; i++) {
+        const char *other = client_address(l->clients[i]);
+        of_uid += uid >= 0 && client_uid(l->clients[i]) == uid;
+        of_address += address && other && strcmp(other, address) == 0;
+        tcp += other != NULL;
+    }
+    if (l->n >= LISTEN_SESSIONS_MAX || (address && tcp >= LISTEN_TCP_MAX))
+        return !error_set(err, ERROR_TEMP, "smtprelayd: too many sessions");
+    if (uid > 0 && of_uid >= LISTEN_SESSIONS_OF_ONE)
+        return !error_set(err, ERROR_TEMP, "smtprelayd: too many sessions of user %lld", (long long)uid);
+    if (uid < 0 && address && of_address >= LISTEN_SESSIONS_OF_ADDRESS)
+        return !error_set(err, ERROR_TEMP, "smtprelayd: too many sessions of %s", address);
     return false;
+}
+
+static struct client *
+greet_tcp(struct listen *l, int fd)
+{
+    const struct config_value *networks = config_value(&l->core->config, 0, CONFIG_LISTEN_NETWORKS);
+    struct tcp_peer peer;
+    struct error err;
+    int64_t uid;
+    bool refused;
+
+    if (!tcp_identify(fd, &peer))
+        return NULL;
+    uid = tcp_uid(l->core->diag, fd, &peer);
+    refused = is_full(l, uid, peer.literal, &err);
+    if (!tcp_is_allowed(&peer, networks)) {
+        refused = true;
+        error_set(&err, ERROR_ADMIN, "%s: not permitted to send mail (ListenNetworks)", peer.literal);
+        log_line(LOG_LEVEL_WARNING, "%s", err.text);
+    }
+    return client_new_tcp(l->core, fd, &peer, uid, refused ? &err : NULL, on_closed, l);
+}
+
+static struct client *
+greet_local(struct listen *l, int fd, enum server_kind kind)
+{
+    struct error err;
+    bool full = is_full(l, uid_of(fd), NULL, &err);
+
+    return client_new(l->core, fd, fd, kind, full ? &err : NULL, on_closed, l);
 }
 
 static void
 add_client(struct socket *s, int fd)
 {
     struct listen *l = s->listen;
-    struct error err;
-    bool full = is_full(l, uid_of(fd), &err);
+    struct client *c = s->kind == SERVER_LISTENER ? greet_tcp(l, fd) : greet_local(l, fd, s->kind);
 
+    if (!c) {
+        file_close(&fd);
+        return;
+    }
     if (l->n == l->cap) {
         l->cap = l->cap ? l->cap * 2 : 16;
         l->clients = mem_resize(l->clients, l->cap, sizeof(struct client *));
     }
-    l->clients[l->n++] = client_new(l->core, fd, fd, s->kind, full ? &err : NULL, on_closed, l);
+    l->clients[l->n++] = c;
 }
 
 static void

@@ -7,8 +7,13 @@
 
 struct listen;
 
-/* All sessions together, and those of one user but root */
-enum { LISTEN_SESSIONS_MAX = 1000, LISTEN_SESSIONS_OF_ONE = 250 };
+/* All sessions together, those over TCP, those of one user but root, and those of one address whose user is not known */
+enum {
+    LISTEN_SESSIONS_MAX = 1000,
+    LISTEN_TCP_MAX = 500,
+    LISTEN_SESSIONS_OF_ONE = 250,
+    LISTEN_SESSIONS_OF_ADDRESS = 50
+};
 
 struct listen *listen_new(struct core *core);
 void listen_free(struct listen *l);

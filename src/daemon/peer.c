@@ -89,12 +89,20 @@ gecos_name(const struct passwd *pw)
     return buf_steal(&b);
 }
 
+static void
+look_up(struct peer *p)
+{
+    struct passwd *pw = p->uid >= 0 ? getpwuid((uid_t)p->uid) : NULL;
+
+    p->login = mem_dup(pw ? pw->pw_name : "");
+    p->full_name = pw ? gecos_name(pw) : mem_dup("");
+}
+
 void
 peer_identify(int sock, struct peer *p)
 {
     struct ucred cred;
     socklen_t len = sizeof cred;
-    struct passwd *pw;
 
     memset(p, 0, sizeof *p);
     if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof cred && cred.pid > 0) {
@@ -107,9 +115,19 @@ peer_identify(int sock, struct peer *p)
     p->program = mem_dup("");
     p->unit = mem_dup("");
     look_at_proc(p);
-    pw = getpwuid((uid_t)p->uid);
-    p->login = mem_dup(pw ? pw->pw_name : "");
-    p->full_name = pw ? gecos_name(pw) : mem_dup("");
+    look_up(p);
+}
+
+void
+peer_identify_tcp(int64_t uid, const char *address, struct peer *p)
+{
+    memset(p, 0, sizeof *p);
+    p->uid = uid;
+    p->pid = -1;
+    p->address = mem_dup(address);
+    p->program = mem_dup("");
+    p->unit = mem_dup("");
+    look_up(p);
 }
 
 void
@@ -119,5 +137,6 @@ peer_clear(struct peer *p)
     free(p->full_name);
     free(p->program);
     free(p->unit);
+    free(p->address);
     memset(p, 0, sizeof *p);
 }

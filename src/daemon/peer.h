@@ -10,6 +10,7 @@ struct peer {
     char *full_name;  /* GECOS name, "" when there is none */
     char *program;    /* comm of the caller of sendmail, where /proc tells */
     char *unit;       /* last part of its cgroup */
+    char *address;    /* over TCP: its address literal, "[192.0.2.1]"; else NULL */
 };
 
 /*
@@ -17,6 +18,8 @@ struct peer {
  * The strings are owned by *p.
  */
 void peer_identify(int sock, struct peer *p);
+/* The same over TCP, where the kernel knows but the uid (-1: not even that). `address` is copied. */
+void peer_identify_tcp(int64_t uid, const char *address, struct peer *p);
 void peer_clear(struct peer *p);
 
 #endif

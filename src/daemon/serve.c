@@ -15,6 +15,7 @@
 #include "daemon/listen.h"
 #include "daemon/park.h"
 #include "daemon/settings.h"
+#include "daemon/tcp.h"
 #include "ipc/start.h"
 
 /* After STOP: what is on the wire may finish; then it is parked; then it is left to the next start, as is all without a helper. */
@@ -158,7 +159,7 @@ take_socket(struct serving *s, struct start_packet *p)
     if (strcmp(p->text, "control") == 0)
         control_desk_add(s->desk, p->fd);
     else
-        listen_add(s->listen, p->fd, SERVER_LOCAL);
+        listen_add(s->listen, p->fd, strcmp(p->text, "listener") == 0 ? SERVER_LISTENER : SERVER_LOCAL);
     if (++s->sockets == s->options.sockets)
         begin(s);
 }
@@ -227,6 +228,7 @@ open_all(struct serving *s, struct error *err)
     s->core.spool = park_open(config_text(c, 0, CONFIG_QUEUE_DIR), err);
     if (!s->core.spool || !lock_patiently(s->core.spool, err))
         return false;
+    s->core.diag = tcp_open_diag(); /* confined it could not any more */
     log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bounds_confine(c)));
     return true;
 }
@@ -257,6 +259,7 @@ serve_run(int helper_sock)
     loop_run(s.core.loop);
     control_desk_free(s.desk);
     listen_free(s.listen);
+    file_close(&s.core.diag);
     core_end(&s.core);
     return 0;
 }

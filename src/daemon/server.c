@@ -32,7 +32,7 @@ server_reset(struct server *s)
 static const struct server_traits traits[] = {
     [SERVER_LOCAL] = { .is_own = true, .chunking = true, .ending = CONTENT_CRLF },
     [SERVER_BS] = { .ending = CONTENT_UNDECIDED, .errors_limit = 100 },
-    [SERVER_LISTENER] = { .ending = CONTENT_CRLF, .errors_limit = 20 },
+    [SERVER_LISTENER] = { .ending = CONTENT_CRLF, .is_network = true, .errors_limit = 20 },
 };
 
 struct server *
@@ -61,6 +61,7 @@ server_free(struct server *s)
     buf_clear(&s->in);
     buf_clear(&s->out);
     free(s->hostname);
+    free(s->helo);
     free(s);
 }
 
@@ -73,7 +74,10 @@ server_is_own(const struct server *s)
 void
 server_greet(struct server *s, const struct error *refusal)
 {
-    if (refusal) {
+    if (refusal && s->traits->is_network && refusal->class == ERROR_ADMIN) {
+        server_reply_line(s, 554, ' ', "5.7.1", refusal->class, refusal->text);
+        s->state = SERVER_FINISHED;
+    } else if (refusal) {
         server_reply_line(s, 421, ' ', "4.3.0", refusal->class, refusal->text);
         s->state = SERVER_FINISHED;
     } else if (s->traits->is_own) {
@@ -111,6 +115,8 @@ command_hello(struct server *s, const struct command *c)
 {
     server_reset(s);
     s->greeted = true;
+    free(s->helo);
+    s->helo = slice_dup(slice_sub(c->argument, 0, 255));
     if (c->verb == COMMAND_HELO) {
         buf_add_format(&s->out, "250 %s\r\n", s->hostname);
         return;
@@ -162,6 +168,20 @@ become_bs(struct server *s)
     server_greet(s, NULL);
 }
 
+/* A browser or a script that was led here: what it sends behind this is not to be taken for commands */
+static bool
+is_http(struct slice line)
+{
+    static const char *const verbs[] = { "GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "CONNECT",
+        "TRACE", "PATCH", "PRI" };
+    struct slice verb = slice_sub(line, 0, slice_find(line, ' '));
+
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (slice_is_nocase(verb, verbs[i]))
+            return true;
+    return false;
+}
+
 static void
 handle_command(struct server *s, struct slice line)
 {
@@ -170,6 +190,10 @@ handle_command(struct server *s, struct slice line)
 
     if (s->traits->is_own && !s->greeted && slice_is_nocase(line, "X-BS")) {
         become_bs(s);
+        return;
+    }
+    if (s->traits->is_network && is_http(line)) {
+        server_end(s, "554 5.5.1 this is SMTP, not HTTP");
         return;
     }
     if (!command_parse(line, &c, &err)) {

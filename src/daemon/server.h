@@ -29,7 +29,8 @@ struct server_transaction {
     bool smtputf8, eight_bit, verbose;
     char mode; /* X-MODE: 'i', 'b', 'q'; 0 = default */
     char *full_name, *from_address, *cwd, *tag;
-    uint64_t size; /* announced by SIZE, 0 = not */
+    const char *helo; /* what the client called itself, "" = nothing */
+    uint64_t size;    /* announced by SIZE, 0 = not */
 };
 
 /*

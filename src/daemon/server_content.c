@@ -12,6 +12,7 @@ begin_content(struct server *s, struct error *err)
     if (s->content_begun)
         return true;
     content_init(&s->content, s->by_chunks ? CONTENT_CRLF : s->ending, !s->by_chunks);
+    s->t.helo = s->helo ? s->helo : "";
     if (!s->events->begin(s->ctx, &s->t, err))
         return false;
     s->content_begun = true;

@@ -16,6 +16,7 @@ struct server_traits {
     bool is_own;   /* the private extensions and exit codes; one refusal is the transaction's */
     bool chunking; /* BDAT */
     enum content_ending ending;
+    bool is_network;       /* strangers: HTTP is told so and cut off */
     unsigned errors_limit; /* 5xx replies in a row without a message taken; 0 = any number */
 };
 
@@ -27,6 +28,7 @@ struct server {
     struct server_limits limits;
     char *hostname;
     struct buf in, out;
+    char *helo;
     bool greeted;  /* EHLO or HELO was said */
     bool has_mail; /* MAIL was accepted */
     bool failed;   /* a refused part of a local transaction, or of its content: the rest is answered alike */

@@ -25,8 +25,10 @@
 #include "daemon/notify.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
+#include "daemon/tcp.h"
 #include "ipc/start.h"
 
+enum { LISTENERS_MAX = 16 };
 enum { SERVE_SOCKET = 3, STOP_MS = 60000, LINGER_MS = 5000, BACKOFF_MIN_MS = 1000, BACKOFF_MAX_MS = 30000 };
 
 struct supervisor {
@@ -34,6 +36,8 @@ struct supervisor {
     struct config config;
     struct identity identity;
     struct sockets sockets;
+    int tcp[LISTENERS_MAX]; /* of Listen */
+    size_t ntcp;
     struct loop *loop;
     int64_t watchdog_ms;
     int program; /* this very program, to be executed again; -1: by its path */
@@ -153,13 +157,16 @@ start_daemon(struct supervisor *s, struct error *err)
     if (!fork_daemon(s, err))
         return false;
     s->sock_watch = loop_watch(s->loop, s->sock, POLLIN, sock_ready, s);
-    if (!send_settings(s, s->sockets.n, err))
+    if (!send_settings(s, s->sockets.n + s->ntcp, err))
         return false;
     for (size_t i = 0; i < s->sockets.n; i++) {
         const struct sockets_one *o = &s->sockets.one[i];
         if (!start_send(s->sock, START_SOCKET, ERROR_NONE, o->control ? "control" : "local", o->fd))
             return error_sys(err, ERROR_TEMP, errno, "cannot send a socket to the daemon process");
     }
+    for (size_t i = 0; i < s->ntcp; i++)
+        if (!start_send(s->sock, START_SOCKET, ERROR_NONE, "listener", s->tcp[i]))
+            return error_sys(err, ERROR_TEMP, errno, "cannot send a socket to the daemon process");
     return true;
 }
 
@@ -467,6 +474,22 @@ open_sockets(struct supervisor *s, struct error *err)
 }
 
 static bool
+open_listeners(struct supervisor *s, struct error *err)
+{
+    const struct config_value *v = config_value(&s->config, 0, CONFIG_LISTEN);
+
+    if (v->n > LISTENERS_MAX)
+        return error_set(err, ERROR_CONFIG, "Listen: more than %d addresses", LISTENERS_MAX);
+    for (size_t i = 0; i < v->n; i++) {
+        s->tcp[i] = tcp_listen(v->item[i], err);
+        if (s->tcp[i] < 0)
+            return false;
+        s->ntcp++;
+    }
+    return true;
+}
+
+static bool
 prepare(struct supervisor *s, struct error *err)
 {
     struct error ignored;
@@ -478,7 +501,7 @@ prepare(struct supervisor *s, struct error *err)
     log_warnings(&s->config);
     return identity_find(config_text(&s->config, 0, CONFIG_USER), &s->identity, err) &&
            identity_own_folder(&s->identity, config_text(&s->config, 0, CONFIG_QUEUE_DIR), err) &&
-           open_sockets(s, err);
+           open_sockets(s, err) && open_listeners(s, err);
 }
 
 /* The caller prints it, too: on standard error once is enough */
@@ -522,6 +545,8 @@ supervise_run(const struct supervise_request *req, struct error *err)
         s.code = (int)err->class;
     hang_up(&s);
     sockets_close(&s.sockets);
+    while (s.ntcp)
+        file_close(&s.tcp[--s.ntcp]);
     config_end(&s.config);
     loop_free(s.loop);
     file_close(&s.signals);

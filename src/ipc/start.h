@@ -3,7 +3,7 @@
  *
  *     helper -> daemon   SETTINGS  a sealed descriptor: the flat settings without secrets; text: start_options, or "";
  *                                  perhaps a second one: the log file, opened                   at start, after SIGHUP
- *                        SOCKET    a listening socket, text "local" or "control"                  behind the first SETTINGS
+ *                        SOCKET    a listening socket, text "local", "control" or "listener"      behind the first SETTINGS
  *                        FAILED    class and text: no settings, or no worker
  *                        READY     the daemon's end of a worker's socket                          answers WORKER
  *                        STOP      finish what is under way and end

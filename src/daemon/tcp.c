@@ -1,0 +1,216 @@
+/* tcp: addresses in and out of text, and the kernel's list of sockets. */
+#include "daemon/tcp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/slice.h"
+
+enum { BACKLOG = 256, DIAG_MS = 200 };
+
+/* "ADDRESS:PORT" or "[ADDRESS]:PORT"; 0: it is neither */
+static socklen_t
+parse(const char *text, struct sockaddr_storage *to)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+    struct slice all = slice_of(text);
+    size_t colon = slice_find_last(all, ':');
+    bool in_brackets =
+        all.len > 1 && all.p[0] == '[' && colon > 1 && colon < all.len && all.p[colon - 1] == ']';
+    struct slice ip = in_brackets ? slice_sub(all, 1, colon - 2) : slice_sub(all, 0, colon);
+    char copy[INET6_ADDRSTRLEN];
+    uint64_t port;
+
+    memset(to, 0, sizeof *to);
+    if (ip.len >= sizeof copy || !slice_number(slice_from(all, colon + 1), 65535, &port))
+        return 0;
+    memcpy(copy, ip.p, ip.len);
+    copy[ip.len] = '\0';
+    if (in_brackets && inet_pton(AF_INET6, copy, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)port);
+        return sizeof *v6;
+    }
+    if (!in_brackets && inet_pton(AF_INET, copy, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        return sizeof *v4;
+    }
+    return 0;
+}
+
+int
+tcp_listen(const char *text, struct error *err)
+{
+    struct sockaddr_storage to;
+    socklen_t len = parse(text, &to);
+    int fd, on = 1;
+
+    if (len == 0) {
+        error_set(err, ERROR_CONFIG, "Listen %s: \"ADDRESS:PORT\" or \"[ADDRESS]:PORT\" is wanted", text);
+        return -1;
+    }
+    fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        (to.ss_family == AF_INET || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+        bind(fd, (const struct sockaddr *)&to, len) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    error_sys(err, errno == EADDRINUSE ? ERROR_TEMP : ERROR_CONFIG, errno, "Listen %s", text);
+    file_close(&fd);
+    return -1;
+}
+
+/* ::ffff:192.0.2.1 is 192.0.2.1 */
+static void
+unmap(struct sockaddr_storage *a)
+{
+    struct sockaddr_in6 v6;
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+
+    memcpy(&v6, a, sizeof v6);
+    if (a->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return;
+    v4.sin_port = v6.sin6_port;
+    memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, 4);
+    memset(a, 0, sizeof *a);
+    memcpy(a, &v4, sizeof v4);
+}
+
+static const void *
+bytes_of(const struct sockaddr_storage *a, size_t *len)
+{
+    *len = a->ss_family == AF_INET ? 4 : 16;
+    return a->ss_family == AF_INET ? (const void *)&((const struct sockaddr_in *)a)->sin_addr
+                                   : (const void *)&((const struct sockaddr_in6 *)a)->sin6_addr;
+}
+
+static bool
+is_loopback(const struct sockaddr_storage *a)
+{
+    static const unsigned char one[16] = { [15] = 1 };
+    size_t len;
+    const unsigned char *p = bytes_of(a, &len);
+
+    return len == 4 ? p[0] == 127 : memcmp(p, one, sizeof one) == 0;
+}
+
+bool
+tcp_identify(int fd, struct tcp_peer *peer)
+{
+    socklen_t len = sizeof peer->address;
+    char text[INET6_ADDRSTRLEN];
+    size_t n;
+
+    memset(peer, 0, sizeof *peer);
+    if (getpeername(fd, (struct sockaddr *)&peer->address, &len) != 0)
+        return false;
+    unmap(&peer->address);
+    if (!inet_ntop(peer->address.ss_family, bytes_of(&peer->address, &n), text, sizeof text))
+        return false;
+    (void)snprintf(peer->literal, sizeof peer->literal, "[%s%s]",
+        peer->address.ss_family == AF_INET6 ? "IPv6:" : "", text);
+    peer->is_loopback = is_loopback(&peer->address);
+    return true;
+}
+
+/* ADDRESS/BITS, or an address alone */
+static bool
+is_within(const struct sockaddr_storage *a, const char *network)
+{
+    struct slice all = slice_of(network), ip = slice_sub(all, 0, slice_find(all, '/'));
+    unsigned char net[16];
+    char copy[INET6_ADDRSTRLEN];
+    size_t len;
+    const unsigned char *p = bytes_of(a, &len);
+    uint64_t bits = len * 8;
+
+    if (ip.len >= sizeof copy)
+        return false;
+    memcpy(copy, ip.p, ip.len);
+    copy[ip.len] = '\0';
+    if (inet_pton(a->ss_family, copy, net) != 1 ||
+        (ip.len < all.len && !slice_number(slice_from(all, ip.len + 1), len * 8, &bits)))
+        return false;
+    if (memcmp(p, net, bits / 8) != 0)
+        return false;
+    return bits % 8 == 0 || (p[bits / 8] ^ net[bits / 8]) >> (8 - bits % 8) == 0;
+}
+
+bool
+tcp_is_allowed(const struct tcp_peer *peer, const struct config_value *networks)
+{
+    if (peer->is_loopback)
+        return true;
+    for (size_t i = 0; i < networks->n; i++)
+        if (is_within(&peer->address, networks->item[i]))
+            return true;
+    return false;
+}
+
+/* ---------------------------------------------------------------- whose socket it is */
+
+int
+tcp_open_diag(void)
+{
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+}
+
+static void
+set_end(unsigned char *address, __be16 *port, const struct sockaddr_storage *a)
+{
+    size_t len;
+    const void *bytes = bytes_of(a, &len);
+
+    memcpy(address, bytes, len);
+    *port = a->ss_family == AF_INET ? ((const struct sockaddr_in *)a)->sin_port
+                                    : ((const struct sockaddr_in6 *)a)->sin6_port;
+}
+
+int64_t
+tcp_uid(int diag, int fd, const struct tcp_peer *peer)
+{
+    struct {
+        struct nlmsghdr head;
+        struct inet_diag_req_v2 req;
+    } ask = { { sizeof ask, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0 },
+        { .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1u << TCP_ESTABLISHED } };
+    struct sockaddr_storage own;
+    struct timeval limit = { 0, DIAG_MS * 1000 };
+    socklen_t len = sizeof own;
+    struct {
+        struct nlmsghdr head;
+        struct inet_diag_msg body;
+        char rest[4096];
+    } answer;
+
+    if (diag < 0 || getsockname(fd, (struct sockaddr *)&own, &len) != 0)
+        return -1;
+    unmap(&own);
+    if (own.ss_family != peer->address.ss_family)
+        return -1;
+    /* the socket at the other end has our peer's address as its own */
+    ask.req.sdiag_family = (unsigned char)own.ss_family;
+    set_end((unsigned char *)ask.req.id.idiag_src, &ask.req.id.idiag_sport, &peer->address);
+    set_end((unsigned char *)ask.req.id.idiag_dst, &ask.req.id.idiag_dport, &own);
+    ask.req.id.idiag_cookie[0] = ask.req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    (void)setsockopt(diag, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (send(diag, &ask, sizeof ask, 0) != (ssize_t)sizeof ask)
+        return -1;
+    ssize_t n = recv(diag, &answer, sizeof answer, 0);
+    if (n < (ssize_t)(sizeof answer.head + sizeof answer.body) ||
+        answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+        return -1;
+    return answer.body.idiag_uid;
+}

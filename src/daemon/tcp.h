@@ -1,0 +1,33 @@
+/* tcp: the sockets of `Listen` and who is at their other end. */
+#ifndef DAEMON_TCP_H
+#define DAEMON_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "config/config.h"
+
+/* A listening socket at "192.0.2.1:25" or "[2001:db8::1]:25", not blocking. -1 with err (78; 75 where somebody else has it). */
+int tcp_listen(const char *text, struct error *err);
+
+/* Who has connected. */
+struct tcp_peer {
+    struct sockaddr_storage address; /* an IPv4-mapped one is IPv4 */
+    bool is_loopback;
+    char literal[64]; /* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321, 4.1.3) */
+};
+/* False: it has gone already. */
+bool tcp_identify(int fd, struct tcp_peer *peer);
+/* May it hand in mail: from this machine, or from one of ListenNetworks? */
+bool tcp_is_allowed(const struct tcp_peer *peer, const struct config_value *networks);
+/*
+ * The uid of the process at the other end of a connection within this machine, as the kernel knows it (sock_diag(7)); -1: it does
+ * not say. `diag` is a socket of tcp_open_diag, which a confined process can no longer make.
+ */
+int64_t tcp_uid(int diag, int fd, const struct tcp_peer *peer);
+/* -1: there is none to be had. */
+int tcp_open_diag(void);
+
+#endif

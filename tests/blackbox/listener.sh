@@ -1,0 +1,197 @@
+#!/bin/sh
+# Listen: ESMTP over TCP for what speaks SMTP instead of calling sendmail.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
+. "$(dirname "$0")/lib.sh"
+
+ROOT=$O/root-listener
+SENDMAIL=$ROOT/sbin/sendmail
+DAEMON=$ROOT/sbin/smtprelayd
+QUEUE=$T/queue
+LOG=$T/daemon.log
+HOME=$T
+D=''
+export HOME
+unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
+mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
+[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
+letter
+
+serves() { grep -qF -e 'serves at' "$LOG"; }
+says() { grep -qF -e "$1" "$LOG"; }
+arrived() { [ "$(count_messages)" -ge "$1" ]; }
+
+# A port nobody has: that of a hub that is gone
+hub_start - --tls none
+hub_stop
+PORT=$HUB_PORT
+
+listener() { # "sentence" SCRIPT|- [settings]
+    begin "$1"
+    rm -rf "$QUEUE" "$ROOT/run/smtprelay" "$LOG"
+    hub_start "$2" --tls none
+    shift 2
+    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M \
+        "Listen=( \"127.0.0.1:$PORT\" )" "$@"
+    cp "$T/conf" "$ROOT/etc/smtprelay.conf"
+    "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
+    D=$!
+    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+}
+daemon_stop() {
+    [ -n "$D" ] || return 0
+    kill "$D" 2>/dev/null
+    wait "$D" 2>/dev/null
+    D=
+}
+trap 'daemon_stop; hub_stop' EXIT
+finish() {
+    daemon_stop
+    end || { sed -n '1,12s/^/    daemon: /p' "$LOG"; sed 's/^/    out: /' "$T/out"; }
+}
+
+# the dialog on standard input, in CRLF
+talk() {
+    sed 's/$/\r/' | timeout 60 "$HUB" --talk "$PORT" >"$T/out" 2>"$T/err"
+}
+expect_out() { grep -q -e "$1" "$T/out" || fail "no $1 in the replies"; }
+
+listener "a message by TCP is answered with the smarthost's verdict" -
+talk <<END
+EHLO client.example.com
+MAIL FROM:<alice@example.org>
+RCPT TO:<bob@example.net>
+DATA
+Subject: by tcp
+
+hello
+.
+QUIT
+END
+expect_out '^250 2.0.0 sent as'
+expect_messages 1
+expect_env 'rcpt: <bob@example.net>'
+grep -q 'Received: from client.example.com (\[127.0.0.1\]' "$HUB_DIR/1.msg" || fail "Received does not say from where"
+grep -qi '^Message-ID: ' "$HUB_DIR/1.msg" || fail "it was not completed"
+says "uid=$(id -u)" || fail "the log does not say whose connection it was"
+finish
+
+printf 'on RCPT *<bad@*\n    reply 550 5.1.1 no such user\n' >"$T/script"
+listener "a refusal of the smarthost is the client's, too" "$T/script"
+talk <<END
+EHLO client.example.com
+MAIL FROM:<alice@example.org>
+RCPT TO:<bad@example.net>
+DATA
+Subject: x
+
+hello
+.
+QUIT
+END
+expect_out '^5.*no such user'
+expect_messages 0
+finish
+
+begin "with the smarthost away, 250 means that it is on disk, and it comes later"
+hub_start - --tls none
+hub_stop
+away=$HUB_PORT
+listener "with the smarthost away, 250 means that it is on disk, and it comes later" - "mailhub=127.0.0.1:$away"
+talk <<END
+EHLO client.example.com
+MAIL FROM:<alice@example.org>
+RCPT TO:<bob@example.net>
+DATA
+Subject: x
+
+hello
+.
+QUIT
+END
+expect_out '^250 2.0.0 queued as'
+[ "$(find "$QUEUE/queue" -type f | wc -l)" -eq 1 ] || fail "it is not in the queue"
+hub_start - --tls none --port "$away"
+wait_for 30 arrived 1 || fail "it did not come"
+finish
+
+listener "bare line feeds in the text end the session with 550 5.5.2, and nothing is sent" -
+printf 'EHLO x\r\nMAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\nSubject: x\r\n\r\nhello\n.\nMAIL FROM:<evil@example.org>\r\n.\r\nQUIT\r\n' |
+    timeout 60 "$HUB" --talk "$PORT" >"$T/out" 2>"$T/err"
+expect_out '^550 5.5.2'
+expect_messages 0
+finish
+
+listener "HTTP is cut off at its first line" -
+talk <<END
+POST / HTTP/1.1
+Host: localhost
+MAIL FROM:<alice@example.org>
+RCPT TO:<bob@example.net>
+DATA
+hello
+.
+END
+expect_out '^554 5.5.1'
+[ "$(grep -c '^[25]' "$T/out")" -le 2 ] || fail "it went on"
+expect_messages 0
+finish
+
+listener "AUTH, private extensions and X-BS are not for strangers" -
+talk <<END
+X-BS
+EHLO client.example.com
+AUTH PLAIN AGE=
+MAIL FROM:<alice@example.org> X-LOGIN
+QUIT
+END
+if grep -q -e AUTH -e X-SMTPRELAY -e CHUNKING "$T/out"; then fail "EHLO offers what it must not"; fi
+[ "$(grep -c '^5' "$T/out")" -eq 3 ] || fail "not all three were refused"
+expect_messages 0
+finish
+
+listener "idle connections do not keep others from sending" -
+mkfifo "$T/nothing"
+exec 9<>"$T/nothing"
+pids=''
+i=0
+while [ $i -lt 80 ]; do
+    "$HUB" --talk "$PORT" <&9 >/dev/null 2>&1 &
+    pids="$pids $!"
+    i=$((i + 1))
+done
+timeout 60 "$SENDMAIL" -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 0
+expect_messages 1
+for pid in $pids; do kill "$pid" 2>/dev/null; done
+# shellcheck disable=SC2086
+wait $pids 2>/dev/null
+exec 9>&-
+finish
+
+if [ "$(id -u)" -eq 0 ] && command -v python3 >/dev/null && command -v ip >/dev/null && unshare -n true 2>/dev/null; then
+    for networks in '("198.51.100.0/24")' '("192.0.2.0/29")'; do
+        begin "a peer from elsewhere may send only from ListenNetworks: $networks"
+        conf UseTLS=false "QueueDir=$QUEUE" LogFile=- User=nobody mailhub=127.0.0.1:9 \
+            "Listen=( \"192.0.2.7:$PORT\" )" "ListenNetworks=$networks"
+        cp "$T/conf" "$ROOT/etc/smtprelay.conf"
+        rm -rf "$ROOT/run/smtprelay" "$LOG"
+        cat >"$T/inside" <<END
+ip link set lo up
+ip addr add 192.0.2.7/32 dev lo
+"$DAEMON" >/dev/null 2>"$LOG" &
+d=\$!
+i=0
+while ! grep -q 'serves at' "$LOG" && [ \$i -lt 200 ]; do sleep 0.1; i=\$((i + 1)); done
+python3 -c 'import socket; print(socket.create_connection(("192.0.2.7", $PORT), 20).recv(1000).decode())' >"$T/out" 2>&1
+kill \$d
+wait \$d
+END
+        unshare -n sh "$T/inside"
+        case $networks in
+        *198*) expect_out '^554 5.7.1' ;;
+        *) expect_out '^220 ' ;;
+        esac
+        end || { cat "$LOG" "$T/out"; }
+    done
+fi
