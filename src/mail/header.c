@@ -54,7 +54,8 @@ is_mbox_line(const struct header *h)
 {
     struct slice name = slice_make(h->line, h->name_len);
 
-    return h->fields == 0 && (slice_is(name, "From") || slice_is(name, ">From"));
+    return h->fields == 0 && h->line[h->name_len] == ' ' &&
+           (slice_is(name, "From") || slice_is(name, ">From"));
 }
 
 static bool

@@ -60,6 +60,7 @@ static const struct {
     { "From : alice\n\n", "From = alice;", HEADER_BLANK_LINE, "" },
     { "A: b\nFrom alice 10:00\n", "A= b;", HEADER_NO_FIELD, "From alice 10:00\n" },
     { "From\n", "", HEADER_NO_FIELD, "From\n" },
+    { "From\talice, with a tab\nA: b\n", "", HEADER_NO_FIELD, "From\talice, with a tab\nA: b\n" },
 };
 
 START_TEST(fields_come_out_however_the_input_is_cut)
