@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/rights.h"
 #include "base/text.h"
 #include "config/file.h"
 #include "config/route.h"
@@ -169,7 +170,7 @@ main(int argc, char **argv)
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
     mem_program("smtprelay");
-    if (!file_open_standard() || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+    if (!file_open_standard() || !rights_drop() || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return EX_OSERR;
     parse_arguments(argc, argv, &a);
     if (strcmp(a.word[0], "queue") == 0 && a.n > 1 && strcmp(a.word[1], "show") == 0) {

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/rights.h"
 #include "config/route.h"
 #include "daemon/ctl.h"
 #include "daemon/daemon.h"
@@ -245,7 +246,7 @@ main(int argc, char **argv)
     struct arguments a;
 
     mem_program("sendmail");
-    if (!file_open_standard())
+    if (!file_open_standard() || !rights_drop())
         return EX_OSERR;
     (void)umask(077);
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||

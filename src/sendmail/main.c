@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/rights.h"
 #include "base/relay.h"
 #include "base/text.h"
 #include "sendmail/compose.h"
@@ -328,6 +329,8 @@ main(int argc, char **argv)
     int code;
 
     mem_program("sendmail");
+    if (!rights_drop())
+        return complain_of(ERROR_OS, "cannot give up the rights of a set-id bit");
     recipients = mem_array((size_t)argc + 1, sizeof(char *));
     if (!options_parse(argc, argv, &o, recipients, &err)) {
         free(recipients);

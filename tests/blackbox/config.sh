@@ -166,6 +166,19 @@ if [ "$(id -u)" != 0 ] || as_nobody true && as_nobody test -x "$SENDMAIL" && as_
     expect_err "others may write to it"
     [ ! -e "$T/home/ran" ] || fail "the command was run"
     end
+    if [ "$(id -u)" = 0 ]; then
+        begin "a set-id bit on sendmail gives the caller nothing"
+        cp "$SENDMAIL" "$T/set-id"
+        chmod 6755 "$T/set-id"
+        # no shell: some give the rights up themselves
+        write home/.config/smtprelay/config 600 'mailhub = "127.0.0.1:1";' 'AuthUser = "u";' \
+            "AuthPassCommand = \"/usr/bin/touch $T/home/ran\";"
+        chown 65534 "$T/home/.config/smtprelay/config"
+        as_nobody env HOME="$T/home" XDG_CONFIG_HOME= "$T/set-id" bob@example.net
+        expect_rc 77
+        [ "$(stat -c %u:%g "$T/home/ran")" = 65534:65534 ] || fail "the command ran as $(stat -c %u:%g "$T/home/ran")"
+        end
+    fi
 fi
 
 begin "a configuration that anybody can write is refused, whoever chose it"
