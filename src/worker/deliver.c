@@ -333,8 +333,9 @@ show_done(struct job *j)
     struct buf b;
 
     buf_init(&b, 1000);
-    buf_add_format(&b, "relay=%s tls=%s auth=%s delays=%.3f/%.3f/%.3f/%.3f", w->relay[0] ? w->relay : "none",
-        w->session.tls_info[0] ? w->session.tls_info : "none",
+    buf_add_format(&b, w->session.tls_info[0] ? "relay=%s tls=\"%s\"" : "relay=%s tls=%s",
+        w->relay[0] ? w->relay : "none", w->session.tls_info[0] ? w->session.tls_info : "none");
+    buf_add_format(&b, " auth=%s delays=%.3f/%.3f/%.3f/%.3f",
         w->session.mechanism[0] ? w->session.mechanism : "none", (double)w->info.resolve_us / 1e6,
         (double)w->info.connect_us / 1e6, (double)w->session_us / 1e6, (double)w->sent_us / 1e6);
     (void)job_send_text(w->sock, JOB_DONE, 0, buf_str(&b)); /* see report() */

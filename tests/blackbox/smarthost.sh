@@ -143,3 +143,18 @@ expect_rc 0
 expect_env "via: BDAT"
 grep -qx 'flights: 1' "$HUB_DIR/1.env" || fail "$(grep '^flights' "$HUB_DIR/1.env")"
 end
+
+begin "the log has one line a message, each word of it a key and a value"
+hub_start - --tls starttls --auth PLAIN
+conf_tls starttls yes LogFile=-
+send -i -f alice@example.org bob@example.net
+expect_rc 0
+value='("[^"]*"|[^" ]+)'
+[ "$(grep -c ' status=sent$' "$T/err")" -eq 1 ] || fail "not one line"
+grep -qE "^smtprelay: [a-z]+=$value( [a-z]+=$value)*$" "$T/err" || fail "not keys and values: $(cat "$T/err")"
+for key in id uid from to size delay reply relay tls auth delays; do
+    grep -q " $key=" "$T/err" || fail "no $key"
+done
+expect_err 'to=<bob@example.net>'
+expect_err 'auth=PLAIN'
+end
