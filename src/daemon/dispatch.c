@@ -11,71 +11,16 @@
 #include "base/mem.h"
 #include "config/route.h"
 #include "daemon/client.h"
+#include "daemon/delivery.h"
 #include "daemon/park.h"
+#include "daemon/settle.h"
 #include "daemon/settings.h"
 #include "mail/status.h"
-
-#define ATTEMPTS_MIN 3 /* expiry without the schedule's knowledge (--run) */
-
-/* A message that somebody works on: tries it, makes it durable, writes down what became of it. */
-struct delivery {
-    struct delivery *next;
-    struct core *core;
-    struct client *client; /* who waits for the verdict, NULL = nobody (any more) */
-    bool from_queue, expired;
-    struct submission *sub;
-    struct schedule_entry *entry; /* of the queue, active; NULL = not there */
-    int fd;                       /* its file in the queue, locked; -1 = not there */
-    struct pool_job *job;
-    char *account;            /* of the attempt that is under way or ended last */
-    struct loop_timer *timer; /* InteractiveTimeout */
-    bool storing, store_failed,
-        answered; /* a commit is under way; the queue cannot take it; the client knows */
-    /* what the attempt that ended last, or is under way, said of its account */
-    bool reached, account_failed, frozen;
-    char *reason;
-};
 
 static void start_next(struct delivery *d);
 static void finish(struct delivery *d);
 
-/* ---------------------------------------------------------------- beginning and end of a delivery */
-
-static struct delivery *
-delivery_new(struct core *c, struct submission *s)
-{
-    struct delivery *d = mem_alloc(sizeof *d);
-
-    d->core = c;
-    d->sub = s;
-    d->fd = -1;
-    d->next = c->deliveries;
-    c->deliveries = d;
-    return d;
-}
-
-static void
-delivery_free(struct delivery *d)
-{
-    struct core *c = d->core;
-    struct delivery **at = &c->deliveries;
-
-    while (*at != d)
-        at = &(*at)->next;
-    *at = d->next;
-    loop_cancel(d->timer);
-    if (d->job)
-        pool_forget(d->job);
-    submission_clear(d->sub);
-    free(d->sub);
-    file_close(&d->fd);
-    free(d->account);
-    free(d->reason);
-    free(d);
-    dispatch_pump(c);
-    if (!c->deliveries && c->rest)
-        c->rest(c->rest_ctx);
-}
+/* ---------------------------------------------------------------- the end */
 
 void
 dispatch_abandon(struct core *c)
@@ -98,43 +43,7 @@ dispatch_leave(struct delivery *d)
     d->client = NULL;
 }
 
-/* ---------------------------------------------------------------- the log and the answer */
-
-/* One line a message: who, from whom, to whom, how it went */
-static void
-log_message(struct delivery *d, const char *status, const char *why)
-{
-    const struct record *r = &d->sub->record;
-    struct buf b;
-
-    buf_init(&b, 4000);
-    buf_add_format(&b, "id=%s uid=%lld from=<%s> to=<%s>", r->id, (long long)r->uid, r->envelope.sender,
-        r->envelope.n ? r->envelope.rcpt[0].address : "");
-    if (r->envelope.n > 1)
-        buf_add_format(&b, " nrcpt=%zu", r->envelope.n);
-    buf_add_format(&b, " size=%llu", (unsigned long long)d->sub->size);
-    if (d->sub->begun_ms)
-        buf_add_format(&b, " delay=%.3f", (double)(clock_ms() - d->sub->begun_ms) / 1000);
-    if (d->sub->used.len)
-        buf_add_format(&b, " %s", buf_str(&d->sub->used));
-    buf_add_format(&b, " status=%s", status);
-    if (why && *why)
-        buf_add_format(&b, " why=\"%.1000s\"", why);
-    log_line(strcmp(status, "failed") == 0 || strcmp(status, "refused") == 0 || strcmp(status, "expired") == 0
-                 ? LOG_LEVEL_ERROR
-                 : LOG_LEVEL_INFO,
-        "%s", buf_str(&b));
-    buf_clear(&b);
-}
-
-static const char *
-first_trouble(const struct delivery *d)
-{
-    for (size_t i = 0; i < d->sub->record.envelope.n; i++)
-        if (!d->sub->member[i].delivered && d->sub->member[i].text)
-            return d->sub->member[i].text;
-    return d->reason;
-}
+/* ---------------------------------------------------------------- the answer */
 
 static bool
 is_any_queued(const struct delivery *d)
@@ -151,7 +60,7 @@ answer(struct delivery *d)
 {
     struct client *client = d->client;
     bool queued = is_any_queued(d);
-    const char *why = first_trouble(d);
+    const char *why = delivery_trouble(d);
     struct verdict v;
     char *text;
 
@@ -162,7 +71,7 @@ answer(struct delivery *d)
         text = mem_format("queued as %s%s%s", d->sub->record.id, why ? ": " : "", why ? why : "");
     else
         text = mem_format("sent as %s", d->sub->record.id);
-    log_message(d,
+    delivery_log(d,
         v.class != ERROR_NONE ? "failed"
         : queued              ? "queued"
                               : "sent",
@@ -199,14 +108,6 @@ store_run(void *arg)
         s->ok = park_store(s->spool, s->list, &s->limits, s->fd, s->offset, s->size, &s->err);
 }
 
-static int64_t
-age_ms(const struct record *r)
-{
-    int64_t age = ((int64_t)clock_wall().tv_sec - r->time) * 1000;
-
-    return age > 0 ? age : 0;
-}
-
 /* What is in the queue now is known to the schedule */
 static void
 schedule_parcels(struct storing *s)
@@ -216,10 +117,10 @@ schedule_parcels(struct storing *s)
 
     c->has_added = c->has_added || (!c->schedule && s->due != SCHEDULE_AT_RUN);
     for (struct parcel *p = s->list; p; p = p->next) {
-        struct schedule_entry *e = !c->schedule
-                                       ? NULL
-                                       : schedule_add(c->schedule, p->id, p->record.account,
-                                             age_ms(&p->record), p->record.attempts, s->due, clock_ms());
+        struct schedule_entry *e =
+            !c->schedule ? NULL
+                         : schedule_add(c->schedule, p->id, p->record.account, delivery_age_ms(&p->record),
+                               p->record.attempts, s->due, clock_ms());
         if (s->which == PARK_DEFERRED)
             continue;
         /* the attempt that is under way is the file's */
@@ -285,117 +186,6 @@ store(struct delivery *d, enum park_which which, enum schedule_due due)
     work_start(d->core->work, store_run, store_done, s);
 }
 
-/* ---------------------------------------------------------------- writing down what became of it */
-
-enum settlement { SETTLE_KEEP, SETTLE_REMOVE, SETTLE_FAIL };
-
-struct settling {
-    struct delivery *d;
-    enum settlement what;
-    bool ok, changed;
-    struct error err;
-};
-
-static void
-settle_run(void *arg)
-{
-    struct settling *s = arg;
-    struct delivery *d = s->d;
-    struct spool *spool = d->core->spool;
-    struct record *r = &d->sub->record;
-
-    s->ok = true;
-    if (s->what == SETTLE_REMOVE) {
-        s->ok = spool_remove(spool, r->id, &s->err);
-        return;
-    }
-    (void)spool_note(spool, d->fd, r); /* a hint */
-    if (s->changed || s->what == SETTLE_FAIL)
-        s->ok = spool_mark(spool, d->fd, r, &s->err);
-    if (s->what == SETTLE_FAIL)
-        s->ok = s->ok && spool_fail(spool, r->id, &s->err);
-}
-
-static void
-settle_done(void *arg)
-{
-    struct settling *s = arg;
-    struct delivery *d = s->d;
-    struct core *c = d->core;
-
-    if (!s->ok)
-        log_line(LOG_LEVEL_ERROR, "id=%s: %s", d->sub->record.id, s->err.text);
-    if (c->schedule && d->entry && s->what != SETTLE_KEEP) {
-        if (s->ok)
-            schedule_remove(c->schedule, d->entry);
-        else
-            schedule_activate(c->schedule, d->entry); /* for ever: it must not go out again */
-    }
-    free(s);
-    delivery_free(d);
-}
-
-static bool
-is_expired(const struct delivery *d)
-{
-    const struct core *c = d->core;
-    const struct record *r = &d->sub->record;
-
-    if (d->expired || d->frozen)
-        return d->expired;
-    if (c->is_daemon)
-        return d->entry && schedule_is_expired(c->schedule, d->entry, clock_ms());
-    return r->attempts >= ATTEMPTS_MIN && age_ms(r) >= config_number(&c->config, 0, CONFIG_QUEUE_LIFETIME);
-}
-
-/* The states of the members go into the record; how many are still to be tried, and were refused */
-static bool
-write_states(struct delivery *d, size_t *open, size_t *refused)
-{
-    struct envelope *e = &d->sub->record.envelope;
-    bool changed = false;
-
-    *open = *refused = 0;
-    for (size_t i = 0; i < e->n; i++) {
-        char state = (char)submission_state(&d->sub->member[i]);
-        changed = changed || e->rcpt[i].state != state;
-        e->rcpt[i].state = state;
-        *open += state == ENVELOPE_OPEN;
-        *refused += state == ENVELOPE_FAILED;
-    }
-    return changed;
-}
-
-static void
-settle(struct delivery *d)
-{
-    struct settling *s = mem_alloc(sizeof *s);
-    struct record *r = &d->sub->record;
-    const char *why = first_trouble(d);
-    size_t open, refused;
-
-    s->d = d;
-    s->changed = write_states(d, &open, &refused);
-    r->attempts++;
-    r->last_try = clock_wall().tv_sec;
-    if (why) {
-        free(r->reason);
-        r->reason = mem_dup(why);
-    }
-    if (d->core->schedule && d->entry && open > 0)
-        schedule_tried(d->core->schedule, d->entry, clock_ms());
-    if (open == 0 && refused == 0) {
-        s->what = SETTLE_REMOVE;
-        log_message(d, "sent", NULL);
-    } else if (open == 0 || is_expired(d)) {
-        s->what = SETTLE_FAIL;
-        log_message(d, open ? "expired" : "refused", why);
-    } else {
-        log_message(d, "deferred", why);
-    }
-    work_start(d->core->work, settle_run, settle_done, s);
-}
-
 /* ---------------------------------------------------------------- attempts */
 
 /* No attempt is under way, and none is to begin */
@@ -411,7 +201,7 @@ finish(struct delivery *d)
     if (d->fd >= 0) {
         if (!d->from_queue && !d->answered)
             answer(d);
-        settle(d);
+        settle_begin(d);
         return;
     }
     for (size_t i = 0; i < d->sub->record.envelope.n; i++)
@@ -762,7 +552,7 @@ dispatch_expire(struct core *c)
         if (!d)
             continue;
         d->expired = true;
-        settle(d);
+        settle_begin(d);
     }
 }
 
@@ -839,7 +629,8 @@ take_in(struct core *c, const char *id)
             c->schedule, id, config_account_name(&c->config, 0), 0, 0, c->scan_due, clock_ms());
         return;
     }
-    (void)schedule_add(c->schedule, id, account_of(c, &r), age_ms(&r), r.attempts, c->scan_due, clock_ms());
+    (void)schedule_add(
+        c->schedule, id, account_of(c, &r), delivery_age_ms(&r), r.attempts, c->scan_due, clock_ms());
     record_clear(&r);
 }
 

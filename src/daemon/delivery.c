@@ -1,0 +1,90 @@
+/* delivery: beginning, end and what is said of it; what becomes of it is dispatch's and settle's. */
+#include "daemon/delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/dispatch.h"
+
+struct delivery *
+delivery_new(struct core *c, struct submission *s)
+{
+    struct delivery *d = mem_alloc(sizeof *d);
+
+    d->core = c;
+    d->sub = s;
+    d->fd = -1;
+    d->next = c->deliveries;
+    c->deliveries = d;
+    return d;
+}
+
+void
+delivery_free(struct delivery *d)
+{
+    struct core *c = d->core;
+    struct delivery **at = &c->deliveries;
+
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
+    loop_cancel(d->timer);
+    if (d->job)
+        pool_forget(d->job);
+    submission_clear(d->sub);
+    free(d->sub);
+    file_close(&d->fd);
+    free(d->account);
+    free(d->reason);
+    free(d);
+    dispatch_pump(c);
+    if (!c->deliveries && c->rest)
+        c->rest(c->rest_ctx);
+}
+
+void
+delivery_log(const struct delivery *d, const char *status, const char *why)
+{
+    const struct record *r = &d->sub->record;
+    struct buf b;
+
+    buf_init(&b, 4000);
+    buf_add_format(&b, "id=%s uid=%lld from=<%s> to=<%s>", r->id, (long long)r->uid, r->envelope.sender,
+        r->envelope.n ? r->envelope.rcpt[0].address : "");
+    if (r->envelope.n > 1)
+        buf_add_format(&b, " nrcpt=%zu", r->envelope.n);
+    buf_add_format(&b, " size=%llu", (unsigned long long)d->sub->size);
+    if (d->sub->begun_ms)
+        buf_add_format(&b, " delay=%.3f", (double)(clock_ms() - d->sub->begun_ms) / 1000);
+    if (d->sub->used.len)
+        buf_add_format(&b, " %s", buf_str(&d->sub->used));
+    buf_add_format(&b, " status=%s", status);
+    if (why && *why)
+        buf_add_format(&b, " why=\"%.1000s\"", why);
+    log_line(strcmp(status, "failed") == 0 || strcmp(status, "refused") == 0 || strcmp(status, "expired") == 0
+                 ? LOG_LEVEL_ERROR
+                 : LOG_LEVEL_INFO,
+        "%s", buf_str(&b));
+    buf_clear(&b);
+}
+
+const char *
+delivery_trouble(const struct delivery *d)
+{
+    for (size_t i = 0; i < d->sub->record.envelope.n; i++)
+        if (!d->sub->member[i].delivered && d->sub->member[i].text)
+            return d->sub->member[i].text;
+    return d->reason;
+}
+
+int64_t
+delivery_age_ms(const struct record *r)
+{
+    int64_t age = ((int64_t)clock_wall().tv_sec - r->time) * 1000;
+
+    return age > 0 ? age : 0;
+}

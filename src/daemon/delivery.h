@@ -1,0 +1,40 @@
+/*
+ * delivery: a message that somebody works on, from the end of its content, or from when its turn comes, until what became of it is
+ * written down (daemon/README.md). Shared by dispatch and settle, which change it; the loop's alone, but while settling.
+ */
+#ifndef DAEMON_DELIVERY_H
+#define DAEMON_DELIVERY_H
+
+#include "daemon/core.h"
+#include "daemon/submission.h"
+
+struct delivery {
+    struct delivery *next;
+    struct core *core;
+    struct client *client; /* who waits for the verdict, NULL = nobody (any more) */
+    bool from_queue, expired;
+    struct submission *sub;
+    struct schedule_entry *entry; /* of the queue, active; NULL = not there */
+    int fd;                       /* its file in the queue, locked; -1 = not there */
+    struct pool_job *job;
+    char *account;            /* of the attempt that is under way or ended last */
+    struct loop_timer *timer; /* InteractiveTimeout */
+    bool storing, store_failed,
+        answered; /* a commit is under way; the queue cannot take it; the client knows */
+    /* what the attempt that ended last, or is under way, said of its account */
+    bool reached, account_failed, frozen;
+    char *reason;
+};
+
+/* `s` becomes the delivery's. */
+struct delivery *delivery_new(struct core *c, struct submission *s);
+/* It is over: also looks for what may be tried next, and says so when nothing is left. */
+void delivery_free(struct delivery *d);
+/* One line a message in the log: who, from whom, to whom, how it went. `why` may be NULL. */
+void delivery_log(const struct delivery *d, const char *status, const char *why);
+/* Why it is not, or not wholly, delivered; NULL: nobody said. */
+const char *delivery_trouble(const struct delivery *d);
+/* By the wall clock, never negative. */
+int64_t delivery_age_ms(const struct record *r);
+
+#endif
