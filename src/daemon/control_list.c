@@ -308,7 +308,10 @@ print_attempts(const struct control_request *q, struct control_out *o, const str
 static const char *
 state_text(char state)
 {
-    return state == ENVELOPE_DONE ? "delivered" : state == ENVELOPE_FAILED ? "refused" : "waits";
+    return state == ENVELOPE_DONE       ? "delivered"
+           : state == ENVELOPE_FAILED   ? "refused"
+           : state == ENVELOPE_RETURNED ? "returned"
+                                        : "waits";
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/dispatch.h"
+#include "daemon/report.h"
 
 enum { STORE_THREADS = 4 };
 
@@ -53,6 +54,8 @@ core_configure(struct core *c)
 void
 core_end(struct core *c)
 {
+    c->stopping = true;
+    report_finish(c);
     work_free(c->work);
     dispatch_abandon(c);
     pool_free(c->pool);

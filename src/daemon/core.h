@@ -10,6 +10,7 @@
 #include "queue/spool.h"
 
 struct client;
+struct report_cap;
 struct delivery;
 
 struct core {
@@ -28,6 +29,8 @@ struct core {
     struct loop_timer *due;  /* when something of the queue is to be tried */
     struct loop_timer *scan; /* the next piece of reading the queue; NULL: it has been read */
     enum schedule_due scan_due;
+    struct report_cap *told;    /* reports to senders in the last hour; NULL: none yet */
+    struct loop_timer *summary; /* of those beyond the cap */
     void (*rest)(void *ctx);
     void *rest_ctx; /* called when nothing is under way any more */
 };

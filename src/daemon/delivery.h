@@ -17,10 +17,11 @@ struct delivery {
     struct schedule_entry *entry; /* of the queue, active; NULL = not there */
     int fd;                       /* its file in the queue, locked; -1 = not there */
     struct pool_job *job;
-    char *account;            /* of the attempt that is under way or ended last */
-    struct loop_timer *timer; /* InteractiveTimeout */
-    bool storing, store_failed,
-        answered; /* a commit is under way; the queue cannot take it; the client knows */
+    char *account;              /* of the attempt that is under way or ended last */
+    struct loop_timer *timer;   /* InteractiveTimeout */
+    bool storing, store_failed; /* a commit is under way; the queue cannot take it */
+    bool answered, refused;     /* the client knows; it knows of a failure */
+    bool told;                  /* what the sender has to hear is in the queue */
     /* what the attempt that ended last, or is under way, said of its account */
     bool reached, account_failed, frozen;
     char *reason;

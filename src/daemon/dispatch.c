@@ -13,6 +13,7 @@
 #include "daemon/client.h"
 #include "daemon/delivery.h"
 #include "daemon/park.h"
+#include "daemon/report.h"
 #include "daemon/settle.h"
 #include "daemon/settings.h"
 #include "mail/status.h"
@@ -78,6 +79,7 @@ answer(struct delivery *d)
         v.class != ERROR_NONE ? text : why);
     d->answered = true;
     d->client = NULL;
+    d->refused = client && v.class != ERROR_NONE;
     if (client)
         client_verdict(client, v.class, text, (const char *const *)v.refused, v.nrefused);
     free(text);
@@ -188,6 +190,77 @@ store(struct delivery *d, enum park_which which, enum schedule_due due)
 
 /* ---------------------------------------------------------------- attempts */
 
+struct telling {
+    struct delivery *d;
+    struct report *report;
+    bool ok;
+    struct error err;
+};
+
+static void
+tell_run(void *arg)
+{
+    struct telling *t = arg;
+
+    t->ok = report_store(t->report, t->d->core->spool, &t->err);
+}
+
+static void
+tell_done(void *arg)
+{
+    struct telling *t = arg;
+    struct delivery *d = t->d;
+
+    if (!t->ok)
+        log_line(LOG_LEVEL_ERROR, "id=%s: its sender is not told: %s", d->sub->record.id, t->err.text);
+    d->storing = false;
+    report_end(d->core, t->report);
+    free(t);
+    finish(d);
+}
+
+static bool
+has_news(const struct delivery *d)
+{
+    for (size_t i = 0; i < d->sub->record.envelope.n; i++)
+        if (d->sub->member[i].is_relayed || submission_state(&d->sub->member[i]) == ENVELOPE_FAILED)
+            return true;
+    return false;
+}
+
+static bool
+is_told_by_exit_code(const struct delivery *d)
+{
+    struct verdict v;
+    bool failed;
+
+    submission_verdict(d->sub, d->core->spool != NULL, &v);
+    failed = v.class != ERROR_NONE;
+    verdict_clear(&v);
+    return failed && d->client;
+}
+
+/* What the sender is to hear besides the caller is durable before the caller has its 250. False: there is nothing to be told. */
+static bool
+tell(struct delivery *d)
+{
+    struct telling *t;
+    struct report *r;
+
+    if (d->told || !has_news(d) || is_told_by_exit_code(d))
+        return false;
+    d->told = true;
+    r = report_begin(d->core, d->sub, 0);
+    if (!r)
+        return false;
+    t = mem_alloc(sizeof *t);
+    t->d = d;
+    t->report = r;
+    d->storing = true;
+    work_start(d->core->work, tell_run, tell_done, t);
+    return true;
+}
+
 /* No attempt is under way, and none is to begin */
 static void
 finish(struct delivery *d)
@@ -210,6 +283,8 @@ finish(struct delivery *d)
         store(d, PARK_DEFERRED, SCHEDULE_BY_AGE);
         return;
     }
+    if (tell(d))
+        return;
     answer(d);
     delivery_free(d);
 }
@@ -258,6 +333,17 @@ set_reason(struct delivery *d, const char *text)
     d->reason = mem_dup(text);
 }
 
+/* Who asked to be told of success is told that nobody will */
+static void
+take_relayed(struct delivery *d, const struct job_fact *f)
+{
+    struct submission_member *m = &d->sub->member[f->recipient];
+
+    m->is_relayed = !f->has_dsn && (d->sub->record.envelope.rcpt[f->recipient].notify & ENVELOPE_SUCCESS);
+    if (m->is_relayed)
+        submission_said(d->sub, f->recipient, f);
+}
+
 static void
 take_fact(struct delivery *d, const struct job_fact *f)
 {
@@ -271,11 +357,13 @@ take_fact(struct delivery *d, const struct job_fact *f)
         d->reached || (f->stage >= STATUS_MAIL && s.scope != STATUS_ACCOUNT) || s.outcome == STATUS_DELIVERED;
     if (s.outcome == STATUS_DELIVERED) {
         submission_delivered(d->sub, f->recipient);
+        take_relayed(d, f);
         if (!d->sub->used.len)
             buf_add_format(&d->sub->used, "reply=\"%s\" ", f->text);
         return;
     }
     text = settings_fact_text(f);
+    submission_said(d->sub, f->recipient, f);
     submission_failed(d->sub, f->recipient, s.scope == STATUS_RECIPIENT, s.class, text);
     if (s.scope == STATUS_ACCOUNT) {
         d->account_failed = true;

@@ -15,9 +15,9 @@
 #include "mail/address.h"
 #include "mail/stamp.h"
 
-/* Base 32 of the microseconds, and 20 random bits: unique on this machine, and it sorts by time */
-static char *
-make_id(void)
+/* Base 32 of the microseconds, and 20 random bits */
+char *
+intake_make_id(void)
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     struct timespec now = clock_wall();
@@ -33,12 +33,13 @@ make_id(void)
     return mem_format("%s%05X", text, (unsigned)(random & 0xfffff));
 }
 
-static int64_t
-zone_minutes(time_t when)
+int64_t
+intake_zone_minutes(int64_t when)
 {
+    time_t t = when;
     struct tm tm;
 
-    return localtime_r(&when, &tm) ? tm.tm_gmtoff / 60 : 0;
+    return localtime_r(&t, &tm) ? tm.tm_gmtoff / 60 : 0;
 }
 
 static const char *
@@ -203,9 +204,9 @@ intake_begin(const struct config *c, const struct peer *p, const char *origin, s
     s->verbose = t->verbose;
     s->begun_ms = clock_ms();
     free(r->id);
-    r->id = make_id();
+    r->id = intake_make_id();
     r->time = now.tv_sec;
-    r->zone_min = zone_minutes(now.tv_sec);
+    r->zone_min = intake_zone_minutes(now.tv_sec);
     r->uid = p->uid;
     r->pid = p->pid;
     set(&r->mode, s->mode == 'q' ? "queue" : s->mode == 'b' ? "background" : "interactive");

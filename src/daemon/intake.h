@@ -7,6 +7,10 @@
 #include "daemon/server.h"
 #include "daemon/submission.h"
 
+/* A fresh queue id: unique on this machine, and it sorts by time. */
+char *intake_make_id(void);
+/* Minutes east of UTC of this machine at that moment. */
+int64_t intake_zone_minutes(int64_t when);
 /*
  * A recipient as the client named it, with the addresses and accounts aliases and settings make of it. False with err: nothing was
  * added but the name.

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/report.h"
+#include "mail/dsn.h"
 
 #define ATTEMPTS_MIN 3 /* expiry without the schedule's knowledge (--run) */
 
@@ -14,10 +16,27 @@ enum settlement { SETTLE_KEEP, SETTLE_REMOVE, SETTLE_FAIL };
 
 struct settling {
     struct delivery *d;
+    struct report *report; /* to its sender; NULL: there is none */
     enum settlement what;
-    bool ok, changed;
-    struct error err;
+    bool ok, changed, untold;
+    struct error err, report_err;
 };
+
+/* Better one more attempt than a failure that nobody hears of: it stays as it was before this one */
+static void
+keep_untold(struct settling *s)
+{
+    struct record *r = &s->d->sub->record;
+
+    s->untold = true;
+    r->is_warned = false;
+    for (size_t i = 0; i < r->envelope.n; i++) {
+        if (!report_has_failure(s->report, i))
+            continue;
+        r->envelope.rcpt[i].state = ENVELOPE_OPEN;
+        s->what = SETTLE_KEEP;
+    }
+}
 
 static void
 settle_run(void *arg)
@@ -28,6 +47,8 @@ settle_run(void *arg)
     struct record *r = &d->sub->record;
 
     s->ok = true;
+    if (s->report && !report_store(s->report, spool, &s->report_err))
+        keep_untold(s);
     if (s->what == SETTLE_REMOVE) {
         s->ok = spool_remove(spool, r->id, &s->err);
         return;
@@ -48,6 +69,11 @@ settle_done(void *arg)
 
     if (!s->ok)
         log_line(LOG_LEVEL_ERROR, "id=%s: %s", d->sub->record.id, s->err.text);
+    if (s->untold)
+        log_line(LOG_LEVEL_ERROR, "id=%s: its sender is not told: %s", d->sub->record.id, s->report_err.text);
+    report_end(c, s->report);
+    if (c->schedule && d->entry && s->untold && s->what == SETTLE_KEEP && schedule_is_active(d->entry))
+        schedule_tried(c->schedule, d->entry, clock_ms());
     if (c->schedule && d->entry && s->what != SETTLE_KEEP) {
         if (s->ok)
             schedule_remove(c->schedule, d->entry);
@@ -72,22 +98,101 @@ is_expired(const struct delivery *d)
            delivery_age_ms(r) >= config_number(&c->config, 0, CONFIG_QUEUE_LIFETIME);
 }
 
-/* The states of the members go into the record; how many are still to be tried, and were refused */
+/* The states of the members go into the record. True when one is another than before */
 static bool
-write_states(struct delivery *d, size_t *open, size_t *refused)
+write_states(struct delivery *d)
 {
     struct envelope *e = &d->sub->record.envelope;
     bool changed = false;
 
-    *open = *refused = 0;
     for (size_t i = 0; i < e->n; i++) {
         char state = (char)submission_state(&d->sub->member[i]);
+        if (e->rcpt[i].state == ENVELOPE_RETURNED)
+            continue;
         changed = changed || e->rcpt[i].state != state;
         e->rcpt[i].state = state;
-        *open += state == ENVELOPE_OPEN;
-        *refused += state == ENVELOPE_FAILED;
     }
     return changed;
+}
+
+static size_t
+count_state(const struct delivery *d, enum envelope_state state)
+{
+    const struct envelope *e = &d->sub->record.envelope;
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->n; i++)
+        n += e->rcpt[i].state == (char)state;
+    return n;
+}
+
+/* Nothing more is to be told of them: the caller was, the report does, or the sender does not want to hear it */
+static void
+mark_returned(struct settling *s, bool expired)
+{
+    struct envelope *e = &s->d->sub->record.envelope;
+
+    for (size_t i = 0; i < e->n; i++) {
+        char state = e->rcpt[i].state;
+        if (state != ENVELOPE_FAILED && !(expired && state == ENVELOPE_OPEN))
+            continue;
+        if (!s->d->refused && dsn_is_wanted(e->rcpt[i].notify, DSN_FAILED) &&
+            !report_has_failure(s->report, i))
+            continue;
+        e->rcpt[i].state = ENVELOPE_RETURNED;
+        s->changed = true;
+    }
+}
+
+/*
+ * Has it waited so long that its sender is warned? Not while the account is down: the warning would wait behind what it is about, and
+ * arrive with it.
+ */
+static bool
+is_late(const struct delivery *d)
+{
+    const struct record *r = &d->sub->record;
+    int64_t after = config_number(&d->core->config, 0, CONFIG_WARN_AFTER);
+
+    return !r->is_warned && d->reached && after > 0 && delivery_age_ms(r) >= after;
+}
+
+static void
+tell_sender(struct settling *s, bool expired)
+{
+    struct delivery *d = s->d;
+    bool late = !expired && count_state(d, ENVELOPE_OPEN) > 0 && is_late(d);
+
+    if (d->refused)
+        return;
+    s->report = report_begin(d->core, d->sub, (expired ? REPORT_EXPIRED : 0u) | (late ? REPORT_LATE : 0u));
+    if (late)
+        d->sub->record.is_warned = true;
+}
+
+static void
+choose(struct settling *s, size_t open, bool expired)
+{
+    struct delivery *d = s->d;
+    const char *why = delivery_trouble(d);
+    const char *sender = d->sub->record.envelope.sender;
+    size_t kept;
+
+    if (open > 0 && !expired) {
+        s->what = SETTLE_KEEP;
+        delivery_log(d, "deferred", why);
+        return;
+    }
+    kept = count_state(d, ENVELOPE_FAILED) + count_state(d, ENVELOPE_OPEN);
+    s->what = kept ? SETTLE_FAIL : SETTLE_REMOVE;
+    delivery_log(d,
+        expired                                     ? "expired"
+        : kept || count_state(d, ENVELOPE_RETURNED) ? "refused"
+                                                    : "sent",
+        expired || kept || count_state(d, ENVELOPE_RETURNED) ? why : NULL);
+    if (kept)
+        log_line(LOG_LEVEL_ERROR, "id=%s: kept under failed/: %s", d->sub->record.id,
+            sender && *sender ? "its sender cannot be told" : "the null sender gets no report");
 }
 
 void
@@ -96,10 +201,12 @@ settle_begin(struct delivery *d)
     struct settling *s = mem_alloc(sizeof *s);
     struct record *r = &d->sub->record;
     const char *why = delivery_trouble(d);
-    size_t open, refused;
+    size_t open;
+    bool expired;
 
     s->d = d;
-    s->changed = write_states(d, &open, &refused);
+    s->changed = write_states(d);
+    open = count_state(d, ENVELOPE_OPEN);
     r->attempts++;
     r->last_try = clock_wall().tv_sec;
     if (why) {
@@ -108,14 +215,9 @@ settle_begin(struct delivery *d)
     }
     if (d->core->schedule && d->entry && open > 0)
         schedule_tried(d->core->schedule, d->entry, clock_ms());
-    if (open == 0 && refused == 0) {
-        s->what = SETTLE_REMOVE;
-        delivery_log(d, "sent", NULL);
-    } else if (open == 0 || is_expired(d)) {
-        s->what = SETTLE_FAIL;
-        delivery_log(d, open ? "expired" : "refused", why);
-    } else {
-        delivery_log(d, "deferred", why);
-    }
+    expired = open > 0 && is_expired(d);
+    tell_sender(s, expired);
+    mark_returned(s, expired);
+    choose(s, open, expired);
     work_start(d->core->work, settle_run, settle_done, s);
 }

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "mail/status.h"
 
 #define MEMORY_MAX (1u << 20)
 
@@ -29,6 +30,8 @@ submission_clear(struct submission *s)
     for (size_t i = 0; i < s->record.envelope.n; i++) {
         free(s->member[i].account);
         free(s->member[i].text);
+        free(s->member[i].relay);
+        free(s->member[i].words);
     }
     for (size_t i = 0; i < s->nnamed; i++)
         free(s->named[i]);
@@ -57,7 +60,8 @@ submission_take(struct submission *s, struct record *r, int fd, const char *acco
         s->member[i].account = mem_dup(account);
         s->member[i].tried = state != ENVELOPE_OPEN;
         s->member[i].delivered = state == ENVELOPE_DONE;
-        s->member[i].class = state == ENVELOPE_FAILED ? ERROR_NOUSER : ERROR_NONE;
+        s->member[i].class =
+            state == ENVELOPE_FAILED || state == ENVELOPE_RETURNED ? ERROR_NOUSER : ERROR_NONE;
     }
     s->fd_read = file_reopen(fd);
     return s->fd_read >= 0;
@@ -176,6 +180,28 @@ submission_finish(struct submission *s, struct error *err)
                                   errno, "cannot hand over the message");
 }
 
+static void
+forget_words(struct submission_member *m)
+{
+    free(m->relay);
+    free(m->words);
+    m->relay = m->words = NULL;
+    m->code = 0;
+    m->enhanced[0] = '\0';
+}
+
+void
+submission_said(struct submission *s, uint32_t i, const struct job_fact *f)
+{
+    struct submission_member *m = &s->member[i];
+
+    forget_words(m);
+    m->code = f->cause == STATUS_REPLY ? f->code : 0;
+    memcpy(m->enhanced, f->enhanced, sizeof m->enhanced);
+    m->relay = mem_dup(f->relay);
+    m->words = mem_dup(f->text);
+}
+
 const char *
 submission_next(struct submission *s, unsigned char **bitmap)
 {
@@ -195,6 +221,7 @@ submission_next(struct submission *s, unsigned char **bitmap)
         m->class = ERROR_TEMP;
         free(m->text);
         m->text = NULL;
+        forget_words(m);
     }
     return account;
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "daemon/peer.h"
 #include "daemon/verdict.h"
+#include "ipc/job.h"
 #include "queue/record.h"
 
 /* An address of the record: what became of it. */
@@ -20,6 +21,11 @@ struct submission_member {
     bool tried, delivered, queued, of_recipient;
     enum error_class class;
     char *text;
+    /* what the peer said of it, or what went wrong, for reports */
+    bool is_relayed; /* delivered to a peer that tells nobody, and the sender wanted to know */
+    int code;
+    char enhanced[16];
+    char *relay, *words; /* NULL: not known */
 };
 
 struct submission {
@@ -67,6 +73,8 @@ const char *submission_next(struct submission *s, unsigned char **bitmap);
 void submission_delivered(struct submission *s, uint32_t i);
 void submission_failed(
     struct submission *s, uint32_t i, bool of_recipient, enum error_class class, const char *text);
+/* The words of a fact about it: kept for whoever is to be told. */
+void submission_said(struct submission *s, uint32_t i, const struct job_fact *f);
 /* Is it still to be tried: not taken, not refused for good? One that is in the queue does not count. */
 bool submission_is_deferred(const struct submission_member *m);
 /* What a queue file says of it. */

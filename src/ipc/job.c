@@ -19,7 +19,7 @@ struct wire_head {
 };
 
 struct wire_fact {
-    int32_t stage, cause, code, maybe_sent;
+    int32_t stage, cause, code, maybe_sent, has_dsn;
     char enhanced[16];
     char relay[200];
     char text[1000];
@@ -71,6 +71,7 @@ job_send_fact(int sock, const struct job_fact *fact)
     w.cause = fact->cause;
     w.code = fact->code;
     w.maybe_sent = fact->maybe_sent;
+    w.has_dsn = fact->has_dsn;
     memcpy(w.enhanced, fact->enhanced, strnlen(fact->enhanced, sizeof w.enhanced - 1));
     memcpy(w.relay, fact->relay, strnlen(fact->relay, sizeof w.relay - 1));
     memcpy(w.text, fact->text, strnlen(fact->text, sizeof w.text - 1));
@@ -93,6 +94,7 @@ unpack_fact(struct slice rest, uint32_t recipient, struct job_fact *fact)
     fact->cause = w.cause;
     fact->code = w.code;
     fact->maybe_sent = w.maybe_sent != 0;
+    fact->has_dsn = w.has_dsn != 0;
     memcpy(fact->enhanced, w.enhanced, sizeof w.enhanced);
     memcpy(fact->relay, w.relay, sizeof w.relay);
     memcpy(fact->text, w.text, sizeof w.text);

@@ -35,6 +35,7 @@ struct job_fact {
     int32_t cause;      /* enum status_cause */
     int32_t code;       /* reply code, 0 = none */
     bool maybe_sent;
+    bool has_dsn; /* the peer has taken NOTIFY upon itself (RFC 3461) */
     char enhanced[16];
     char relay[200]; /* host:port, or "" */
     char text[1000]; /* the peer's words, or what went wrong */

@@ -13,7 +13,12 @@ enum envelope_ret { ENVELOPE_RET_NONE, ENVELOPE_RET_FULL, ENVELOPE_RET_HDRS };
 enum { ENVELOPE_NEVER = 1, ENVELOPE_SUCCESS = 2, ENVELOPE_FAILURE = 4, ENVELOPE_DELAY = 8 };
 
 /* What has become of a recipient; the letters stand in queue files. */
-enum envelope_state { ENVELOPE_OPEN = '.', ENVELOPE_DONE = '+', ENVELOPE_FAILED = '-' };
+enum envelope_state {
+    ENVELOPE_OPEN = '.',
+    ENVELOPE_DONE = '+',
+    ENVELOPE_FAILED = '-',   /* refused, and nobody was told */
+    ENVELOPE_RETURNED = '!', /* refused or given up, and the sender was told, or did not want to be */
+};
 
 struct recipient {
     char *address;   /* without angle brackets; UTF-8 */

@@ -130,7 +130,7 @@ record_format_hint(const struct record *r, struct buf *hint)
 
     if (!r->hint_offset)
         return false;
-    buf_add_format(hint, "%" PRId64 " %" PRId64 " ", r->attempts, r->last_try);
+    buf_add_format(hint, "%" PRId64 " %" PRId64 "%s ", r->attempts, r->last_try, r->is_warned ? "w" : "");
     text_percent_encode(hint, slice_sub(slice_of(r->reason), 0, REASON_MAX));
     if (!hint->overflow && hint->len < end)
         buf_add_format(hint, "%*s", (int)(end - hint->len), "");
@@ -249,7 +249,7 @@ decode_recipient(struct record *r, struct slice line, uint64_t mark)
     if (!slice_cut(&line, ' ', &state) || state.len != 1 || !slice_cut(&line, ' ', &address) ||
         !slice_cut(&line, ' ', &notify) || !slice_number(notify, 15, &n))
         return false;
-    ok = memchr(".+-", state.p[0], 3) && decode_text(address, &a) && *a &&
+    ok = memchr(".+-!", state.p[0], 4) && decode_text(address, &a) && *a &&
          (line.len == 0 || decode_text(line, &o));
     if (ok) {
         size_t i = envelope_add(&r->envelope, a, (unsigned)n, o);
@@ -267,12 +267,17 @@ decode_hint(struct record *r, struct slice line)
 {
     struct slice attempts, last, reason = slice_sub(line, 0, 0);
     uint64_t n, when;
+    bool warned;
 
-    if (!slice_cut(&line, ' ', &attempts) || !slice_cut(&line, ' ', &last) ||
-        !slice_number(attempts, INT32_MAX, &n) || !slice_number(last, INT64_MAX, &when))
+    if (!slice_cut(&line, ' ', &attempts) || !slice_cut(&line, ' ', &last))
+        return;
+    warned = last.len > 0 && last.p[last.len - 1] == 'w';
+    if (!slice_number(attempts, INT32_MAX, &n) ||
+        !slice_number(slice_sub(last, 0, last.len - warned), INT64_MAX, &when))
         return;
     r->attempts = (int64_t)n;
     r->last_try = (int64_t)when;
+    r->is_warned = warned;
     (void)slice_cut(&line, ' ', &reason); /* the blanks it is filled up with; a full one has none */
     if (!decode_text(reason, &r->reason))
         r->reason = NULL;

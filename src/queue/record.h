@@ -3,7 +3,7 @@
  *
  *     smtprelay-record 1 HEAD-LENGTH CONTENT-LENGTH      fixed width, patched when the content is complete
  *     key value                                          values percent-encoded (base/text), unknown keys are passed over
- *     hint ATTEMPTS LAST-TRY REASON                      of fixed width, written in place and not synced: it may be lost
+ *     hint ATTEMPTS LAST-TRY[w] REASON                   of fixed width, written in place and not synced: it may be lost
  *     rcpt STATE address notify orcpt                    STATE is one byte, marked in place
  *                                                        an empty line
  *     content, in wire form (CRLF, no transport stuffing)
@@ -28,7 +28,7 @@ struct record {
     int64_t time;     /* when it was handed in: seconds of the wall clock */
     int64_t zone_min; /* minutes east of UTC of that moment */
     char *mode;       /* "interactive", "background", "queue" */
-    char *origin;     /* "local", "bs", "listener" */
+    char *origin;     /* "local", "bs", "listener", "report" */
     int64_t uid, pid; /* -1: not known */
     char *login;      /* login name, "" when the uid has none */
     char *program, *unit, *cwd;
@@ -45,6 +45,7 @@ struct record {
     uint64_t hint_offset; /* record.c's */
     int64_t attempts;     /* so far */
     int64_t last_try;     /* seconds of the wall clock, 0 = none */
+    bool is_warned;       /* the sender knows that it waits */
     char *reason;         /* why it still waits, "" = not known */
 };
 

@@ -257,6 +257,7 @@ report(struct job *j, uint32_t recipient, const struct status_fact *fact)
     f.cause = (int32_t)fact->cause;
     f.code = fact->code;
     f.maybe_sent = fact->maybe_sent;
+    f.has_dsn = j->w->session.caps.dsn;
     memcpy(f.enhanced, fact->enhanced, sizeof f.enhanced);
     (void)snprintf(f.relay, sizeof f.relay, "%s", j->w->relay);
     (void)snprintf(f.text, sizeof f.text, "%s", fact->text);

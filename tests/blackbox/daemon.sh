@@ -100,10 +100,10 @@ expect_queued 0
 finish
 
 script 'on RCPT *<bad@*' '    reply 550 5.1.1 no such user'
-a_daemon "some refused: the others have it, exit 0, the refused ones are named" "$T/script"
+a_daemon "some refused: the others have it, exit 0, the refused ones are named; and the sender gets a report" "$T/script"
 send -i bob@example.net bad@example.net
 expect_rc 0
-expect_messages 1
+expect_messages 2
 expect_err 'bad@example.net'
 expect_err 'no such user'
 expect_queued 0

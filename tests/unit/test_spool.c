@@ -301,6 +301,7 @@ START_TEST(marks_and_hints_are_found_again)
     int fd = spool_take(s, "A1", &r, &err);
     r.envelope.rcpt[1].state = ENVELOPE_DONE;
     r.attempts = 7;
+    r.is_warned = true;
     r.last_try = 1234567890;
     free(r.reason);
     r.reason = mem_dup("hub:25: greeting: 421 \xc3\xa4 100% busy");
@@ -312,7 +313,7 @@ START_TEST(marks_and_hints_are_found_again)
     ck_assert_msg(fd >= 0, "%s", err.text);
     ck_assert_int_eq(r.envelope.rcpt[0].state, ENVELOPE_OPEN);
     ck_assert_int_eq(r.envelope.rcpt[1].state, ENVELOPE_DONE);
-    ck_assert(r.attempts == 7 && r.last_try == 1234567890);
+    ck_assert(r.attempts == 7 && r.last_try == 1234567890 && r.is_warned);
     ck_assert_str_eq(r.reason, "hub:25: greeting: 421 \xc3\xa4 100% busy");
     record_clear(&r);
     file_close(&fd);
