@@ -71,14 +71,15 @@ enum { RULESET_VERSION = 1, RULE_PATH_BENEATH = 1 };
 static const uint64_t fs_known[] = { 0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff };
 enum { NET_BIND_TCP = 1, SCOPE_ABSTRACT_SOCKETS = 1, SCOPE_SIGNALS = 2 };
 
-static void
+/* False: for want of descriptors or memory it is not known what the path is */
+static bool
 add_path(int ruleset, const struct confine_path *p, uint64_t handled)
 {
     struct path_attr rule = { .fd = open(p->path, O_PATH | O_CLOEXEC) };
     struct stat st;
 
     if (rule.fd < 0)
-        return;
+        return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
     rule.access = (p->access == CONFINE_WRITE ? FS_WRITE : FS_READ) & handled;
     if (fstat(rule.fd, &st) == 0) {
         if (!S_ISDIR(st.st_mode))
@@ -87,6 +88,7 @@ add_path(int ruleset, const struct confine_path *p, uint64_t handled)
         (void)syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);
     }
     (void)close(rule.fd);
+    return true;
 }
 
 static bool
@@ -96,7 +98,7 @@ confine_files(enum confine_profile profile, const struct confine_path *paths, si
     long abi = syscall(CREATE_RULESET, NULL, 0, RULESET_VERSION);
     size_t known = sizeof fs_known / sizeof fs_known[0];
     int ruleset;
-    bool ok;
+    bool ok = true;
 
     /* the first ABI refuses every rename and link from folder to folder, which is how mail enters the queue */
     if (abi < 1 || (abi == 1 && profile == CONFINE_DAEMON))
@@ -109,12 +111,14 @@ confine_files(enum confine_profile profile, const struct confine_path *paths, si
     ruleset = (int)syscall(CREATE_RULESET, &attr, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
     if (ruleset < 0)
         return false;
-    for (size_t i = 0; i < n; i++)
-        add_path(ruleset, &paths[i], attr.fs);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = add_path(ruleset, &paths[i], attr.fs);
 #if SANITIZED
-    add_path(ruleset, &(struct confine_path){ "/proc", CONFINE_READ }, attr.fs); /* its own memory map */
+    ok = ok &&
+         add_path(ruleset, &(struct confine_path){ "/proc", CONFINE_READ }, attr.fs); /* its own memory map */
 #endif
-    ok = syscall(RESTRICT_SELF, ruleset, 0) == 0;
+    /* without what is needed it would be worse than nothing */
+    ok = ok && syscall(RESTRICT_SELF, ruleset, 0) == 0;
     (void)close(ruleset);
     return ok;
 }

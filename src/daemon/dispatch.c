@@ -644,12 +644,23 @@ dispatch_expire(struct core *c)
     }
 }
 
+/* One worker is left to callers who wait, whatever a slow smarthost does to the queue */
+static bool
+is_queue_busy(const struct core *c)
+{
+    size_t max = (size_t)config_number(&c->config, 0, CONFIG_WORKERS), n = 0;
+
+    for (const struct delivery *d = c->deliveries; d; d = d->next)
+        n += d->from_queue && d->job;
+    return max > 1 && n + 1 >= max;
+}
+
 static bool
 may_go_on(void *ctx, const char *account)
 {
     struct core *c = ctx;
 
-    return pool_is_warm(c->pool, account);
+    return !is_queue_busy(c) && pool_is_warm(c->pool, account);
 }
 
 static bool
@@ -657,7 +668,7 @@ may_start(void *ctx, const char *account)
 {
     struct core *c = ctx;
 
-    return pool_has_room(c->pool, account);
+    return !is_queue_busy(c) && pool_has_room(c->pool, account);
 }
 
 /* Where a connection is there first, or accounts would close each other's connections by turns */

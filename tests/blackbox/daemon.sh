@@ -274,6 +274,17 @@ for i in 1 2; do
 done
 finish
 
+script 'on RCPT *<slow*' '    sleep 20s' '    reply 250 2.1.5 ok'
+a_daemon "a queue that keeps its workers busy leaves one to callers who wait" "$T/script" Timeout=60s Workers=2
+for i in 1 2 3; do send -odb -i "slow$i@example.net"; done
+slow_ones() { grep -q -s 'C: RCPT TO:<slow' "$HUB_DIR"/session-*.log; }
+wait_for 20 slow_ones || fail "the queue is not tried"
+send -v -i bob@example.net
+expect_rc 0
+expect_err 'sent as'
+hub_stop # which ends the waiting
+finish
+
 # ---------------------------------------------------------------- accounts that fail
 
 begin "a refused login: nothing bounces, few logins, and all goes after the right password and SIGHUP"
