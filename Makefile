@@ -200,6 +200,7 @@ fuzz:
 # BENCH='NAME...': only these; tests/bench/README.md
 bench: all
 	$(Q)$(MAKE) --no-print-directory $(HUB) $(MEASURE)
+	$(Q)$(MAKE) --no-print-directory bench-scan
 	$(Q)$(MAKE) --no-print-directory root ROOT=$(abspath $(O))/bench
 	$(Q)O=$(abspath $(O)) sbindir=$(sbindir) libexecdir=$(libexecdir) sysconfdir=$(sysconfdir) runstatedir=$(runstatedir) \
 	    BENCH_STRICT=$(BENCH_STRICT) sh $(srcdir)/tests/bench/run $(BENCH)

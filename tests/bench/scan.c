@@ -1,8 +1,9 @@
 /*
- * What the daemon's first look at a long queue costs: the heads of N records read by the queue's code, against a plain loop that
- * opens each file and reads 4 kB of it.
+ * What the daemon's first look at a long queue costs: the heads of N records read and put into the schedule by the queue's code,
+ * against a plain loop that opens each file and reads 4 kB of it.
  *
  *     scan [N]        one line of figures; fails where ours takes more than three times as long (the best of five rounds each)
+ *                     or more than 40 MB
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,10 +17,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "queue/schedule.h"
 #include "queue/spool.h"
 
 #define ROUNDS 5
 #define LIMIT 3
+#define LIMIT_KB 40960
 
 static int
 no_sync(int fd)
@@ -72,7 +75,7 @@ fill(struct spool *s, size_t n)
     (void)close(fd);
 }
 
-/* Both return the time in microseconds */
+/* Both return the time in microseconds; the fastest round counts */
 static int64_t
 plain_loop(const char *path, size_t want)
 {
@@ -95,25 +98,31 @@ plain_loop(const char *path, size_t want)
     return clock_us() - start;
 }
 
+/* As the daemon does it: what waits is in the schedule then */
 static int64_t
 our_scan(struct spool *s, size_t want)
 {
-    int64_t start = clock_us();
+    static const struct schedule_limits limits = {
+        .retry_min_ms = 30000, .retry_max_ms = 3600000, .lifetime_ms = 432000000
+    };
+    int64_t start = clock_us(), took;
+    struct schedule *schedule = schedule_new(&limits, 1);
     char id[SPOOL_ID_MAX + 1];
     struct record r;
     struct error err;
-    size_t n = 0;
 
     spool_rewind(s);
     while (spool_next(s, id)) {
         if (!spool_head(s, id, &r, &err))
             fatal(70, "%s", err.text);
+        (void)schedule_add(schedule, id, r.account, 1000, r.attempts, SCHEDULE_NOW, start / 1000);
         record_clear(&r);
-        n++;
     }
-    if (n != want)
-        fatal(70, "the scan has seen %zu records of %zu", n, want);
-    return clock_us() - start;
+    took = clock_us() - start;
+    if (schedule_count(schedule) != want)
+        fatal(70, "the scan has seen %zu records of %zu", schedule_count(schedule), want);
+    schedule_free(schedule);
+    return took;
 }
 
 static long
@@ -135,7 +144,7 @@ main(int argc, char **argv)
     int64_t plain = INT64_MAX, ours = INT64_MAX, took;
     struct spool *s;
     struct error err;
-    long before;
+    long before, grown;
     double ratio;
 
     mem_program("scan");
@@ -152,9 +161,10 @@ main(int argc, char **argv)
         ours = clock_min(ours, took);
     }
     ratio = (double)ours / (double)plain;
-    printf(
-        "scan of %zu records: %.0f ms, a plain loop %.0f ms: %.2f times (at most %d), %ld kB more memory\n",
-        n, (double)ours / 1000, (double)plain / 1000, ratio, LIMIT, peak_kb() - before);
+    grown = peak_kb() - before;
+    printf("scan of %zu records: %.0f ms, a plain loop %.0f ms: %.2f times (at most %d), %ld kB more memory "
+           "(at most %d)\n",
+        n, (double)ours / 1000, (double)plain / 1000, ratio, LIMIT, grown, LIMIT_KB);
     spool_close(s);
     command = mem_format("rm -rf '%s'", dir);
     if (system(command) != 0)
@@ -162,5 +172,5 @@ main(int argc, char **argv)
     free(command);
     free(queue);
     free(dir);
-    return ratio > LIMIT;
+    return ratio > LIMIT || grown > LIMIT_KB;
 }
