@@ -84,19 +84,20 @@ count_instructions() {
         missing "instructions not counted: valgrind is not installed"
         return
     fi
-    VALGRIND_BY=as_caller
+    VALGRIND_BY=as_caller VALGRIND_CHILDREN=yes
     ! has "${P}_unprotect" || "${P}_unprotect"
     rm -f "$R$D"/callgrind.*
     # shellcheck disable=SC2086
-    $VALGRIND_BY valgrind -q --vgdb=no --tool=callgrind --trace-children=yes --callgrind-out-file="$D/callgrind.%p" \
-        "$("${P}_command")" $ARGUMENTS <"$W/message" >"$W/$P.out" 2>&1
+    $VALGRIND_BY valgrind -q --vgdb=no --tool=callgrind --trace-children=$VALGRIND_CHILDREN \
+        --callgrind-out-file="$D/callgrind.%p" "$("${P}_command")" $ARGUMENTS <"$W/message" >"$W/$P.out" 2>&1
     rc=$?
     if [ $rc -ne 0 ] || ! wait_for 60 no_valgrind; then
         missing "instructions not counted: under valgrind it ended with $rc: $(tail -n 1 "$W/$P.out")"
         return
     fi
-    figure instructions "$(awk '/^totals:/ {n += $2} END {print n}' "$R$D"/callgrind.*)"
-    figure sendmail_instructions "$(awk '/^cmd: [^ ]*sendmail / {own = 1} own && /^totals:/ {print $2; own = 0}' "$R$D"/callgrind.*)"
+    [ $VALGRIND_CHILDREN = no ] || figure instructions "$(awk '/^totals:/ {n += $2} END {print n}' "$R$D"/callgrind.*)"
+    own=$(awk '/^cmd: +[^ ]*sendmail / {own = 1} own && /^totals:/ {print $2; own = 0}' "$R$D"/callgrind.*)
+    [ -z "$own" ] || figure sendmail_instructions "$own"
 }
 
 no_valgrind() {
@@ -109,18 +110,31 @@ no_valgrind() {
 
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
 
-# One after the other, BURST messages or as many as 20 s allow; until all have arrived
+# BURST messages one after the other, or as many as 20 s allow, sent by one shell; until all have arrived
+write_burst() {
+    cat >"$R$D/burst" <<'END'
+now() { read -r up rest </proc/uptime; up=${up%.*}; }
+count=$1 message=$2 sent=0
+shift 2
+now
+end=$((up + 20))
+while [ $sent -lt "$count" ] && [ "$up" -lt $end ]; do
+    "$@" <"$message" >/dev/null || exit 1
+    sent=$((sent + 1))
+    now
+done
+echo $sent
+END
+}
+
 time_burst() {
-    had=$(arrived) sent=0 start=$(now_ms)
-    command=$("${P}_command")
-    while [ $sent -lt "$BURST" ] && [ $(($(now_ms) - start)) -lt 20000 ]; do
-        # shellcheck disable=SC2086
-        if ! as_caller "$command" $ARGUMENTS <"$W/message" >"$W/$P.out" 2>&1; then
-            missing "burst: $(tail -n 1 "$W/$P.out")"
-            return
-        fi
-        sent=$((sent + 1))
-    done
+    write_burst
+    had=$(arrived) start=$(now_ms)
+    # shellcheck disable=SC2086
+    if ! sent=$(as_caller sh "$D/burst" "$BURST" "$D/message" "$("${P}_command")" $ARGUMENTS 2>"$W/$P.out"); then
+        missing "burst: $(tail -n 1 "$W/$P.out")"
+        return
+    fi
     handed=$(now_ms)
     wait_for 120 has_arrived $((had + sent)) || { missing "burst: only $(($(arrived) - had)) of $sent arrived"; return; }
     figure call_us $(((handed - start) * 1000 / sent))
@@ -151,6 +165,39 @@ measure_idle() {
         END {print p, "idle_processes", n; print p, "idle_rss_kb", rss; print p, "idle_private_kb", all}
     ' "$W/idle" >>"$W/figures"
     program_stop
+}
+
+# Started with QUEUED messages in its queue, and a smarthost that refuses each connection by a 421: how much memory its largest
+# process has had, and how often it has connected, when it has been at rest for 2 s
+measure_queue() {
+    hub_stop
+    hub_start --script "$here/../hub/scripts/greet-421.hub" || return
+    if ! "${P}_fill" "$QUEUED"; then
+        missing "queue: cannot be filled"
+        return
+    fi
+    start=$(now_ms)
+    program_start || return
+    wait_for 120 has_connected
+    before='' rested=0
+    while [ $rested -lt 20 ] && [ $(($(now_ms) - start)) -lt 120000 ]; do
+        now=$(times_used)
+        if [ "$now" = "$before" ]; then rested=$((rested + 1)); else rested=0 last=$(now_ms); fi
+        before=$now
+        sleep 0.1
+    done
+    figure queue_ms $((last - start))
+    figure queue_probes "$(find "$HUB_DIR" -name 'session-*.log' | wc -l)"
+    for p in $(processes); do cat "/proc/$p/status"; done 2>/dev/null |
+        awk -v p="$P" '/^VmHWM:/ && $2 > peak {peak = $2} END {print p, "queue_peak_kb", peak}' >>"$W/figures"
+    program_stop
+}
+
+has_connected() { [ -e "$HUB_DIR/session-1.log" ]; }
+
+# Ticks of the processor that all its processes have had
+times_used() {
+    for p in $(processes); do sed 's/.*) //' "/proc/$p/stat"; done 2>/dev/null | awk '{n += $12 + $13} END {print n + 0}'
 }
 
 # All processes of a daemon that has carried $1 messages, from its start to its end: system calls and syncs
@@ -189,7 +236,9 @@ figures() {
         program_stop
         count_daemon
         measure_idle
-        program_start || return
+        if has "${P}_fill"; then measure_queue; fi
+        hub_stop
+        hub_start && "${P}_configure" && program_start || return
     fi
     count_instructions
 }

@@ -5,8 +5,9 @@
 #   NAME_configure   writes what it reads
 #   NAME_command     prints its sendmail, by which the message is sent
 #   NAME_daemon      if there is one: becomes it, in the foreground, by exec; NAME_ready: it serves
+#   NAME_fill N      if there is one: puts N messages into its queue
 #   NAME_unprotect   if there is one: lets valgrind run it, which runs no set-id and no unreadable program; the last thing done.
-#                    VALGRIND_BY=in_root where it then needs root
+#                    VALGRIND_BY=in_root where it then needs root, VALGRIND_CHILDREN=no where valgrind can only count its first
 
 PROGRAMS="smtprelay smtprelay_alone postfix opensmtpd nullmailer dma msmtp ssmtp esmtp"
 
@@ -53,7 +54,7 @@ smtprelay_install() {
 
 smtprelay_configure() {
     cat >"$R$ETC/smtprelay.conf" <<END
-mailhub = "127.0.0.1:$PORT"; UseTLS = false; hostname = "client.example.org"; IdleTimeout = "${IDLE:-60s}";
+mailhub = "127.0.0.1:$PORT"; UseTLS = false; hostname = "client.example.org"; IdleTimeout = "${IDLE:-60s}"; $SETTINGS
 END
     chmod 644 "$R$ETC/smtprelay.conf"
 }
@@ -62,9 +63,21 @@ smtprelay_command() { echo "$BIN/sendmail"; }
 smtprelay_daemon() { if [ -n "$R" ]; then exec chroot "$R" $CLEAN $TRACED "$BIN/smtprelayd"; else exec $CLEAN $TRACED "$BIN/smtprelayd"; fi; }
 smtprelay_ready() { [ -S "$R$RUN/smtprelay/socket" ]; }
 
+# A queue of $1 messages, as if they had waited since the daemon ran last
+smtprelay_fill() {
+    mkdir -m 700 "$R$D/queue" && "$O/tests/bench/scan" --fill "$R$D/queue" "$1" || return 1
+    [ -z "$R" ] || chown -R 4712:4712 "$R$D/queue"
+    SETTINGS="QueueDir = \"$D/queue\"; MinFree = \"1M\";"
+    smtprelay_configure
+    SETTINGS=''
+}
+
 smtprelay_alone_install() { smtprelay_install; }
 smtprelay_alone_configure() { smtprelay_configure; }
-smtprelay_alone_unprotect() { chmod 755 "$R$LIBEXEC/smtprelay-worker"; }
+smtprelay_alone_unprotect() {
+    VALGRIND_CHILDREN=no
+    missing "instructions: of sendmail alone; the other processes are confined, and valgrind cannot live with that"
+}
 smtprelay_alone_command() { smtprelay_command; }
 
 # ---------------------------------------------------------------- Postfix

@@ -56,7 +56,7 @@ root_furnish() {
     user_add carol $CALLER
     mkdir -p "$R/home/carol" "$R/bench" && chown $CALLER:$CALLER "$R/home/carol" && chmod 1777 "$R/bench"
     sed -i "s|^\(carol:.*\):/nonexistent:|\1:/home/carol:|" "$R/etc/passwd"
-    cp "$MEASURE" "$R/bench/"
+    cp "$MEASURE" "$W/message" "$R/bench/"
     echo client.example.org >"$R/etc/mailname"
 }
 
@@ -107,11 +107,12 @@ root_clear() {
 
 # ---------------------------------------------------------------- the hub
 
+# hub_start [options of the hub]
 hub_start() {
     HUB_DIR=$W/hub-$P
     rm -rf "$HUB_DIR"
     mkdir -p "$HUB_DIR"
-    "$HUB" -d "$HUB_DIR" --max-time 1800s >"$HUB_DIR/port" 2>"$HUB_DIR/err" &
+    "$HUB" -d "$HUB_DIR" --max-time 1800s "$@" >"$HUB_DIR/port" 2>"$HUB_DIR/err" &
     hub_pid=$!
     if ! wait_for 10 test -s "$HUB_DIR/port"; then
         missing "not measured: the hub did not start: $(head -n 1 "$HUB_DIR/err")"
