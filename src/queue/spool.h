@@ -34,7 +34,8 @@ struct spool_io {
     int (*sync)(int fd); /* fdatasync(2); fsync(2) for folders */
     int (*sync_dir)(int dir);
     int (*link)(int fd, int dir, const char *name);
-    int (*rename)(int from, const char *name, int to, const char *new_name);
+    int (*rename)(int from, int to, const char *name);
+    int (*enter)(int from, int to, const char *name); /* rename that replaces nothing: EEXIST */
     int (*unlink)(int dir, const char *name);
     /* these change nothing */
     int (*open)(int dir, const char *name, int flags);

@@ -230,13 +230,18 @@ s_link(int fd, int dir, const char *name)
 }
 
 static int
-s_rename(int from, const char *name, int to, const char *new_name)
+s_rename(int from, int to, const char *name)
 {
-    ck_assert_str_eq(name, new_name);
-    if (fails(SHADOW_RENAME) || spool_io_system.rename(from, name, to, new_name) != 0)
+    if (fails(SHADOW_RENAME) || spool_io_system.rename(from, to, name) != 0)
         return -1;
     note(SHADOW_RENAME, named_inode(folder_of(from), name), folder_of(from), folder_of(to), name);
     return 0;
+}
+
+static int
+s_enter(int from, int to, const char *name)
+{
+    return s_rename(from, to, name);
 }
 
 static int
@@ -261,7 +266,7 @@ s_lock(int fd)
 }
 
 static const struct spool_io noting = { s_mkdir, s_temp, s_create, s_write, s_sync, s_sync_dir, s_link,
-    s_rename, s_unlink, s_open, pread, s_lock };
+    s_rename, s_enter, s_unlink, s_open, pread, s_lock };
 
 const struct spool_io *
 shadow_io(void)

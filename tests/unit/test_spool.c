@@ -95,9 +95,15 @@ t_link(int fd, int d, const char *name)
 }
 
 static int
-t_rename(int a, const char *n, int b, const char *m)
+t_rename(int from, int to, const char *name)
 {
-    return noted('r') ? -1 : spool_io_system.rename(a, n, b, m);
+    return noted('r') ? -1 : spool_io_system.rename(from, to, name);
+}
+
+static int
+t_enter(int from, int to, const char *name)
+{
+    return noted('r') ? -1 : spool_io_system.enter(from, to, name);
 }
 
 static int
@@ -130,11 +136,11 @@ t_lock(int fd)
 }
 
 static const struct spool_io io = { t_mkdir, t_temp, t_create, t_write, t_sync, t_sync_dir, t_link, t_rename,
-    t_unlink, t_open, t_read, t_lock };
+    t_enter, t_unlink, t_open, t_read, t_lock };
 static const struct spool_io io_named = { t_mkdir, t_no_temp, t_create, t_write, t_sync, t_sync_dir, t_link,
-    t_rename, t_unlink, t_open, t_read, t_lock };
+    t_rename, t_enter, t_unlink, t_open, t_read, t_lock };
 static const struct spool_io io_short = { t_mkdir, t_temp, t_create, t_write_short, t_sync, t_sync_dir,
-    t_link, t_rename, t_unlink, t_open, t_read, t_lock };
+    t_link, t_rename, t_enter, t_unlink, t_open, t_read, t_lock };
 
 static struct spool *
 fresh(const struct spool_io *with)
@@ -269,6 +275,30 @@ START_TEST(whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left)
             ck_assert_uint_eq(count("tmp"), 0);
             gone(s);
         }
+    }
+}
+END_TEST
+
+/* Two machines, or containers, that share a folder */
+START_TEST(a_message_never_takes_the_place_of_another_one)
+{
+    static const struct spool_io *const kinds[] = { &io, &io_named };
+
+    for (size_t k = 0; k < 2; k++) {
+        struct spool *s = fresh(kinds[k]);
+        struct error err;
+        char *path = mem_format("%s/queue/A1", dir);
+        struct stat before, after;
+        ck_assert(commit(s, "A1", &err));
+        ck_assert_int_eq(stat(path, &before), 0);
+        ck_assert(!commit(s, "A1", &err));
+        ck_assert_int_eq(err.class, ERROR_IO);
+        ck_assert_int_eq(stat(path, &after), 0);
+        ck_assert(before.st_ino == after.st_ino);
+        ck_assert_uint_eq(count("queue"), 1);
+        ck_assert_uint_eq(count("tmp"), 0);
+        free(path);
+        gone(s);
     }
 }
 END_TEST
@@ -749,7 +779,8 @@ END_TEST
 
 SUITE_MAIN("spool", a_committed_message_is_there_after_file_and_folder_were_synced,
     without_unnamed_files_a_message_is_renamed_into_the_queue,
-    whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left, a_message_is_taken_by_one_at_a_time,
+    whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left,
+    a_message_never_takes_the_place_of_another_one, a_message_is_taken_by_one_at_a_time,
     marks_and_hints_are_found_again, a_torn_or_foreign_file_is_moved_aside,
     links_in_the_queue_are_not_followed, a_queue_others_can_write_to_or_of_another_version_is_not_opened,
     the_lock_is_one_process_s, what_is_stored_has_its_whole_content_and_hints_and_is_locked,
