@@ -258,7 +258,8 @@ class Stage:
         os.rename(path + ".new", path)
 
     def environment(self):
-        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.home, "TMPDIR": self.tmp, "LC_ALL": "C"}
+        kept = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
+        return dict(kept, PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=self.home, TMPDIR=self.tmp, LC_ALL="C")
 
     # ---- callers
 

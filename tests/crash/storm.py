@@ -312,6 +312,16 @@ def run_dry(stage, daemon, hub):
         yield "somebody stays: %s" % [(p.name, p.arguments) for p in stage.processes([hub])][:5]
 
 
+def deaths(daemon, kills):
+    """Those that nobody of us has caused"""
+    with open(daemon.log, errors="replace") as f:
+        lines = f.read().splitlines()
+    ended = [line for line in lines if "the daemon process was ended" in line or "the daemon process ended" in line]
+    if len(ended) > kills["serve"]:
+        yield "%d times in %d kills: %s" % (len(ended), kills["serve"], " / ".join(sorted(set(ended))))
+    yield from (line for line in lines if "Sanitizer" in line or "runtime error" in line or "panic" in line)
+
+
 def arrivals(copies):
     """(number, recipient) -> its copies, in the order they were taken"""
     found = collections.defaultdict(list)
@@ -386,6 +396,8 @@ def main():
         report.case("%s: no letter arrives cut" % what, ["letter %s" % c.number for c in hub.copies() if not c.whole])
         report.case("%s: one start later the queue is empty" % what, storm.faults + dry + list(stage.leftovers()))
         report.case("%s: the smarthost saw no bad manners" % what, hub.odd())
+        if daemon:
+            report.case("%s: it dies of nothing else" % what, deaths(daemon, storm.kills))
         if report.failed and daemon:
             for line in daemon.tail(30):
                 report.note(line)
