@@ -207,11 +207,15 @@ static void
 pump(struct client *c)
 {
     struct buf *out = server_output(c->server);
-    bool over, hold = may_wait(c);
+    bool over, hold;
 
-    if (!hold)
-        write_out(c);
-    over = server_finished(c->server) || ((c->in_ended || c->stopping) && !server_is_waiting(c->server));
+    do {
+        hold = may_wait(c);
+        if (!hold)
+            write_out(c);
+    } while (server_resume(c->server));
+    over = server_finished(c->server) ||
+           ((c->in_ended || c->stopping) && !server_is_waiting(c->server) && !server_is_held(c->server));
     if (over && out->len == 0) {
         end_soon(c);
         return;

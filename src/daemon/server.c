@@ -12,6 +12,7 @@
 #include "daemon/server_state.h"
 
 #define INPUT_LIMIT (256 * 1024)        /* kept while a verdict is awaited */
+#define OUTPUT_ENOUGH (256 * 1024)      /* no further command is handled before the client has read */
 #define OUTPUT_LIMIT (16 * 1024 * 1024) /* a client that reads nothing is cut off */
 
 void
@@ -289,7 +290,7 @@ run(struct server *s)
     do {
         before = s->in.len;
         state = s->state;
-        if (state == SERVER_AT_COMMAND && s->in.len)
+        if (state == SERVER_AT_COMMAND && s->in.len && s->out.len < OUTPUT_ENOUGH)
             take_command(s);
         else if (state == SERVER_IN_DATA && s->in.len)
             server_take_data(s);
@@ -318,7 +319,22 @@ server_feed(struct server *s, struct slice bytes)
 bool
 server_wants_input(const struct server *s)
 {
-    return s->state != SERVER_FINISHED && s->in.len < INPUT_LIMIT - 65536 && s->out.len < OUTPUT_LIMIT / 2;
+    return s->state != SERVER_FINISHED && s->in.len < INPUT_LIMIT - 65536 && s->out.len < OUTPUT_ENOUGH;
+}
+
+bool
+server_is_held(const struct server *s)
+{
+    return s->state == SERVER_AT_COMMAND && slice_has(buf_slice(&s->in), '\n');
+}
+
+bool
+server_resume(struct server *s)
+{
+    if (!server_is_held(s) || s->out.len >= OUTPUT_ENOUGH)
+        return false;
+    run(s);
+    return true;
 }
 
 struct buf *

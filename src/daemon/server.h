@@ -68,6 +68,10 @@ void server_stop(struct server *s);
 void server_feed(struct server *s, struct slice bytes);
 /* False while enough is buffered already: the owner stops reading. */
 bool server_wants_input(const struct server *s);
+/* Commands lie there that wait until the client has read what it was answered. */
+bool server_is_held(const struct server *s);
+/* The owner has written: go on with them. True: there is something new to write, or to wait for. */
+bool server_resume(struct server *s);
 /* What is to be written; the owner consumes it. */
 struct buf *server_output(struct server *s);
 /* The session is over: write the output, then close. */

@@ -330,7 +330,40 @@ START_TEST(any_number_of_tiny_chunks_takes_no_memory)
 }
 END_TEST
 
-SUITE_MAIN("server", no_form_but_the_agreed_one_ends_a_message,
+START_TEST(a_client_that_reads_nothing_is_held_up_and_answered_when_it_reads)
+{
+    struct owner o = { .refuse = NULL };
+    struct server *s = server_new(SERVER_LOCAL, "h", &limits, &events, &o);
+    struct buf in;
+    size_t replies = 0, asked = 0;
+
+    buf_init(&o.log, 1000);
+    buf_init(&in, 65536);
+    while (in.len + 9 < 65536)
+        buf_add_str(&in, "EHLO s\r\n");
+    for (int i = 0; i < 100 && server_wants_input(s); i++) {
+        server_feed(s, buf_slice(&in));
+        asked += in.len / strlen("EHLO s\r\n");
+        ck_assert_uint_lt(server_output(s)->len, 300 * 1024);
+    }
+    ck_assert(!server_wants_input(s) && server_is_held(s) && !server_finished(s));
+    while (server_output(s)->len) {
+        struct slice out = buf_slice(server_output(s)), line;
+        while (slice_cut(&out, '\n', &line))
+            replies += slice_starts(line, "250 ");
+        buf_reset(server_output(s));
+        (void)server_resume(s);
+    }
+    ck_assert_uint_eq(replies, asked);
+    ck_assert(server_wants_input(s) && !server_is_held(s));
+    server_free(s);
+    buf_clear(&o.log);
+    buf_clear(&in);
+}
+END_TEST
+
+SUITE_MAIN("server", a_client_that_reads_nothing_is_held_up_and_answered_when_it_reads,
+    no_form_but_the_agreed_one_ends_a_message,
     a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not,
     any_number_of_tiny_chunks_takes_no_memory, sessions_go_as_their_rfc_says,
     content_that_cannot_be_kept_is_refused_at_its_end, a_verdict_names_the_refused_recipients)
