@@ -14,7 +14,9 @@
 #include "daemon/control.h"
 #include "daemon/dispatch.h"
 
-enum { SESSIONS_MAX = 50, SOCKETS_MAX = 4, THREADS = 2, QUESTION_MS = 10000, WRITE_S = 30 };
+/* Sessions of all, of those who are no operators, of one of them */
+enum { SESSIONS_MAX = 50, SESSIONS_OF_OTHERS = 40, SESSIONS_OF_ONE = 10 };
+enum { SOCKETS_MAX = 4, THREADS = 2, QUESTION_MS = 10000, WRITE_S = 30 };
 
 struct session {
     struct session *next;
@@ -268,26 +270,43 @@ on_late(void *ctx)
     session_free(s);
 }
 
+/* Nobody can keep the operators out, and no user the others */
+static bool
+has_room(const struct control_desk *d, const struct control_peer *peer)
+{
+    size_t others = 0, of_uid = 0;
+
+    for (const struct session *s = d->sessions; s; s = s->next) {
+        others += !s->peer.is_operator;
+        of_uid += s->peer.uid == peer->uid;
+    }
+    if (peer->is_operator)
+        return d->n < SESSIONS_MAX;
+    return others < SESSIONS_OF_OTHERS && of_uid < SESSIONS_OF_ONE;
+}
+
 static void
 on_ready(void *ctx, int fd, short revents)
 {
     struct control_desk *d = ctx;
     int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct control_peer peer;
     struct session *s;
 
     (void)revents;
     if (client < 0)
         return;
-    if (d->n >= SESSIONS_MAX) {
+    (void)control_identify(client, d->group, &peer); /* else nobody's rights */
+    if (!has_room(d, &peer)) {
         file_close(&client);
         return;
     }
     s = mem_alloc(sizeof *s);
     s->desk = d;
     s->fd = client;
+    s->peer = peer;
     buf_init(&s->line, CONTROL_LINE_MAX);
     control_init(&s->request);
-    (void)control_identify(client, d->group, &s->peer); /* else nobody's rights */
     s->watch = loop_watch(d->core->loop, client, POLLIN, session_ready, s);
     s->late = loop_at(d->core->loop, clock_deadline(QUESTION_MS), on_late, s);
     s->next = d->sessions;
