@@ -170,8 +170,6 @@ check_built(struct config *c, size_t a, struct error *err)
             later[i] == CONFIG_PROVIDER ? "; set mailhub, AuthUser and From instead" : "; take it out");
         return fail_at(c, a, later[i], err);
     }
-    if (a == 0 && config_value(c, 0, CONFIG_RATE_LIMIT)->set)
-        buf_add_str(&c->warnings, "RateLimit: not built yet, it has no effect\n");
     return true;
 }
 

@@ -37,6 +37,8 @@ core_schedule(struct core *c, const struct schedule_limits *limits)
 
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
         seed ^= (uint64_t)getpid(); /* it is for jitter only */
+    if (c->is_daemon)
+        c->rates = rates_new();
     c->schedule = schedule_new(limits ? limits : &own, seed);
 }
 
@@ -60,6 +62,7 @@ core_end(struct core *c)
     dispatch_abandon(c);
     pool_free(c->pool);
     schedule_free(c->schedule);
+    rates_free(c->rates);
     spool_close(c->spool);
     loop_free(c->loop);
     config_end(&c->config);

@@ -6,6 +6,7 @@
 #include "base/work.h"
 #include "config/config.h"
 #include "daemon/pool.h"
+#include "daemon/rate.h"
 #include "queue/schedule.h"
 #include "queue/spool.h"
 
@@ -26,6 +27,9 @@ struct core {
     bool stopping, pumping;
     int diag; /* tcp_open_diag, -1 = none */
     struct delivery *deliveries;
+    struct rates *rates; /* of a daemon: RateLimit */
+    int64_t
+        rate_wait; /* found by may_start: ms until an account may go on that its limit holds up; -1 = none */
     struct loop_timer *due;  /* when something of the queue is to be tried */
     struct loop_timer *scan; /* the next piece of reading the queue; NULL: it has been read */
     enum schedule_due scan_due;

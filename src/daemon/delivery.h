@@ -23,7 +23,7 @@ struct delivery {
     bool answered, refused;     /* the client knows; it knows of a failure */
     bool told;                  /* what the sender has to hear is in the queue */
     /* what the attempt that ended last, or is under way, said of its account */
-    bool reached, account_failed, frozen;
+    bool reached, account_failed, frozen, delivered;
     char *reason;
 };
 

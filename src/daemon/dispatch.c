@@ -2,6 +2,7 @@
 #include "daemon/dispatch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,6 +290,15 @@ finish(struct delivery *d)
     delivery_free(d);
 }
 
+static int64_t
+rate_of(const struct core *c, const char *account)
+{
+    size_t a = config_account_find(&c->config, account);
+    const struct config_value *v = a < c->config.n ? config_value(&c->config, a, CONFIG_RATE_LIMIT) : NULL;
+
+    return c->rates && v && v->set ? v->number : 0;
+}
+
 static void
 start_next(struct delivery *d)
 {
@@ -300,11 +310,13 @@ start_next(struct delivery *d)
         finish(d);
         return;
     }
-    d->reached = d->account_failed = d->frozen = false;
+    d->reached = d->account_failed = d->frozen = d->delivered = false;
     free(d->account);
     d->account = mem_dup(account);
     if (d->core->schedule && !d->entry)
         schedule_probe(d->core->schedule, account, clock_ms());
+    if (d->core->rates)
+        rates_take(d->core->rates, account, rate_of(d->core, account), clock_ms());
     d->job = pool_start(d->core->pool, d, account, d->sub->verbose ? JOB_VERBOSE : 0,
         (uint32_t)d->sub->record.envelope.n, bitmap, d->sub->fd_read, urgent);
     free(bitmap);
@@ -357,6 +369,7 @@ take_fact(struct delivery *d, const struct job_fact *f)
         d->reached || (f->stage >= STATUS_MAIL && s.scope != STATUS_ACCOUNT) || s.outcome == STATUS_DELIVERED;
     if (s.outcome == STATUS_DELIVERED) {
         submission_delivered(d->sub, f->recipient);
+        d->delivered = true;
         take_relayed(d, f);
         if (!d->sub->used.len)
             buf_add_format(&d->sub->used, "reply=\"%s\" ", f->text);
@@ -462,6 +475,8 @@ dispatch_over(void *owner, const struct error *err, struct slice text)
         fail_rest(d, err);
     buf_add_slice(&d->sub->used, text);
     learn(d);
+    if (d->core->rates && !d->delivered)
+        rates_give_back(d->core->rates, d->account);
     fall_back(d);
     start_next(d); /* or the end */
 }
@@ -511,6 +526,30 @@ is_account_down(struct delivery *d)
     return false;
 }
 
+/* Of a service, not of a person: what it has to say is short of time */
+static bool
+is_of_system(const struct core *c, int64_t uid)
+{
+    return uid >= 0 && uid < config_number(&c->config, 0, CONFIG_MIN_USER_ID);
+}
+
+/* RateLimit is reached: it waits its turn in the queue */
+static bool
+is_over_rate(struct delivery *d)
+{
+    struct core *c = d->core;
+    const char *account = d->sub->member[0].account;
+    int64_t per_hour = rate_of(c, account),
+            wait = rates_wait(c->rates, account, per_hour, is_of_system(c, d->sub->record.uid), clock_ms());
+    char text[100];
+
+    if (wait == 0)
+        return false;
+    (void)snprintf(text, sizeof text, "RateLimit of %lld an hour is reached", (long long)per_hour);
+    set_reason(d, text);
+    return true;
+}
+
 static void
 begin_soon(void *ctx)
 {
@@ -520,7 +559,7 @@ begin_soon(void *ctx)
 
     d->timer = NULL;
     if (c->is_daemon && c->spool && !queue_first)
-        queue_first = has_several_accounts(d->sub) || is_account_down(d);
+        queue_first = has_several_accounts(d->sub) || is_account_down(d) || is_over_rate(d);
     if (queue_first) {
         store(d, PARK_DEFERRED, d->sub->mode == 'q' ? SCHEDULE_AT_RUN : SCHEDULE_NOW);
         return;
@@ -655,12 +694,23 @@ is_queue_busy(const struct core *c)
     return max > 1 && n + 1 >= max;
 }
 
+/* Else it is remembered when it will be */
+static bool
+is_within_rate(struct core *c, const char *account)
+{
+    int64_t wait = c->rates ? rates_wait(c->rates, account, rate_of(c, account), true, clock_ms()) : 0;
+
+    if (wait > 0 && (c->rate_wait < 0 || wait < c->rate_wait))
+        c->rate_wait = wait;
+    return wait == 0;
+}
+
 static bool
 may_go_on(void *ctx, const char *account)
 {
     struct core *c = ctx;
 
-    return !is_queue_busy(c) && pool_is_warm(c->pool, account);
+    return !is_queue_busy(c) && pool_is_warm(c->pool, account) && is_within_rate(c, account);
 }
 
 static bool
@@ -668,7 +718,7 @@ may_start(void *ctx, const char *account)
 {
     struct core *c = ctx;
 
-    return !is_queue_busy(c) && pool_has_room(c->pool, account);
+    return !is_queue_busy(c) && pool_has_room(c->pool, account) && is_within_rate(c, account);
 }
 
 /* Where a connection is there first, or accounts would close each other's connections by turns */
@@ -697,6 +747,7 @@ dispatch_pump(struct core *c)
 
     if (!c->schedule || !c->spool || c->stopping || c->pumping)
         return;
+    c->rate_wait = -1;
     c->pumping = true; /* what ends at once comes back here */
     while ((e = take_next(c)))
         try_entry(c, e);
@@ -704,6 +755,8 @@ dispatch_pump(struct core *c)
     loop_cancel(c->due);
     c->due = NULL;
     wait = schedule_wait(c->schedule, clock_ms());
+    if (c->rate_wait >= 0 && (wait < 0 || c->rate_wait < wait))
+        wait = c->rate_wait;
     if (wait >= 0)
         c->due = loop_at(c->loop, clock_deadline(wait), on_due, c);
 }

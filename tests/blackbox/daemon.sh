@@ -285,6 +285,20 @@ expect_err 'sent as'
 hub_stop # which ends the waiting
 finish
 
+a_daemon "over RateLimit mail waits, exit 0, and goes when it may" - RateLimit=10/h
+send -v -i bob@example.net
+expect_err 'sent as'
+send -v -i bob@example.net
+expect_rc 0
+expect_err 'RateLimit of 10 an hour'
+[ "$(queued)" -eq 1 ] || fail "$(queued) in the queue"
+[ "$(count_messages)" -eq 1 ] || fail "$(count_messages) went at once"
+daemon_conf RateLimit=100/h
+kill -HUP "$D"
+wait_for 30 arrived 2 || fail "it did not come"
+expect_queued 0
+finish
+
 # ---------------------------------------------------------------- accounts that fail
 
 begin "a refused login: nothing bounces, few logins, and all goes after the right password and SIGHUP"
