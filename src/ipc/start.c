@@ -71,6 +71,9 @@ start_receive(int sock, struct start_packet *packet, struct error *err)
     int fds[PASSFD_MAX];
     ssize_t n = passfd_receive(sock, &w, sizeof w, fds);
 
+    if (n < 0 && errno == ECONNRESET)
+        n = passfd_receive(
+            sock, &w, sizeof w, fds); /* it is told once, and before what the peer still said */
     if (n == (ssize_t)sizeof w && w.type == START_READY && fds[0] == PASSFD_LOST) {
         /* the worker ends as its socket is closed; others may have their turn later */
         w = failed_start(EMFILE);

@@ -101,6 +101,24 @@ START_TEST(settings_bring_the_log_with_them)
 }
 END_TEST
 
-SUITE_MAIN("start", what_is_said_beside_the_settings_arrives,
+START_TEST(the_last_word_of_a_process_that_ends_is_heard)
+{
+    struct start_packet p;
+    struct error err;
+
+    open_pair();
+    /* it ends without having read all we said */
+    ck_assert(start_send(pair[0], START_STOP, ERROR_NONE, "", -1));
+    ck_assert(start_send(pair[1], START_FAILED, ERROR_CONFIG, "why it ends", -1));
+    file_close(&pair[1]);
+    ck_assert_int_eq(start_receive(pair[0], &p, &err), 1);
+    ck_assert(p.type == START_FAILED && p.class == ERROR_CONFIG);
+    ck_assert_str_eq(p.text, "why it ends");
+    ck_assert_int_eq(start_receive(pair[0], &p, &err), 0);
+    close_pair();
+}
+END_TEST
+
+SUITE_MAIN("start", the_last_word_of_a_process_that_ends_is_heard, what_is_said_beside_the_settings_arrives,
     what_is_unknown_beside_the_settings_is_passed_over, a_packet_has_just_the_descriptors_of_its_kind,
     settings_bring_the_log_with_them)
