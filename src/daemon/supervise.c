@@ -6,8 +6,8 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -75,35 +75,42 @@ environment(void)
     return env;
 }
 
+/* In the child: it has a socket to say why it ends */
+static noreturn void
+give_up(const char *what)
+{
+    struct error err;
+
+    error_sys(&err, ERROR_OS, errno, "the daemon process %s", what);
+    (void)start_send(SERVE_SOCKET, START_FAILED, err.class, err.text, -1); /* its exit code says it, too */
+    _exit(ERROR_OS);
+}
+
 /* In the child. Signals to the whole group or control group are the helper's to hear; it says STOP. */
-static void
+static noreturn void
 become_daemon(const struct supervisor *s, int sock, char *const argv[], char *const env[])
 {
     static const int ignored[] = { SIGTERM, SIGINT, SIGHUP };
-    int to = fcntl(sock, F_DUPFD, 10), null = open("/dev/null", O_RDWR);
+    int to = fcntl(sock, F_DUPFD, SERVE_SOCKET + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
     sigset_t none;
 
     (void)setpgid(0, 0); /* it ends by STOP, not by ^C */
-    if (to < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(to, SERVE_SOCKET) < 0 ||
+    if (to < 0 || dup2(to, SERVE_SOCKET) < 0)
+        _exit(ERROR_OS);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || (s->req->ready_fd >= 0 && dup2(null, 2) < 0) ||
         chdir("/") != 0)
-        _exit(127);
-    if (s->req->ready_fd >= 0 && dup2(null, 2) < 0)
-        _exit(127);
+        give_up("cannot be set up");
     (void)close_range(SERVE_SOCKET + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         (void)signal(ignored[i], SIG_IGN);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    if (!identity_become(&s->identity)) {
-        struct error err;
-        error_sys(&err, ERROR_OS, errno, "User: cannot become user %ld", (long)s->identity.uid);
-        (void)start_send(SERVE_SOCKET, START_FAILED, err.class, err.text, -1);
-        _exit(ERROR_OS);
-    }
-    if (s->program >= 0)
+    if (!identity_become(&s->identity))
+        give_up("cannot become User");
+    if (s->program > SERVE_SOCKET)
         (void)fexecve(s->program, argv, env);
-    execve(path_smtprelayd, argv, env);
-    _exit(127);
+    (void)execve(path_smtprelayd, argv, env);
+    give_up("cannot be executed");
 }
 
 static bool
@@ -268,8 +275,8 @@ daemon_ended(struct supervisor *s, int status)
         error_set(
             &s->last_word, ERROR_INTERNAL, "the daemon process was ended by signal %d", WTERMSIG(status));
     else if (!s->last_word.class)
-        error_set(&s->last_word, WEXITSTATUS(status) ? (enum error_class)WEXITSTATUS(status) : ERROR_INTERNAL,
-            "the daemon process ended with exit code %d", WEXITSTATUS(status));
+        error_set(
+            &s->last_word, ERROR_INTERNAL, "the daemon process ended with exit code %d", WEXITSTATUS(status));
     if (s->ready) {
         restart_later(s);
         return;

@@ -241,6 +241,31 @@ says "ended by signal 9" || fail "the log does not say so"
 [ "$(stat -c %i "$SOCKET")" = "$inode" ] || fail "the socket is another"
 end
 
+fresh "a daemon that cannot serve any more is started again, later each time, and says why; SIGTERM ends that"
+start
+child=$(child_of "$D")
+mv "$T/queue" "$T/queue-away"
+kill -9 "$child"
+why_twice() {
+    [ "$(grep -c "queue $T/queue: .*; it is started again in [24] s" "$LOG")" -eq 2 ]
+}
+wait_for 30 why_twice || fail "the log does not say why: $(tail -n 2 "$LOG")"
+mv "$T/queue-away" "$T/queue"
+wait_for 30 has_other_child || fail "it is not started again"
+child=$(child_of "$D")
+serves_again() {
+    [ "$(grep -c "serves at" "$LOG")" -eq 2 ]
+}
+wait_for 30 serves_again || fail "it does not serve again"
+mv "$T/queue" "$T/queue-away"
+kill -9 "$child"
+wait_for 20 says "ended by signal 9; it is started again in 8 s" || fail "the wait begins anew: $(tail -n 2 "$LOG")"
+kill -TERM "$D"
+await_end
+expect_rc 0
+end
+rm -rf "$T/queue-away"
+
 fresh "a configuration that is wrong at the start is its exit code and one line"
 echo 'Nonsense = 1;' >>"$T/conf"
 refused
