@@ -96,7 +96,7 @@ count_instructions() {
         return
     fi
     [ $VALGRIND_CHILDREN = no ] || figure instructions "$(awk '/^totals:/ {n += $2} END {print n}' "$R$D"/callgrind.*)"
-    own=$(awk '/^cmd: +[^ ]*sendmail / {own = 1} own && /^totals:/ {print $2; own = 0}' "$R$D"/callgrind.*)
+    own=$(awk '/^cmd: +[^ ]*sendmail / {own = 1} own && /^totals:/ {n += $2; own = 0} END {if (n) print n}' "$R$D"/callgrind.*)
     [ -z "$own" ] || figure sendmail_instructions "$own"
 }
 
