@@ -6,6 +6,7 @@
 ROOT=$O/root-desk # the compiled-in paths of these programs lie below it
 SENDMAIL=$ROOT/sbin/sendmail
 ADMIN=$ROOT/sbin/smtprelay
+own_file SENDMAIL ADMIN
 QUEUE=$T/queue
 LOG=$T/daemon.log
 HOME=$T
@@ -201,7 +202,7 @@ finish
 
 script 'on greeting session 1' '    reply 421 4.3.2 too busy, try later' '    close'
 a_daemon "what somebody else commits to the daemon's queue is taken up at once" "$T/script"
-send -C "$T/conf" -f alice@example.org bob@example.net
+run "$SENDMAIL" -C "$T/conf" -i -f alice@example.org bob@example.net <"$MSG"
 expect_rc 0
 shows 'Mail queue is empty' "$SENDMAIL" -bp
 expect_messages 1

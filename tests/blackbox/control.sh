@@ -13,6 +13,7 @@ export HOME
 unset XDG_CONFIG_HOME
 ADMIN=$OWN/sbin/smtprelay
 SENDMAIL=$OWN/sbin/sendmail
+own_file SENDMAIL ADMIN
 FAKES=0 FAKE='' FAKE_DIR=$T
 letter
 

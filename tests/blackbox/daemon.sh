@@ -6,6 +6,7 @@
 ROOT=$O/root-daemon # the compiled-in paths of these programs lie below it
 SENDMAIL=$ROOT/sbin/sendmail
 DAEMON=$ROOT/sbin/smtprelayd
+own_file SENDMAIL
 QUEUE=$T/queue
 LOG=$T/daemon.log
 HOME=$T

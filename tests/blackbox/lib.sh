@@ -131,6 +131,28 @@ conf_tls() {
     conf "UseTLS=$mode" "$@"
 }
 
+# own_file NAME...: the programs in these variables take -C $T/conf for the user's own file, unless it is root's: what a caller's file
+# may not say to sendmail -C (a queue, a command) it may say there. Once, behind the last change of the variables.
+own_file() {
+    [ "$(id -u)" -ne 0 ] || return 0
+    mkdir -p "$T/own/smtprelay"
+    ln -s "$T/conf" "$T/own/smtprelay/config"
+    for name; do
+        eval "program=\$$name"
+        cat >"$T/own/$name" <<END
+#!/bin/sh
+while [ "\${1-}" = -C ] && [ "\${2-}" = "$T/conf" ]; do
+    XDG_CONFIG_HOME=$T/own
+    export XDG_CONFIG_HOME
+    shift 2
+done
+exec "$program" "\$@"
+END
+        chmod 755 "$T/own/$name"
+        eval "$name=\$T/own/$name"
+    done
+}
+
 letter() {
     cat >"$MSG" <<END
 From: Alice <alice@example.org>

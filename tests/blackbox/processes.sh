@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the processes of a call are: who they run as and what of them others can see.
 . "$(dirname "$0")/lib.sh"
+own_file SENDMAIL
 
 letter
 

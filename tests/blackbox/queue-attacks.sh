@@ -2,6 +2,7 @@
 # What does not belong into the queue: links, pipes, folders, devices, other users' files.  None of it is read, sent, followed or
 # waited for, and the mail beside it goes.
 . "$(dirname "$0")/lib.sh"
+own_file SENDMAIL
 
 letter
 
