@@ -138,6 +138,7 @@ own_file() {
     mkdir -p "$T/own/smtprelay"
     ln -s "$T/conf" "$T/own/smtprelay/config"
     for name; do
+        program=
         eval "program=\$$name"
         cat >"$T/own/$name" <<END
 #!/bin/sh
