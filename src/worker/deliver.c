@@ -207,6 +207,20 @@ connect_srv(struct worker *w, const struct config_hub *h, struct status_fact *fa
     return ok;
 }
 
+/* Into the log: the fact that comes is of the last one */
+static void
+tell_of_hub(struct worker *w, const struct status_fact *fact)
+{
+    bool reply = fact->cause == STATUS_REPLY, named = strncmp(fact->text, w->relay, strlen(w->relay)) == 0;
+    char *text = reply ? mem_format("%s: %s: %s; trying the next mailhub", w->relay,
+                             status_stage_name(fact->stage), fact->text)
+                       : mem_format("%s%s%s; trying the next mailhub", named ? "" : w->relay,
+                             named ? "" : ": ", fact->text);
+
+    (void)job_send_text(w->sock, JOB_LOG, 1, text); /* nobody may be looking any more */
+    free(text);
+}
+
 /* The hubs in their order; trouble of the account at one is logged, and the next is tried */
 static bool
 open_session(struct worker *w, struct status_fact *fact)
@@ -217,11 +231,8 @@ open_session(struct worker *w, struct status_fact *fact)
                       : connect_to(w, w->hub[i].host, w->hub[i].port, w->hub[i].tls, fact);
         if (ok)
             return true;
-        if (i + 1 < w->nhubs) {
-            char *text = mem_format("%s: %s; trying the next mailhub", w->relay, fact->text);
-            (void)job_send_text(w->sock, JOB_LOG, 1, text); /* the fact comes anyway */
-            free(text);
-        }
+        if (i + 1 < w->nhubs)
+            tell_of_hub(w, fact);
     }
     return false;
 }

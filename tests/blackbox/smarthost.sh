@@ -158,3 +158,41 @@ done
 expect_err 'to=<bob@example.net>'
 expect_err 'auth=PLAIN'
 end
+
+# next_hub WORDS [hub options]: a hub that is passed by, with these words in the log, and the one behind it gets the message
+next_hub() {
+    words=$1
+    shift
+    begin "of several mailhubs the next is tried, and the log says why: $words"
+    hub_start - "$@"
+    first=$HUB_PORT
+    hub_start - --tls starttls --auth PLAIN --require-auth
+    conf_tls starttls yes "mailhub=( \"127.0.0.1:$first\", \"127.0.0.1:$HUB_PORT\" )" LogFile=-
+    send -i -f alice@example.org bob@example.net
+    expect_rc 0
+    expect_messages 1
+    expect_err "127.0.0.1:$first: $words"
+    expect_err "trying the next mailhub"
+    expect_not_err "127.0.0.1:$first: 127.0.0.1:$first"
+    no_secret_in_clear
+    end
+}
+
+next_hub "certificate of 127.0.0.1 not trusted" --tls starttls --cert untrusted --auth PLAIN
+next_hub "STARTTLS: the server does not offer it" --auth PLAIN
+next_hub "AUTH: 535" --tls starttls --auth PLAIN -w another-0ne
+next_hub "Connection refused" --listen no
+
+begin "without a name service the message can be tried again later"
+if [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/null; then
+    conf UseTLS=false mailhub=hub.example.net:25 ConnectTimeout=30s
+    timeout 60 unshare -n "$SENDMAIL" -C "$T/conf" -i -f alice@example.org bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+    # shellcheck disable=SC2034 # expect_rc reads it
+    rc=$?
+    expect_rc 75
+    expect_one_line
+    expect_err "hub.example.net: the name service does not answer"
+    end
+else
+    echo "ok (skipped: no network namespace) $CASE"
+fi
