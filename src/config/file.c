@@ -50,6 +50,21 @@ check_owners(
     return true;
 }
 
+/* An alias is shown, and mail goes by it: what not everybody may read is no such file, unless it is the caller's alone */
+static bool
+check_foreign_aliases(const struct config *c, size_t account, struct error *err)
+{
+    const struct config_value *v = config_value(c, account, CONFIG_ALIASES);
+    struct stat st;
+
+    if (!v->set || !v->n || stat(v->item[0], &st) != 0 || (st.st_mode & 04) ||
+        (st.st_uid == c->uid && !(st.st_mode & 077)))
+        return true;
+    return error_set(err, ERROR_CONFIG,
+        "%s: aliases: %s has to be readable by everybody, or to belong to you and be readable by nobody else",
+        v->origin, v->item[0]);
+}
+
 /* What could turn an injected -C into something */
 static bool
 check_foreign(const struct config *c, struct error *err)
@@ -58,6 +73,8 @@ check_foreign(const struct config *c, struct error *err)
         CONFIG_METRICS_FILE, CONFIG_QUEUE_DIR, CONFIG_LOG_FILE };
 
     for (size_t a = 0; c->foreign && a < c->n; a++) {
+        if (!check_foreign_aliases(c, a, err))
+            return false;
         for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
             const struct config_value *v = config_value(c, a, forbidden[i]);
             if (!v->set || (forbidden[i] == CONFIG_LOG_FILE && strcmp(v->item[0], "-") == 0))

@@ -136,6 +136,15 @@ if [ "$(id -u)" != 0 ] || as_nobody true && as_nobody test -x "$SENDMAIL" && as_
         foreign 78 "is not allowed in a file that is not root's" "$setting"
     done
     foreign 78 "readable by nobody else" "AuthPassFile = \"$T/secret\";"
+    printf 'list: x@example.net\n' >"$T/named"
+    chmod 644 "$T/named"
+    foreign 75 "127.0.0.1" 'AuthPass = "x";' "aliases = \"$T/named\";"
+    if [ "$(id -u)" = 0 ]; then
+        # what the caller's group may read
+        chgrp 65534 "$T/named"
+        chmod 640 "$T/named"
+        foreign 78 "readable by everybody" 'AuthPass = "x";' "aliases = \"$T/named\";"
+    fi
     foreign 75 "127.0.0.1" 'AuthPass = "x";' 'LogFile = "-";'
     end
     begin "a file that others may write is not taken from sendmail -C"
