@@ -350,7 +350,6 @@ report_end(struct core *c, struct report *r)
             (void)schedule_add(c->schedule, r->record.id, r->record.account, 0, 0, SCHEDULE_NOW, clock_ms());
     }
     report_free(r);
-    dispatch_pump(c);
 }
 
 /* ---------------------------------------------------------------- what the cap held back */
@@ -377,6 +376,7 @@ summary_done(void *arg)
     if (!s->report->stored)
         log_line(LOG_LEVEL_ERROR, "summary of reports: %s", s->err.text);
     report_end(s->core, s->report);
+    dispatch_pump(s->core);
     free(s);
 }
 

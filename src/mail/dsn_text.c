@@ -331,7 +331,7 @@ dsn_text_write_summary(const struct dsn_summary *s, struct buf *out)
     add_about(out, 0, "This is the mail system at %s.", s->hostname);
     buf_add_format(out,
         "\r\n%zu more messages could not be delivered, too many to tell you of each.\r\n"
-        "They are kept for 30 days; the administrator sees them with\r\n"
+        "What was in the queue is kept for 30 days; the administrator sees it with\r\n"
         "`smtprelay queue --failed'.\r\n\r\n",
         s->count);
     while (slice_cut(&rest, '\n', &line))

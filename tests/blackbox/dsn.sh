@@ -331,3 +331,36 @@ expect_rc 67
 expect_arrived 1
 expect_no_report
 end
+
+# ---------------------------------------------------------------- a crash in between
+
+count_reports() { grep -l -e '^mail: <>' "$HUB_DIR"/*.env 2>/dev/null | wc -l; }
+
+# killed_at CALL N: a run that dies as it begins its N-th CALL, then runs that do not
+killed_at() {
+    before=$(count_reports)
+    timeout 60 "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bad@example.net <"$MSG" || fail "exit code $?"
+    timeout 60 strace -f -q -o "$T/strace" -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+    tries=100
+    until is_in queue 0 || [ "$tries" -eq 0 ]; do
+        tries=$((tries - 1))
+        timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+    done
+    n=$(($(count_reports) - before))
+    [ "$n" -eq 1 ] || [ "$n" -eq 2 ] || fail "$n reports when killed at $1 $2"
+    is_in failed 0 || fail "killed at $1 $2 it lies in failed/"
+}
+
+if command -v strace >/dev/null && ! nm -D "$DAEMON" 2>/dev/null | grep -q __asan; then
+    begin "killed between refusal and report: the sender hears of it, at worst twice"
+    rm -rf "$QUEUE"
+    mkdir -m 700 "$QUEUE"
+    hub_start "$T/script" --tls none
+    conf UseTLS=false "QueueDir=$QUEUE"
+    for call in pwrite64 fdatasync linkat renameat fsync unlinkat sendmsg; do
+        for k in 1 2 3 4; do
+            killed_at $call $k
+        done
+    done
+    end
+fi
