@@ -198,7 +198,8 @@ submission_said(struct submission *s, uint32_t i, const struct job_fact *f)
     forget_words(m);
     m->code = f->cause == STATUS_REPLY ? f->code : 0;
     memcpy(m->enhanced, f->enhanced, sizeof m->enhanced);
-    m->relay = mem_dup(f->relay);
+    m->relay =
+        mem_dup(f->stage > STATUS_LOCAL ? f->relay : ""); /* what is refused here is nobody else's word */
     m->words = mem_dup(f->text);
 }
 

@@ -399,6 +399,7 @@ send_message(struct job *j, const struct job_packet *p)
     if (w->warm && !reused) {
         session_close(&w->session);
         w->warm = false;
+        w->relay[0] = '\0';
     }
     for (;;) {
         w->start_us = clock_us();
@@ -433,7 +434,8 @@ run_job(struct worker *w, const struct job_packet *p)
     bool read, completed = false;
 
     w->verbose = p->flags & JOB_VERBOSE;
-    w->relay[0] = '\0';
+    if (!w->warm)
+        w->relay[0] = '\0'; /* else it is who answers on the warm connection */
     memset(&w->info, 0, sizeof w->info);
     w->session_us = w->sent_us = 0;
     buf_init(&j.paths, 64u << 20);

@@ -89,6 +89,7 @@ expect_rc 0
 expect_messages 2
 expect_env 'flights: 1'
 [ "$(find "$HUB_DIR" -name 'session-*.log' | wc -l)" -eq 1 ] || fail "more than one connection"
+[ "$(grep -c 'relay=127.0.0.1:' "$LOG")" -eq 2 ] || fail "the log does not say who took the second"
 finish
 
 script 'on dot' '    reply 554 5.6.0 we do not want it'

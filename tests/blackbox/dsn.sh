@@ -245,6 +245,7 @@ expect_report 1.Action delayed
 expect_report 1.Status 4.3.0
 expect_report text 'need not send it again'
 expect_report text '451 4.3.0 come back later'
+expect_report text 'The server 127.0.0.1 said'
 daemon_stop
 daemon_start
 wait_for 60 is_in queue 0 || fail "it does not expire"
