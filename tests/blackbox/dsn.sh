@@ -24,6 +24,7 @@ daemon_conf() {
 serves() { grep -qF -e 'serves at' "$LOG"; }
 daemon_start() {
     rm -rf "$ROOT/run/smtprelay"
+    : >"$LOG" # what the last one said
     "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
     D=$!
     wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
