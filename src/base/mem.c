@@ -2,6 +2,9 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -118,6 +121,19 @@ mem_format(const char *format, ...)
         out_of_memory(0);
     return p;
 }
+
+#ifdef __GLIBC__
+void
+mem_trim(void)
+{
+    (void)malloc_trim(0); /* whether there was something makes no difference */
+}
+#else
+void
+mem_trim(void)
+{
+}
+#endif
 
 void
 mem_wipe(void *p, size_t n)

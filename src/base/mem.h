@@ -23,6 +23,8 @@ char *mem_dup(const char *s);
 char *mem_dupn(const char *s, size_t n);
 /* Formatted into fresh memory. */
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Give back to the system what was freed, where the C library keeps it: for who has been busy and now rests. */
+void mem_trim(void);
 /* Overwrite in a way the compiler keeps. */
 void mem_wipe(void *p, size_t n);
 /* Wipe a secret string and free it; NULL is fine. */

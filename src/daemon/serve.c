@@ -8,6 +8,7 @@
 #include "base/confine.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "daemon/bounds.h"
 #include "daemon/control_session.h"
 #include "daemon/core.h"
@@ -24,6 +25,8 @@ enum { GRACE_MS = 5000, LEAVE_MS = 20000, ORPHAN_LEAVE_MS = 2000 };
 enum { LOCK_MS = 5000 };
 /* How often it is looked for what has waited too long */
 enum { EXPIRE_MIN_MS = 1000, EXPIRE_MAX_MS = 600000 };
+/* So long after it has come to rest it gives memory back */
+enum { TRIM_MS = 5000 };
 /* What could not be returned is kept so long */
 enum { KEPT_S = 30 * 86400 };
 
@@ -35,7 +38,7 @@ struct serving {
     bool begun;
     struct listen *listen;
     struct control_desk *desk;
-    struct loop_timer *run, *expire, *park, *leave;
+    struct loop_timer *run, *expire, *trim, *park, *leave;
     bool clients_gone;
 };
 
@@ -85,6 +88,16 @@ on_expire(void *ctx)
     dispatch_expire(&s->core);
 }
 
+static void
+on_trim(void *ctx)
+{
+    struct serving *s = ctx;
+
+    s->trim = NULL;
+    if (dispatch_is_idle(&s->core)) /* else it comes to rest once more */
+        mem_trim();
+}
+
 /* ---------------------------------------------------------------- the end */
 
 static void
@@ -94,6 +107,16 @@ stop_if_done(void *ctx)
 
     if (s->core.stopping && s->clients_gone && dispatch_is_idle(&s->core))
         loop_stop(s->core.loop);
+}
+
+static void
+on_rest(void *ctx)
+{
+    struct serving *s = ctx;
+
+    if (!s->trim)
+        s->trim = loop_at(s->core.loop, clock_deadline(TRIM_MS), on_trim, s);
+    stop_if_done(s);
 }
 
 static void
@@ -252,7 +275,7 @@ serve_run(int helper_sock)
     core_begin(&s.core, helper_sock, on_packet, &s);
     core_configure(&s.core);
     core_schedule(&s.core, NULL);
-    s.core.rest = stop_if_done;
+    s.core.rest = on_rest;
     s.core.rest_ctx = &s;
     s.listen = listen_new(&s.core);
     s.desk = control_desk_new(&s.core, s.listen);
