@@ -15,7 +15,7 @@ bool
 helper_send_settings(int sock, const struct config *c, const char *text, struct error *err)
 {
     struct buf flat;
-    int fd;
+    int fd, saved;
     bool ok;
 
     buf_init(&flat, FLAT_MAX);
@@ -24,11 +24,15 @@ helper_send_settings(int sock, const struct config *c, const char *text, struct 
     if (flat.overflow)
         error_set(err, ERROR_CONFIG, "the settings are larger than %u MB", FLAT_MAX >> 20);
     buf_clear(&flat);
+    errno = 0;
     if (fd < 0)
         return false;
-    ok = start_send_settings(sock, text, fd, log_descriptor()) ||
-         error_sys(err, ERROR_TEMP, errno, "cannot send the settings to the daemon process");
+    ok = start_send_settings(sock, text, fd, log_descriptor());
+    saved = errno;
+    if (!ok)
+        error_sys(err, ERROR_TEMP, saved, "cannot send the settings to the daemon process");
     file_close(&fd);
+    errno = saved;
     return ok;
 }
 

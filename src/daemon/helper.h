@@ -13,7 +13,8 @@
  * then start workers as asked. `daemon` is its pid, for the caller to wait for.
  */
 void helper_run(int sock, pid_t daemon, const struct config_request *req);
-/* Its parts, for a helper that does more. Send the settings, with `text` and the log's descriptor beside them. */
+/* Its parts, for a helper that does more. Send the settings, with `text` and the log's descriptor beside them. False
+ * with err, and errno EAGAIN when the daemon does not read now. */
 bool helper_send_settings(int sock, const struct config *c, const char *text, struct error *err);
 /* Do what a packet from the daemon asks for, and answer. False with errno: the answer did not go out. */
 bool helper_answer(int sock, struct config *c, struct start_packet *p);

@@ -50,6 +50,7 @@ struct supervisor {
     bool alive;               /* it serves */
     int64_t since;            /* ... since then */
     int64_t backoff_ms;
+    bool owes_settings;     /* they go to it as soon as it reads again */
     struct error last_word; /* why it ended, as it says */
     /* this one */
     bool ready; /* the daemon has served once */
@@ -144,7 +145,7 @@ fork_daemon(struct supervisor *s, struct error *err)
 static bool
 send_settings(struct supervisor *s, size_t sockets, struct error *err)
 {
-    struct start_options o = { .own = s->config.own_file && config_value(&s->config, 0, CONFIG_SOCKET)->set,
+    struct start_options o = { .own = config_own_socket(&s->config) != NULL,
         .log_stderr = s->req->ready_fd < 0 && !getenv("JOURNAL_STREAM"),
         .sockets = (uint32_t)sockets,
         .watchdog_ms = s->watchdog_ms };
@@ -154,12 +155,26 @@ send_settings(struct supervisor *s, size_t sockets, struct error *err)
     return helper_send_settings(s->sock, &s->config, text, err);
 }
 
+/* After a reload. A daemon that does not read for a while gets the newest ones then. */
+static void
+renew_settings(struct supervisor *s)
+{
+    struct error err;
+    bool sent = s->sock < 0 || send_settings(s, 0, &err);
+
+    s->owes_settings = !sent && errno == EAGAIN;
+    if (!sent && !s->owes_settings)
+        log_line(LOG_LEVEL_ERROR, "%s", err.text);
+    if (s->sock_watch)
+        loop_events(s->sock_watch, s->owes_settings ? POLLIN | POLLOUT : POLLIN);
+}
+
 static void sock_ready(void *ctx, int fd, short revents);
 
 static bool
 start_daemon(struct supervisor *s, struct error *err)
 {
-    s->alive = false;
+    s->alive = s->owes_settings = false;
     error_init(&s->last_word);
     if (!fork_daemon(s, err))
         return false;
@@ -340,9 +355,11 @@ sock_ready(void *ctx, int fd, short revents)
     struct supervisor *s = ctx;
     struct start_packet p;
     struct error err;
-    int r = start_receive(fd, &p, &err);
+    int r;
 
-    (void)revents;
+    if ((revents & POLLOUT) && s->owes_settings)
+        renew_settings(s);
+    r = start_receive(fd, &p, &err);
     if (r == -2)
         return;
     if (r != 1) {
@@ -381,22 +398,34 @@ stop(struct supervisor *s)
     }
 }
 
+static bool
+is_same(const struct config_value *a, const struct config_value *b)
+{
+    bool same = a->n == b->n;
+
+    for (size_t i = 0; same && i < a->n; i++)
+        same = strcmp(a->item[i], b->item[i]) == 0;
+    return same;
+}
+
 /* What was done with these cannot be done again while it runs */
 static void
 keep_fixed(struct supervisor *s, struct config *next)
 {
-    static const enum config_key fixed[] = { CONFIG_QUEUE_DIR, CONFIG_SOCKET, CONFIG_USER };
+    static const enum config_key fixed[] = { CONFIG_QUEUE_DIR, CONFIG_SOCKET, CONFIG_USER, CONFIG_LISTEN };
     struct error err;
 
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
-        const char *old = config_text(&s->config, 0, fixed[i]), *new = config_text(next, 0, fixed[i]);
-        if (!old || !new || strcmp(old, new) == 0)
+        const struct config_value *old = config_value(&s->config, 0, fixed[i]);
+        if (is_same(old, config_value(next, 0, fixed[i])))
             continue;
         log_line(LOG_LEVEL_WARNING, "%s: has changed; that takes effect when smtprelayd is started again",
             config_info(fixed[i])->name);
-        for (size_t a = 0; a < next->n; a++)
-            (void)config_set(
-                next, a, fixed[i], slice_of(old), true, "until now", &err); /* it was right before */
+        for (size_t a = 0; a < next->n; a++) {
+            config_set_empty(next, a, fixed[i], "until now");
+            for (size_t j = 0; j < old->n; j++) /* it was right before */
+                (void)config_set(next, a, fixed[i], slice_of(old->item[j]), j == 0, "until now", &err);
+        }
     }
 }
 
@@ -425,8 +454,7 @@ reload(struct supervisor *s)
         settings_open_log(&s->config);
         log_warnings(&s->config);
         log_line(LOG_LEVEL_INFO, "the configuration was read again");
-        if (s->sock >= 0 && !send_settings(s, 0, &err))
-            log_line(LOG_LEVEL_ERROR, "%s", err.text);
+        renew_settings(s);
     } else {
         log_line(LOG_LEVEL_ERROR, "the old configuration stays: %s", err.text);
     }

@@ -231,6 +231,29 @@ has_other_child() {
     now=$(child_of "$D")
     [ -n "$now" ] && [ "$now" != "$child" ]
 }
+fresh "a daemon's process that does not read for a while has the newest configuration afterwards"
+start
+child=$(child_of "$D")
+kill -STOP "$child"
+reread() {
+    [ "$(grep -c "configuration was read again" "$LOG")" -ge "$1" ]
+}
+i=0
+while [ "$i" -lt 150 ] && kill -HUP "$D"; do
+    i=$((i + 1))
+    reread "$i" || wait_for 20 reread "$i" || break
+done
+rm -rf "$T/log"
+mkdir "$T/log"
+life_conf TLSVerify=false "LogFile=$T/log/file"
+kill -HUP "$D"
+wait_for 20 in_log "$T/log/file" "$D" || fail "the helper has it not"
+in_log "$T/log/file" "$child" && fail "it read"
+kill -CONT "$child"
+wait_for 20 in_log "$T/log/file" "$child" || fail "it never got it"
+kill -0 "$child" || fail "it was killed"
+end
+
 fresh "the daemon's process is started again when it is killed, on the same sockets"
 start
 child=$(child_of "$D")
