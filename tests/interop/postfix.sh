@@ -80,7 +80,8 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = private/auth
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = check_recipient_access inline:{ { refused@example.net = 550 5.1.1 nobody of that name } },
+  permit_sasl_authenticated, reject
 header_size_limit = 3000000
 EOF
 }
