@@ -114,10 +114,13 @@ loop_cancel(struct loop_timer *t)
     free(t);
 }
 
+/* What a callback adds for now waits for the next round: who begins again and again does not keep the descriptors waiting */
 static void
 run_timers(struct loop *l)
 {
-    while (l->timers && clock_left(l->timers->deadline) == 0) {
+    int64_t now = clock_ms();
+
+    while (l->timers && l->timers->deadline <= now) {
         struct loop_timer *t = l->timers;
         loop_due *due = t->due;
         void *ctx = t->ctx;

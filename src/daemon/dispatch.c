@@ -763,7 +763,8 @@ dispatch_pump(struct core *c)
 
 /* ---------------------------------------------------------------- what is committed */
 
-#define SCAN_PIECE 500
+/* So long the loop is kept from others for a piece of the folder, however slow the disk is */
+enum { SCAN_PIECE_MS = 5 };
 
 static void
 take_in(struct core *c, const char *id)
@@ -790,13 +791,14 @@ take_in(struct core *c, const char *id)
 static bool
 scan_piece(struct core *c)
 {
+    int64_t end = clock_deadline(SCAN_PIECE_MS);
     char id[SPOOL_ID_MAX + 1];
 
-    for (size_t i = 0; i < SCAN_PIECE; i++) {
+    do {
         if (!spool_next(c->spool, id))
             return false;
         take_in(c, id);
-    }
+    } while (clock_left(end) > 0);
     return true;
 }
 
