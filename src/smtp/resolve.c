@@ -230,15 +230,16 @@ asking_poll(const struct asking *a, struct pollfd p[RESOLVE_SOCKETS], int64_t *u
     ares_socket_t socks[ARES_GETSOCK_MAXNUM];
     struct timeval tv, *t;
     size_t n = 0;
-    int bits;
+    unsigned bits;
 
     _Static_assert(RESOLVE_SOCKETS >= ARES_GETSOCK_MAXNUM, "room for all sockets of c-ares");
     if (asking_is_over(a))
         return 0;
-    bits = ares_getsock(a->channel, socks, ARES_GETSOCK_MAXNUM);
+    /* not by the library's macros, whose last bit overflows an int */
+    bits = (unsigned)ares_getsock(a->channel, socks, ARES_GETSOCK_MAXNUM);
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        short events =
+            (short)((bits >> i & 1 ? POLLIN : 0) | (bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
         if (events)
             p[n++] = (struct pollfd){ .fd = socks[i], .events = events };
     }

@@ -24,7 +24,7 @@ static void
 add_number(struct buf *b, uint64_t v, size_t bytes)
 {
     while (bytes-- > 0)
-        buf_add_char(b, (char)(v >> (8 * bytes)));
+        buf_add_char(b, (char)(bytes < sizeof v ? v >> (8 * bytes) & 0xff : 0));
 }
 
 static void
