@@ -371,6 +371,32 @@ expect_rc 0
 [ ! -e "$LIFE/run/smtprelay/socket" ] && [ ! -e "$SOCKET.ctl" ] || fail "a socket is left"
 end
 
+begin "a caller who comes while the daemon's process is started again waits for it and is served"
+hub_start - --tls none
+rm -rf "$T/queue" "$LOG"
+system_conf
+letter
+launch "$LIFE/sbin/smtprelayd"
+wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+kill -9 "$(child_of "$D")"
+timeout 60 "$LIFE/sbin/sendmail" -f alice@example.org -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 0
+expect_one_line
+expect_messages 1
+says "sent" || fail "it was not the daemon that sent it"
+daemon_kill
+end
+HUB_PORT=2525
+
+begin "what smtprelayd does not understand is wrong usage"
+for wrong in --serve --nonsense 'an argument' -C; do
+    timeout 20 "$DAEMON" "$wrong" >"$T/out" 2>"$T/err" </dev/null 3<&-
+    rc=$?
+    expect_rc 64
+done
+end
+
 fresh "settings come from the environment too, but not with -C"
 system_conf
 launch env "SMTPRELAY_SOCKET=$T/run/from-environment" "$LIFE/sbin/smtprelayd"
