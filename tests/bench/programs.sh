@@ -46,7 +46,9 @@ smtprelay_install() {
         BIN=$sbindir LIBEXEC=$libexecdir ETC=$sysconfdir RUN=$runstatedir
         user_add smtprelay 4712
         mkdir -p "$R$ETC"
+        DAEMON_USER=smtprelay
     else
+        DAEMON_USER=nobody # counts only for root
         BIN=$O/bench/sbin LIBEXEC=$O/bench/libexec ETC=$O/bench/etc RUN=$O/bench/run
     fi
     VERSION=$("$O/sendmail" --version | awk '{print $NF}')
@@ -54,7 +56,8 @@ smtprelay_install() {
 
 smtprelay_configure() {
     cat >"$R$ETC/smtprelay.conf" <<END
-mailhub = "127.0.0.1:$PORT"; UseTLS = false; hostname = "client.example.org"; IdleTimeout = "${IDLE:-60s}"; $SETTINGS
+mailhub = "127.0.0.1:$PORT"; UseTLS = false; hostname = "client.example.org"; IdleTimeout = "${IDLE:-60s}";
+User = "$DAEMON_USER"; $SETTINGS
 END
     chmod 644 "$R$ETC/smtprelay.conf"
 }
@@ -66,7 +69,7 @@ smtprelay_ready() { [ -S "$R$RUN/smtprelay/socket" ]; }
 # A queue of $1 messages, as if they had waited since the daemon ran last
 smtprelay_fill() {
     mkdir -m 700 "$R$D/queue" && "$O/tests/bench/scan" --fill "$R$D/queue" "$1" || return 1
-    [ -z "$R" ] || chown -R 4712:4712 "$R$D/queue"
+    [ "$(id -u)" -ne 0 ] || in_root chown -R "$DAEMON_USER" "$D/queue" || return 1
     SETTINGS="QueueDir = \"$D/queue\"; MinFree = \"1M\";"
     smtprelay_configure
     SETTINGS=''
