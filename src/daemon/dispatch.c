@@ -664,9 +664,23 @@ try_entry(struct core *c, struct schedule_entry *e)
         start_next(d);
 }
 
-void
+/* Each has descriptors open until it is settled: a queue that expires as a whole is not taken up at once */
+enum { EXPIRE_AT_ONCE = 16 };
+
+static size_t
+count_expired(const struct core *c)
+{
+    size_t n = 0;
+
+    for (const struct delivery *d = c->deliveries; d; d = d->next)
+        n += d->expired;
+    return n;
+}
+
+bool
 dispatch_expire(struct core *c)
 {
+    size_t n = count_expired(c);
     struct schedule_entry *next;
 
     for (struct schedule_entry *e = schedule_first(c->schedule); e; e = next) {
@@ -674,13 +688,17 @@ dispatch_expire(struct core *c)
         next = schedule_after(e);
         if (schedule_is_active(e) || !schedule_is_expired(c->schedule, e, clock_ms()))
             continue;
+        if (n >= EXPIRE_AT_ONCE)
+            return true;
         schedule_activate(c->schedule, e);
         d = take_up(c, e);
         if (!d)
             continue;
         d->expired = true;
         settle_begin(d);
+        n++;
     }
+    return false;
 }
 
 /* One worker is left to callers who wait, whatever a slow smarthost does to the queue */

@@ -23,8 +23,8 @@ void dispatch_pump(struct core *c);
 void dispatch_scan(struct core *c, enum schedule_due due);
 /* Read the queue in one go (`--run`). */
 void dispatch_scan_all(struct core *c, enum schedule_due due);
-/* Give up what has waited too long and is not under way. */
-void dispatch_expire(struct core *c);
+/* Give up what has waited too long and is not under way, some of it at a time: true when there is more. */
+bool dispatch_expire(struct core *c);
 /* Stopping: what is under way for a client gets into the queue, so that the client can go. */
 void dispatch_park(struct core *c);
 /* The end: nothing more is heard of what is under way. */

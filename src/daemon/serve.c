@@ -24,7 +24,7 @@ enum { GRACE_MS = 5000, LEAVE_MS = 20000, ORPHAN_LEAVE_MS = 2000 };
 /* For the queue's lock at the start */
 enum { LOCK_MS = 5000 };
 /* How often it is looked for what has waited too long */
-enum { EXPIRE_MIN_MS = 1000, EXPIRE_MAX_MS = 600000 };
+enum { EXPIRE_MORE_MS = 100, EXPIRE_MIN_MS = 1000, EXPIRE_MAX_MS = 600000 };
 /* So long after it has come to rest it gives memory back */
 enum { TRIM_MS = 5000 };
 /* What could not be returned is kept so long */
@@ -84,8 +84,9 @@ on_expire(void *ctx)
         step = EXPIRE_MIN_MS;
     if (step > EXPIRE_MAX_MS)
         step = EXPIRE_MAX_MS;
+    if (dispatch_expire(&s->core))
+        step = EXPIRE_MORE_MS;
     s->expire = loop_at(s->core.loop, clock_deadline(step), on_expire, s);
-    dispatch_expire(&s->core);
 }
 
 static void

@@ -184,6 +184,25 @@ hang_up
 works_again
 disk_end
 
+begin "a queue that expires as a whole leaves the daemon its descriptors"
+umount "$SMALL" 2>/dev/null
+mount -t tmpfs -o mode=700,size=8m tmpfs "$SMALL" || fail "no tmpfs"
+HUB_PORT=1
+settings
+conf UseTLS=false "QueueDir=$SMALL" User=nobody LogFile=- MinFree=0 RetryMin=1s RetryMax=1s QueueLifetime=5s
+cp "$T/conf" "$ROOT/etc/smtprelay.conf"
+daemon_start prlimit --nofile=100:100
+i=0
+while [ "$i" -lt 200 ]; do
+    i=$((i + 1))
+    printf 'Subject: %s\n\nhi\n' "$i" | "$SENDMAIL" -odb -i -f '<>' bob@example.net || fail "letter $i is not taken"
+done
+wait_for 60 is_empty || fail "$(queued) do not expire"
+[ "$(find "$SMALL/failed" -type f | wc -l)" -eq 200 ] || fail "not all are kept"
+says 'Too many open files' && fail "it has run out of descriptors"
+daemon_stop
+end || tail -n 12 "$LOG" | sed 's/^/    daemon: /'
+
 if $SANITIZED; then
     echo "ok (skipped, a sanitizer needs all the memory) with any amount of memory the daemon takes a letter or refuses it"
     exit 0
