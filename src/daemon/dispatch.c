@@ -613,8 +613,8 @@ pass_over(struct core *c, struct schedule_entry *e, const struct error *err)
     struct record r;
     struct error ignored;
 
-    if (err->class == ERROR_DATA)
-        log_line(LOG_LEVEL_ERROR, "%s: moved to corrupt/", err->text);
+    if (err->class != ERROR_TEMP)
+        log_line(LOG_LEVEL_ERROR, "%s", err->text);
     if (err->class == ERROR_TEMP && spool_head(c->spool, schedule_id(e), &r, &ignored))
         record_clear(&r); /* another process has it */
     else if (err->class != ERROR_IO) {

@@ -77,8 +77,8 @@ void spool_drop(struct spool *s, struct draft *d);
 
 /*
  * Take a committed record for an attempt: its descriptor (locked, for reading and marking) and its head. -1 with err:
- * ERROR_TEMP: it is gone or another process has it; ERROR_DATA: it cannot be understood and lies in corrupt/ now; ERROR_IO: it
- * could not be opened or read this time (no descriptor, a disk's error) and stays.
+ * ERROR_TEMP: it is gone or another process has it; ERROR_DATA: it cannot be understood, or is not ours to read, and lies in
+ * corrupt/ now (or err says why not); ERROR_IO: it could not be opened or read this time (no descriptor, a disk's error) and stays.
  */
 int spool_take(struct spool *s, const char *id, struct record *r, struct error *err);
 /* Only look at a record, without a lock; for lists. -1 with err. */

@@ -10,6 +10,13 @@
 #include "base/mem.h"
 #include "queue/spool_state.h"
 
+/* It will not be otherwise the next time: a link, a folder, a socket, a file that belongs to somebody else */
+static bool
+is_no_record(int error)
+{
+    return error == ELOOP || error == EISDIR || error == ENXIO || error == EACCES || error == EPERM;
+}
+
 static int
 open_named(struct spool *s, const char *id, int flags, struct error *err)
 {
@@ -25,7 +32,7 @@ open_named(struct spool *s, const char *id, int flags, struct error *err)
     if (errno == ENOENT)
         error_set(err, ERROR_TEMP, "%s: not in the queue", id);
     else
-        error_sys(err, errno == ELOOP ? ERROR_DATA : ERROR_IO, errno, "queue %s/%s", s->path, id);
+        error_sys(err, is_no_record(errno) ? ERROR_DATA : ERROR_IO, errno, "queue %s/%s", s->path, id);
     return -1;
 }
 
@@ -69,10 +76,17 @@ int
 spool_take(struct spool *s, const char *id, struct record *r, struct error *err)
 {
     int fd = open_record(s, id, r, O_RDWR, true, err);
+    struct error why;
 
-    if (fd < 0 && err->class == ERROR_DATA)
-        (void)s->io->rename(s->queue, s->corrupt, id); /* one bad file must not stop the others */
-    return fd;
+    if (fd >= 0 || err->class != ERROR_DATA)
+        return fd;
+    /* one bad file must not stop the others */
+    why = *err;
+    if (s->io->rename(s->queue, s->corrupt, id) == 0)
+        error_set(err, ERROR_DATA, "%s: moved to corrupt/", why.text);
+    else
+        error_set(err, ERROR_DATA, "%s: cannot be moved to corrupt/: %s", why.text, strerror(errno));
+    return -1;
 }
 
 int

@@ -138,6 +138,7 @@ if [ "$(id -u)" -eq 0 ]; then
     chown -R nobody "$Q"
 fi
 only_good_goes
+[ -e "$Q/corrupt/$(other_id 1)" ] || fail "it is not in corrupt/, where it would be noticed"
 end
 
 with_queue "another user's file is not sent, though it looks like a record"

@@ -175,6 +175,47 @@ class Abuse:
         p.kill()
         p.communicate()
 
+    def strange_files(self):
+        """The queue is on its way, and somebody works in its folder: each goes that can, the others are put aside and named"""
+        self.hub.stop()
+        held = [stages.Letter(1000 + n, 500) for n in range(6)]
+        for letter in held:
+            code, err = self.stage.send(letter)
+            if code != 0:
+                yield "a letter ends with %s %s" % (code, err)
+        folder = self.stage.queue + "/queue/"
+        names = {}
+        for name in self.stage.queued():
+            with open(folder + name, "rb") as f:
+                names[int(f.read().split(b"X-Number: ")[1].split()[0])] = name
+        os.unlink(folder + names[1000])
+        os.truncate(folder + names[1001], 100)
+        if stages.IS_ROOT:
+            os.chown(folder + names[1002], 0, 0)
+        os.chmod(folder + names[1002], 0)
+        os.unlink(folder + names[1003])
+        os.symlink("/etc/passwd", folder + names[1003])
+        os.rename(folder + names[1004], self.stage.work + "/elsewhere")
+        self.hub.start()
+        if not stages.wait_for(30, lambda: not set(self.stage.queued()) - {names[1003]}):
+            yield "it does not run dry: %s" % self.stage.queued()
+        os.rename(self.stage.work + "/elsewhere", folder + names[1004])
+        self.stage.run("-q")
+        if not stages.wait_for(30, lambda: not set(self.stage.queued()) - {names[1003]}):
+            yield "what came back stays: %s" % self.stage.queued()
+        arrived = sorted(c.number for c in self.hub.copies() if c.number >= 1000)
+        if arrived != [1004, 1005]:
+            yield "arrived: %s" % arrived
+        for n in (1001, 1002, 1003):
+            if names[n] not in self.stage.queued("corrupt") and n != 1003:
+                yield "no. %d is not in corrupt/" % n
+            if not any(names[n] in line and "corrupt/" in line for line in self.daemon.tail(1000)):
+                yield "the log does not name no. %d" % n
+            for path in (folder + names[n], self.stage.queue + "/corrupt/" + names[n]):
+                if os.path.lexists(path):
+                    os.unlink(path)
+        yield from self.still_good()
+
     def run(self):
         case = self.report.case
         case("garbage at both sockets stops nobody", self.garbage())
@@ -185,6 +226,7 @@ class Abuse:
         if stages.IS_ROOT and os.access("/usr/bin/python3", os.X_OK):
             case("a user who holds all sessions he can get keeps nobody out", self.flood(self.daemon.socket, 1200))
             case("a user who holds all control sessions he can get keeps nobody out", self.flood(self.daemon.socket + ".ctl", 200))
+        case("files that were tampered with in the queue stop nobody and are named", self.strange_files())
         case("afterwards nothing is left over", list(run_dry(self.stage, self.daemon, self.hub)) + list(self.stage.leftovers()))
 
 
