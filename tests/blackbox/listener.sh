@@ -33,6 +33,7 @@ listener() { # "sentence" SCRIPT|- [settings]
     conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M \
         "Listen=( \"127.0.0.1:$PORT\" )" "$@"
     cp "$T/conf" "$ROOT/etc/smtprelay.conf"
+    : >"$LOG" # what the last one said
     "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
     D=$!
     wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
@@ -179,6 +180,7 @@ if [ "$(id -u)" -eq 0 ] && command -v python3 >/dev/null && command -v ip >/dev/
         cat >"$T/inside" <<END
 ip link set lo up
 ip addr add 192.0.2.7/32 dev lo
+: >"$LOG"
 "$DAEMON" >/dev/null 2>"$LOG" &
 d=\$!
 i=0
