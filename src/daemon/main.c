@@ -16,6 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/ask.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -134,6 +135,26 @@ serve_stdio(const struct arguments *a)
     return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
+/* Packages call newaliases when they are installed: without any configuration it is the default's file that is looked at */
+static bool
+load_for_aliases(const struct config_request *req, struct config *c, struct error *err)
+{
+    struct error ignored;
+    char *own;
+    bool none;
+
+    if (config_load(req, c, err))
+        return true;
+    own = ask_own_config(req->uid);
+    none = !req->file && !own && access(path_config, F_OK) != 0 && errno == ENOENT;
+    free(own);
+    if (!none)
+        return false;
+    config_begin(c);
+    return config_set(
+        c, 0, CONFIG_ALIASES, slice_of(config_info(CONFIG_ALIASES)->standard), true, "default", &ignored);
+}
+
 static int
 check_aliases(const struct arguments *a)
 {
@@ -141,7 +162,7 @@ check_aliases(const struct arguments *a)
     struct error err;
     size_t n;
 
-    if (!config_load(&a->request, &c, &err) || !route_check_aliases(&c, &n, &err))
+    if (!load_for_aliases(&a->request, &c, &err) || !route_check_aliases(&c, &n, &err))
         fatal((int)err.class, "%s", err.text);
     printf("%zu aliases\n", n);
     config_end(&c);

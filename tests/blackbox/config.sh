@@ -243,6 +243,18 @@ expect_messages 1
 expect_dialog env.example.org
 end
 
+begin "newaliases and mailq need no configuration: packages call them when they are installed"
+mkdir -p "$T/names"
+for name in newaliases mailq; do
+    ln -s "$SENDMAIL" "$T/names/$name"
+    timeout 60 "$T/names/$name" >"$T/out" 2>"$T/err"
+    rc=$?
+    # the machine's own aliases may be wrong
+    [ "$name" = newaliases ] && [ -s "$T/err" ] || expect_rc 0
+    expect_not_err smtprelay.conf
+done
+end
+
 begin "unknown commands and options are 64"
 timeout 60 "$CHECK" chekc >"$T/out" 2>"$T/err"
 rc=$?
