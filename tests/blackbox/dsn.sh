@@ -309,6 +309,29 @@ expect_report 1.Action failed
 expect_manners
 end
 
+begin "a report that cannot be written: the message stays, and is told of later"
+rm -rf "$QUEUE"
+mkdir -m 700 "$QUEUE"
+[ "$(id -u)" -ne 0 ] || chown nobody "$QUEUE" # nothing is forbidden to root
+hub_start "$T/script" --tls none
+conf UseTLS=false "QueueDir=$QUEUE"
+timeout 60 "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bad@example.net <"$MSG" 2>"$T/err" || fail "exit code $?"
+if is_in queue 1; then
+    chmod 500 "$QUEUE"/queue*
+    timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+    expect_arrived 0
+    is_in queue 1 || fail "it is gone"
+    is_in failed 0 || fail "it lies in failed/"
+    chmod 700 "$QUEUE"/queue*
+    timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+    read_report
+    expect_report 1.Action failed
+    is_in queue 0 || fail "it is still there"
+else
+    fail "it is not in the queue"
+fi
+end
+
 begin "without a daemon an interactive refusal of some is told in a report, where there is a queue"
 rm -rf "$QUEUE"
 mkdir -m 700 "$QUEUE"

@@ -56,6 +56,26 @@ talk() {
 }
 expect_out() { grep -q -e "$1" "$T/out" || fail "no $1 in the replies"; }
 
+printf '%s\n' 'on RCPT *<bad@*' '    reply 550 5.1.1 no such user here' >"$T/script"
+listener "some refused: 250 for the others, and the sender gets a report" "$T/script"
+talk <<END
+EHLO client.example.com
+MAIL FROM:<alice@example.org>
+RCPT TO:<bob@example.net>
+RCPT TO:<bad@example.net>
+DATA
+Subject: by TCP
+
+hello
+.
+QUIT
+END
+expect_out '^250 2.0.0 '
+wait_for 30 arrived 2 || fail "$(count_messages) messages came, not 2"
+grep -qF 'mail: <>' "$HUB_DIR/2.env" || fail "no report came"
+grep -qF 'Final-Recipient: rfc822; bad@example.net' "$HUB_DIR/2.msg" || fail "the report does not name the recipient"
+finish
+
 listener "a message by TCP is answered with the smarthost's verdict" -
 talk <<END
 EHLO client.example.com
