@@ -1,4 +1,4 @@
-/* smtprelay: the administrator's program; so far `check`, `status`, `queue` and `show`. */
+/* smtprelay: the administrator's program; so far `check`, `status`, `queue`, `show`, `why` and `log`. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "admin/queue.h"
+#include "admin/why.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
@@ -18,11 +19,14 @@
 extern char **environ;
 
 static const char usage[] =
-    "usage: smtprelay [-C FILE] check | status | queue | show ID\n"
+    "usage: smtprelay [-C FILE] check | status | queue | show ID | why ID|ADDRESS|--last [N] | log [-f] [-n "
+    "N]\n"
     "  check     validate the configuration and show each setting with where it came from\n"
     "  status    what waits and why, account by account, and what to do\n"
     "  queue     what waits, a line a message\n"
-    "  show ID   one message of the queue\n";
+    "  show ID   one message of the queue\n"
+    "  why       what became of a message, attempt by attempt, with the smarthost's words\n"
+    "  log       what happened last; with -f go on with what happens\n";
 
 /* ---------------------------------------------------------------- check */
 
@@ -121,9 +125,17 @@ check(const struct config_request *req)
 
 struct arguments {
     struct config_request request;
-    const char *word[3]; /* the command and what it takes */
+    const char *word[5]; /* the command and what it takes */
     size_t n;
 };
+
+/* What only some commands take is looked at by them */
+static bool
+is_word(const struct arguments *a, const char *text)
+{
+    return (a->n == 1 && strcmp(a->word[0], "why") == 0 && strcmp(text, "--last") == 0) ||
+           (a->n > 0 && strcmp(a->word[0], "log") == 0);
+}
 
 /* Options may stand before and behind the command */
 static void
@@ -138,7 +150,7 @@ parse_arguments(int argc, char **argv, struct arguments *a)
         } else if (strcmp(argv[i], "--help") == 0) {
             fputs(usage, stdout);
             exit(0);
-        } else if (argv[i][0] == '-') {
+        } else if (argv[i][0] == '-' && !is_word(a, argv[i])) {
             fatal(EX_USAGE, "unknown option %s; see smtprelay --help", argv[i]);
         } else if (a->n == sizeof a->word / sizeof a->word[0]) {
             fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", argv[i]);
@@ -165,8 +177,8 @@ is_command(const struct arguments *a, const char *name, size_t words)
 int
 main(int argc, char **argv)
 {
-    static const char *const later[] = { "test", "setup", "import", "explain", "why", "retry", "hold",
-        "release", "remove" };
+    static const char *const later[] = { "test", "setup", "import", "explain", "retry", "hold", "release",
+        "remove" };
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
     mem_program("smtprelay");
@@ -182,6 +194,10 @@ main(int argc, char **argv)
         return check(&a.request);
     if (is_command(&a, "status", 1) || is_command(&a, "queue", 1) || is_command(&a, "show", 2))
         return queue_ask(&a.request, a.word, a.n);
+    if (strcmp(a.word[0], "why") == 0)
+        return why_ask(&a.request, a.word, a.n);
+    if (strcmp(a.word[0], "log") == 0)
+        return why_log(&a.request, a.word, a.n);
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (strcmp(a.word[0], later[i]) == 0)
             fatal(EX_CONFIG, "%s: not built yet", a.word[0]);

@@ -49,6 +49,12 @@ connect_daemon(const struct config_request *req, struct error *err)
 int
 queue_ask(const struct config_request *req, const char *const words[], size_t n)
 {
+    return queue_ask_to(req, words, n, STDOUT_FILENO);
+}
+
+int
+queue_ask_to(const struct config_request *req, const char *const words[], size_t n, int out)
+{
     struct error err;
     struct buf line;
     bool own;
@@ -68,7 +74,7 @@ queue_ask(const struct config_request *req, const char *const words[], size_t n)
             buf_add_char(&line, ' ');
         text_percent_encode(&line, slice_of(words[i]));
     }
-    code = ask(fd, buf_slice(&line), STDOUT_FILENO, own ? -1 : ANSWER_MS, &err);
+    code = ask(fd, buf_slice(&line), out, own ? -1 : ANSWER_MS, &err);
     if (*err.text)
         fprintf(stderr, "smtprelay: %s\n", err.text);
     buf_clear(&line);

@@ -9,5 +9,7 @@
  * on stderr.
  */
 int queue_ask(const struct config_request *req, const char *const words[], size_t n);
+/* The same, the answer written to `out`. */
+int queue_ask_to(const struct config_request *req, const char *const words[], size_t n, int out);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "config/route.h"
 #include "daemon/control_list.h"
+#include "daemon/control_why.h"
 
 /* What each request takes, by enum control_verb */
 static const struct {
@@ -24,6 +25,8 @@ static const struct {
     [CONTROL_LIST] = { "list", 0, 0 },
     [CONTROL_QUEUE] = { "queue", 0, 0 },
     [CONTROL_SHOW] = { "show", 1, 1 },
+    [CONTROL_WHY] = { "why", 1, 2 },
+    [CONTROL_LOG] = { "log", 0, 2 },
     [CONTROL_STATUS] = { "status", 0, 0 },
     [CONTROL_RUN] = { "run", 0, 1 },
     [CONTROL_VERIFY] = { "verify", 1, CONTROL_LINE_MAX },
@@ -84,7 +87,24 @@ take_argument(struct control_request *q, struct slice word)
     return ok;
 }
 
-/* Where the one argument of run and show belongs */
+/* why and log: a text, and how many */
+static bool
+place_number(struct control_request *q)
+{
+    uint64_t n = 0;
+    bool ok = true;
+
+    if (q->naddress == 2) {
+        char *word = q->address[--q->naddress];
+        ok = slice_number(slice_of(word), CONTROL_NUMBER_MAX, &n) && n > 0;
+        free(word);
+    }
+    q->number = (size_t)n;
+    q->text = q->address[--q->naddress];
+    return ok;
+}
+
+/* Where the arguments of run, show, why and log belong */
 static bool
 place_argument(struct control_request *q)
 {
@@ -92,6 +112,8 @@ place_argument(struct control_request *q)
 
     if (q->verb == CONTROL_VERIFY || q->naddress == 0)
         return true;
+    if (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)
+        return place_number(q);
     text = q->address[--q->naddress];
     if (q->verb == CONTROL_RUN) {
         q->by = *text;
@@ -249,6 +271,10 @@ control_answer(const struct control_request *q, int fd)
         control_queue(q, &o, s);
     else if (q->verb == CONTROL_STATUS)
         control_status(q, &o, s);
+    else if (q->verb == CONTROL_WHY)
+        ok = control_why(q, &o, s, &err);
+    else if (q->verb == CONTROL_LOG)
+        ok = control_log(q, &o, &err);
     else
         ok = control_show(q, &o, s, &err);
     spool_close(s);

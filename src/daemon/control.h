@@ -8,6 +8,8 @@
  *     list          what waits, as Postfix's mailq prints it
  *     queue         the same, a line a message
  *     show ID       one message, with its content
+ *     why TEXT [N]  what became of the last N messages with that id or address; TEXT "-": of any
+ *     log [P [N]]   events as they come: the last N of them, or those since P, which is what stands behind '@' in the last line
  *     status        what waits and why, by account, and what to do
  *     run [I|R|S]   make all messages due, or those whose id, a recipient, the sender has the text in it
  *     verify A...   where mail for these addresses would go
@@ -30,6 +32,7 @@
 #include "queue/record.h"
 #include "queue/spool.h"
 
+enum { CONTROL_NUMBER_MAX = 10000 };
 enum { CONTROL_LINE_MAX = 70000 }; /* a little more than our own clients send */
 #define CONTROL_SUFFIX ".ctl"      /* behind the path of `Socket` */
 #define CONTROL_GROUP "smtprelay-admin"
@@ -38,6 +41,8 @@ enum control_verb {
     CONTROL_LIST,
     CONTROL_QUEUE,
     CONTROL_SHOW,
+    CONTROL_WHY,
+    CONTROL_LOG,
     CONTROL_STATUS,
     CONTROL_RUN,
     CONTROL_VERIFY,
@@ -76,7 +81,8 @@ struct control_snapshot {
 struct control_request {
     enum control_verb verb;
     char by;        /* run: 'I', 'R', 'S', 0 = all */
-    char *text;     /* run: what is looked for; show: the id */
+    char *text;     /* run: what is looked for; show: the id; why, log: the first word */
+    size_t number;  /* why, log: 0 = as usual */
     char **address; /* verify */
     size_t naddress;
     /* set by the owner before the answer */

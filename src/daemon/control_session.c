@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "daemon/control.h"
 #include "daemon/dispatch.h"
+#include "daemon/story.h"
 
 /* Sessions of all, of those who are no operators, of one of them */
 enum { SESSIONS_MAX = 50, SESSIONS_OF_OTHERS = 40, SESSIONS_OF_ONE = 10 };
@@ -229,6 +230,7 @@ decide(struct session *s)
     if (!ok || !control_is_permitted(&s->request, &err)) {
         finish(s, &err);
     } else if (control_is_answered(&s->request)) {
+        story_flush(s->desk->core); /* what happened just now is told, too */
         hand_over(s, answer_run, answer_done);
     } else if (s->request.verb == CONTROL_RUN) {
         run_queue_now(s);

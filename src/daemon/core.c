@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "daemon/dispatch.h"
 #include "daemon/report.h"
+#include "daemon/story.h"
 
 enum { STORE_THREADS = 4 };
 
@@ -60,6 +61,7 @@ core_end(struct core *c)
     report_finish(c);
     work_free(c->work);
     dispatch_abandon(c);
+    story_end(c);
     pool_free(c->pool);
     schedule_free(c->schedule);
     rates_free(c->rates);

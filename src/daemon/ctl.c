@@ -225,6 +225,8 @@ answer(struct ctl *c)
     case CONTROL_LIST:
     case CONTROL_QUEUE:
     case CONTROL_SHOW:
+    case CONTROL_WHY:
+    case CONTROL_LOG:
     case CONTROL_STATUS:
         return answer_from_queue(c);
     case CONTROL_VERIFY:

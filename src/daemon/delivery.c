@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/dispatch.h"
+#include "daemon/story.h"
 
 struct delivery *
 delivery_new(struct core *c, struct submission *s)
@@ -40,6 +41,8 @@ delivery_free(struct delivery *d)
     file_close(&d->fd);
     free(d->account);
     free(d->reason);
+    free(d->attempt.reply);
+    free(d->attempt.trouble);
     free(d);
     dispatch_pump(c);
     if (!c->deliveries && c->rest)
@@ -70,6 +73,15 @@ delivery_log(const struct delivery *d, const char *status, const char *why)
                  : LOG_LEVEL_INFO,
         "%s", buf_str(&b));
     buf_clear(&b);
+    story_status(d, status, why);
+}
+
+void
+delivery_attempt_begin(struct delivery *d)
+{
+    free(d->attempt.reply);
+    free(d->attempt.trouble);
+    d->attempt = (struct delivery_attempt){ .begun_ms = clock_ms() };
 }
 
 const char *

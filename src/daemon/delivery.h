@@ -8,6 +8,13 @@
 #include "daemon/core.h"
 #include "daemon/submission.h"
 
+/* What the attempt that is under way, or ended last, has brought, for the history */
+struct delivery_attempt {
+    int64_t begun_ms;
+    size_t sent, refused, deferred; /* recipients that facts came for */
+    char *reply, *trouble;          /* the first words; NULL: none */
+};
+
 struct delivery {
     struct delivery *next;
     struct core *core;
@@ -25,14 +32,17 @@ struct delivery {
     /* what the attempt that ended last, or is under way, said of its account */
     bool reached, account_failed, frozen, delivered;
     char *reason;
+    struct delivery_attempt attempt;
 };
 
 /* `s` becomes the delivery's. */
 struct delivery *delivery_new(struct core *c, struct submission *s);
 /* It is over: also looks for what may be tried next, and says so when nothing is left. */
 void delivery_free(struct delivery *d);
-/* One line a message in the log: who, from whom, to whom, how it went. `why` may be NULL. */
+/* One line a message in the log: who, from whom, to whom, how it went; and in the history. `why` may be NULL. */
 void delivery_log(const struct delivery *d, const char *status, const char *why);
+/* An attempt begins: nothing is known of it. */
+void delivery_attempt_begin(struct delivery *d);
 /* Why it is not, or not wholly, delivered; NULL: nobody said. */
 const char *delivery_trouble(const struct delivery *d);
 /* By the wall clock, never negative. */

@@ -17,6 +17,7 @@
 #include "daemon/report.h"
 #include "daemon/settle.h"
 #include "daemon/settings.h"
+#include "daemon/story.h"
 #include "mail/status.h"
 
 static void start_next(struct delivery *d);
@@ -311,6 +312,7 @@ start_next(struct delivery *d)
         return;
     }
     d->reached = d->account_failed = d->frozen = d->delivered = false;
+    delivery_attempt_begin(d);
     free(d->account);
     d->account = mem_dup(account);
     if (d->core->schedule && !d->entry)
@@ -356,6 +358,22 @@ take_relayed(struct delivery *d, const struct job_fact *f)
         submission_said(d->sub, f->recipient, f);
 }
 
+/* For the history; of several recipients the first with trouble is named */
+static void
+count_fact(struct delivery *d, uint32_t i, const struct status *s, const char *words)
+{
+    const struct envelope *e = &d->sub->record.envelope;
+    struct delivery_attempt *a = &d->attempt;
+    char **kept = s->outcome == STATUS_DELIVERED ? &a->reply : &a->trouble;
+
+    a->sent += s->outcome == STATUS_DELIVERED;
+    a->refused += s->outcome == STATUS_BOUNCED;
+    a->deferred += s->outcome != STATUS_DELIVERED && s->outcome != STATUS_BOUNCED;
+    if (!*kept)
+        *kept = s->scope == STATUS_RECIPIENT && e->n > 1 ? mem_format("<%s>: %s", e->rcpt[i].address, words)
+                                                         : mem_dup(words);
+}
+
 static void
 take_fact(struct delivery *d, const struct job_fact *f)
 {
@@ -370,12 +388,14 @@ take_fact(struct delivery *d, const struct job_fact *f)
     if (s.outcome == STATUS_DELIVERED) {
         submission_delivered(d->sub, f->recipient);
         d->delivered = true;
+        count_fact(d, f->recipient, &s, f->text);
         take_relayed(d, f);
         if (!d->sub->used.len)
             buf_add_format(&d->sub->used, "reply=\"%s\" ", f->text);
         return;
     }
     text = settings_fact_text(f);
+    count_fact(d, f->recipient, &s, text);
     submission_said(d->sub, f->recipient, f);
     submission_failed(d->sub, f->recipient, s.scope == STATUS_RECIPIENT, s.class, text);
     if (s.scope == STATUS_ACCOUNT) {
@@ -474,6 +494,7 @@ dispatch_over(void *owner, const struct error *err, struct slice text)
     if (err)
         fail_rest(d, err);
     buf_add_slice(&d->sub->used, text);
+    story_attempt(d, err, text);
     learn(d);
     if (d->core->rates && !d->delivered)
         rates_give_back(d->core->rates, d->account);
@@ -576,6 +597,7 @@ dispatch_submit(struct core *c, struct submission *s, struct client *client)
     struct delivery *d = delivery_new(c, s);
 
     d->client = client;
+    story_submitted(c, &s->record, s->size, NULL);
     d->timer = loop_at(c->loop, clock_ms(), begin_soon, d); /* no verdict from within */
     return d;
 }

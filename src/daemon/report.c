@@ -14,6 +14,7 @@
 #include "daemon/dispatch.h"
 #include "daemon/intake.h"
 #include "daemon/report_cap.h"
+#include "daemon/story.h"
 #include "mail/dsn.h"
 #include "mail/stamp.h"
 
@@ -345,6 +346,7 @@ report_end(struct core *c, struct report *r)
         log_line(LOG_LEVEL_INFO, "id=%s report=%s of=%s to=<%s>", r->record.id,
             r->about ? told[r->rcpt[0].action] : "summary", r->about ? r->about->record.id : "many",
             r->record.envelope.rcpt[0].address);
+        story_submitted(c, &r->record, r->record.content_size, r->about ? r->about->record.id : NULL);
         spool_drop(c->spool, &r->draft);
         if (c->schedule)
             (void)schedule_add(c->schedule, r->record.id, r->record.account, 0, 0, SCHEDULE_NOW, clock_ms());

@@ -332,7 +332,7 @@ class Stage:
         for folder, _, names in os.walk(self.queue):
             for name in names:
                 path = os.path.join(folder, name)
-                if os.path.relpath(path, self.queue) not in ("version", "lock"):
+                if os.path.relpath(path, self.queue) not in ("version", "lock", "history", "history.1"):
                     yield "left over: " + os.path.relpath(path, self.work)
         for folder, folders, names in os.walk(self.tmp):
             for name in names + folders:

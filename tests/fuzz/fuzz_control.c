@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *
 name_of(enum control_verb verb)
 {
-    static const char *const names[] = { "list", "queue", "show", "status", "run", "verify", "wake" };
+    static const char *const names[] = { "list", "queue", "show", "why", "log", "status", "run", "verify",
+        "wake" };
 
     return names[verb];
 }
@@ -22,17 +23,21 @@ name_of(enum control_verb verb)
 static void
 format(const struct control_request *q, struct buf *line)
 {
-    const char **words = mem_array(q->naddress + 2, sizeof *words);
+    const char **words = mem_array(q->naddress + 3, sizeof *words);
     char *filter = q->by ? mem_format("%c%s", q->by, q->text) : NULL;
+    char *number = q->number ? mem_format("%zu", q->number) : NULL;
     size_t n = 0;
 
     words[n++] = name_of(q->verb);
     if (filter || q->text)
         words[n++] = filter ? filter : q->text;
+    if (number)
+        words[n++] = number;
     for (size_t i = 0; i < q->naddress; i++)
         words[n++] = q->address[i];
     control_format(line, words, n);
     free(filter);
+    free(number);
     free(words);
 }
 
@@ -46,7 +51,9 @@ static void
 check_meaning(const struct control_request *q)
 {
     ensure((q->verb == CONTROL_VERIFY) == (q->naddress > 0));
-    ensure((q->verb == CONTROL_SHOW || q->by) == (q->text != NULL));
+    ensure(q->verb == CONTROL_LOG ||
+           (q->verb == CONTROL_SHOW || q->verb == CONTROL_WHY || q->by) == (q->text != NULL));
+    ensure(!q->number || (q->text && (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)));
     ensure(!q->by || (q->verb == CONTROL_RUN && strchr("IRS", q->by)));
     ensure(q->peer.uid == -1 && !q->peer.is_operator);
 }
@@ -65,7 +72,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ensure(!slice_has(buf_slice(&line), '\n'));
         if (line.len <= CONTROL_LINE_MAX) {
             ensure(control_parse(buf_slice(&line), &again, &err));
-            ensure(again.verb == q.verb && again.by == q.by && same(again.text, q.text));
+            ensure(again.verb == q.verb && again.by == q.by && again.number == q.number &&
+                   same(again.text, q.text));
             ensure(again.naddress == q.naddress);
             for (size_t i = 0; i < q.naddress; i++)
                 ensure(same(again.address[i], q.address[i]));

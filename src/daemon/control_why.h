@@ -1,0 +1,19 @@
+/* control_why: what became of messages, from the history; a part of control, nobody else includes it. */
+#ifndef DAEMON_CONTROL_WHY_H
+#define DAEMON_CONTROL_WHY_H
+
+#include "daemon/control_out.h"
+
+enum { CONTROL_WHY_DEFAULT = 10, CONTROL_LOG_DEFAULT = 20 };
+
+/* The stories of the messages that are meant, oldest first. False with err: there are none, or the history cannot be read. */
+bool control_why(
+    const struct control_request *q, struct control_out *o, struct spool *spool, struct error *err);
+/* Events, and a last line that says where the next question may go on. */
+bool control_log(const struct control_request *q, struct control_out *o, struct error *err);
+/* Their inner parts, for a history that is there already. */
+bool control_why_tell(const struct control_request *q, struct control_out *o, struct slice history,
+    struct spool *spool, struct error *err);
+void control_log_tell(const struct control_request *q, struct control_out *o, struct slice history);
+
+#endif

@@ -1,0 +1,228 @@
+/* story: makes lines of events and has them written, one batch at a time, so that they stay in order. */
+#include "daemon/story.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/history.h"
+#include "daemon/history_file.h"
+
+enum {
+    GATHER_MS = 50,
+    GATHERED_MAX = 1 << 20, /* more waits for no disk */
+    RECIPIENTS_KEPT = 20,
+};
+
+struct story {
+    struct core *core;
+    struct buf waiting;
+    struct loop_timer *timer;
+    bool writing, has_failed;
+    /* the thread's */
+    char *folder;
+    struct buf batch;
+    bool ok;
+    struct error err;
+};
+
+/* ---------------------------------------------------------------- writing */
+
+static void
+write_run(void *arg)
+{
+    struct story *s = arg;
+
+    s->ok = history_file_append(s->folder, buf_slice(&s->batch), HISTORY_FILE_MAX, &s->err);
+}
+
+static void on_gathered(void *ctx);
+
+static void
+begin_timer(struct story *s)
+{
+    if (!s->timer && !s->writing && s->waiting.len)
+        s->timer = loop_at(s->core->loop, clock_deadline(GATHER_MS), on_gathered, s);
+}
+
+static void
+write_done(void *arg)
+{
+    struct story *s = arg;
+
+    s->writing = false;
+    if (!s->ok && !s->has_failed)
+        log_line(LOG_LEVEL_WARNING, "the history is not written: %s", s->err.text);
+    s->has_failed = !s->ok;
+    begin_timer(s);
+}
+
+/* What was gathered becomes the batch */
+static bool
+take_batch(struct story *s)
+{
+    struct buf empty = s->batch;
+
+    loop_cancel(s->timer);
+    s->timer = NULL;
+    if (s->writing || !s->waiting.len)
+        return false;
+    s->batch = s->waiting;
+    s->waiting = empty;
+    buf_reset(&s->waiting);
+    return true;
+}
+
+static void
+on_gathered(void *ctx)
+{
+    struct story *s = ctx;
+
+    s->timer = NULL;
+    if (!take_batch(s))
+        return;
+    s->writing = true;
+    work_start(s->core->work, write_run, write_done, s);
+}
+
+void
+story_flush(struct core *c)
+{
+    if (c->story && take_batch(c->story)) {
+        write_run(c->story);
+        write_done(c->story);
+    }
+}
+
+void
+story_end(struct core *c)
+{
+    struct story *s = c->story;
+
+    if (!s)
+        return;
+    story_flush(c);
+    loop_cancel(s->timer);
+    buf_clear(&s->waiting);
+    buf_clear(&s->batch);
+    free(s->folder);
+    free(s);
+    c->story = NULL;
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static struct story *
+story_of(struct core *c)
+{
+    struct story *s = c->story;
+
+    if (s || !c->spool)
+        return s;
+    s = mem_alloc(sizeof *s);
+    s->core = c;
+    s->folder = mem_dup(config_text(&c->config, 0, CONFIG_QUEUE_DIR));
+    buf_init(&s->waiting, GATHERED_MAX);
+    buf_init(&s->batch, GATHERED_MAX);
+    c->story = s;
+    return s;
+}
+
+/* NULL: nobody keeps it */
+static struct story *
+begin(struct core *c, struct history_draft *d, const char *event, const struct record *r)
+{
+    struct story *s = story_of(c);
+    struct timespec now = clock_wall();
+
+    if (!s || !r->id || s->waiting.len > GATHERED_MAX - HISTORY_ROOM)
+        return NULL;
+    *d = history_begin(&s->waiting, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, event, r->id, r->uid);
+    return s;
+}
+
+static void
+end(struct story *s, struct history_draft *d)
+{
+    history_end(d);
+    begin_timer(s);
+}
+
+void
+story_submitted(struct core *c, const struct record *r, uint64_t size, const char *about)
+{
+    struct history_draft d;
+    struct story *s = begin(c, &d, "submitted", r);
+
+    if (!s)
+        return;
+    history_add(&d, "of", about);
+    history_add(&d, "login", r->login);
+    history_add(&d, "program", r->program);
+    history_add(&d, "unit", r->unit);
+    history_add(&d, "origin", r->origin);
+    history_add(&d, "mode", r->mode);
+    history_add(&d, "sender", r->envelope.sender);
+    history_add_number(&d, "size", (int64_t)size);
+    history_add_number(&d, "nrcpt", (int64_t)r->envelope.n);
+    for (size_t i = 0; i < r->envelope.n && i < RECIPIENTS_KEPT; i++)
+        history_add(&d, "rcpt", r->envelope.rcpt[i].address);
+    history_add(&d, "cwd", r->cwd);
+    if (r->uid < 0)
+        history_add(&d, "received", r->received);
+    end(s, &d);
+}
+
+/* One of relay, tls, auth, delays of "key=value key="quoted value" ..." */
+static struct slice
+used_value(struct slice used, const char *key)
+{
+    struct slice name, value;
+
+    while (slice_cut(&used, '=', &name)) {
+        bool quoted = used.len && used.p[0] == '"';
+        if (quoted)
+            used = slice_from(used, 1);
+        if (!slice_cut(&used, quoted ? '"' : ' ', &value))
+            break;
+        if (slice_is(slice_trim(name), key))
+            return value;
+    }
+    return slice_of("");
+}
+
+void
+story_attempt(struct delivery *d, const struct error *err, struct slice used)
+{
+    static const char *const keys[] = { "relay", "tls", "auth", "delays" };
+    const struct delivery_attempt *a = &d->attempt;
+    struct history_draft draft;
+    struct story *s = begin(d->core, &draft, "attempt", &d->sub->record);
+
+    if (!s)
+        return;
+    history_add(&draft, "account", d->account);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        history_add_slice(&draft, keys[i], used_value(used, keys[i]));
+    history_add_number(&draft, "took", clock_ms() - a->begun_ms);
+    history_add_number(&draft, "sent", (int64_t)a->sent);
+    history_add_number(&draft, "refused", (int64_t)a->refused);
+    history_add_number(&draft, "deferred", (int64_t)a->deferred);
+    history_add(&draft, "reply", a->reply);
+    history_add(&draft, "trouble", a->trouble ? a->trouble : err ? err->text : NULL);
+    end(s, &draft);
+}
+
+void
+story_status(const struct delivery *d, const char *status, const char *why)
+{
+    struct history_draft draft;
+    struct story *s = begin(d->core, &draft, status, &d->sub->record);
+
+    if (!s)
+        return;
+    history_add(&draft, "why", why);
+    end(s, &draft);
+}

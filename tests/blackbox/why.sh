@@ -1,0 +1,192 @@
+#!/bin/sh
+# smtprelay why and log: what became of a message, attempt by attempt, with the smarthost's words, for those whose message it is.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
+. "$(dirname "$0")/lib.sh"
+
+ROOT=$O/root-why # the compiled-in paths of these programs lie below it
+SENDMAIL=$ROOT/sbin/sendmail
+ADMIN=$ROOT/sbin/smtprelay
+QUEUE=$T/queue
+LOG=$T/daemon.log
+HOME=$T
+D='' F=''
+export HOME
+unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
+mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
+[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
+letter
+
+says() { grep -qF -e "$1" "$LOG"; }
+serves() { says 'serves at'; }
+daemon_start() {
+    rm -rf "$ROOT/run/smtprelay"
+    : >"$LOG" # what the last one said
+    "$ROOT/sbin/smtprelayd" >"$T/daemon.out" 2>"$LOG" &
+    D=$!
+    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+}
+daemon_stop() {
+    [ -z "$F" ] || { kill "$F" 2>/dev/null; wait "$F" 2>/dev/null; F=; }
+    [ -n "$D" ] || return 0
+    kill "$D" 2>/dev/null
+    wait "$D" 2>/dev/null
+    D=
+}
+trap 'daemon_stop; hub_stop' EXIT
+
+# a_daemon "sentence" SCRIPT|- [settings]
+a_daemon() {
+    begin "$1"
+    rm -rf "$QUEUE"
+    hub_start "$2" --tls none
+    shift 2
+    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M "$@"
+    rm -f "$ROOT/etc/smtprelay.conf"
+    cp -p "$T/conf" "$ROOT/etc/smtprelay.conf"
+    daemon_start
+}
+finish() {
+    daemon_stop
+    end || sed -n '1,12s/^/    daemon: /p' "$LOG"
+}
+
+# run COMMAND...: sets rc
+run() {
+    timeout 60 "$@" >"$T/out" 2>"$T/err"
+    rc=$?
+}
+send() { run "$SENDMAIL" -i "$@" <"$MSG"; }
+expect_out() { grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1': $(head -n 12 "$T/out")"; }
+expect_not_out() {
+    if grep -qF -e "$1" "$T/out"; then fail "stdout says '$1'"; fi
+}
+does_show() {
+    text=$1
+    shift
+    run "$@"
+    grep -qF -e "$text" "$T/out"
+}
+shows() { wait_for 30 does_show "$@" || fail "it does not show '$1': $(head -n 12 "$T/out")"; }
+script() { printf '%s\n' "$@" >"$T/script"; }
+
+a_daemon "why tells who handed a message in, where it went and what the smarthost said, by id, address and --last" -
+send -f alice@example.org bob@example.net
+expect_rc 0
+run "$ADMIN" why --last
+expect_rc 0
+expect_out "(uid $(id -u))"
+expect_out 'from <alice@example.org> to <bob@example.net>'
+expect_out "in $(pwd) as it says"
+expect_out "attempt at 127.0.0.1:$HUB_PORT, account default"
+expect_out 'sent 1'
+expect_out 'names 0.'
+expect_out 'taken: 250 2.0.0 taken'
+expect_out '  sent to all'
+id=$(head -n 1 "$T/out")
+send -f alice@example.org carol@example.net
+run "$ADMIN" why "$id"
+expect_rc 0
+expect_out 'bob@example.net'
+expect_not_out 'carol@example.net'
+run "$ADMIN" why carol@example.net
+expect_rc 0
+expect_out 'carol@example.net'
+expect_out "attempt at 127.0.0.1:$HUB_PORT, account default" # over the warm connection
+expect_not_out 'bob@example.net'
+run "$ADMIN" why Alice@EXAMPLE.org
+[ "$(grep -c 'handed in' "$T/out")" -eq 2 ] || fail "not both messages"
+run "$ADMIN" why alice 1
+[ "$(grep -c 'handed in' "$T/out")" -eq 1 ] || fail "not the last one alone"
+expect_out 'carol@example.net'
+run "$ADMIN" why nobody@example.net
+expect_rc 69
+expect_err 'nothing of it'
+finish
+
+script 'on RCPT *<bob@* nth 1' '    reply 450 4.2.1 come again' 'on RCPT *<bad@*' '    reply 550 5.1.1 no such \x1b[2Juser'
+a_daemon "each attempt is told, those that failed, too; what a terminal would obey is shown harmless" "$T/script"
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'sent to all' "$ADMIN" why bob@example.net
+expect_out 'come again'
+expect_out 'deferred 1'
+expect_out '  queued: '
+[ "$(grep -c '  attempt at' "$T/out")" -eq 2 ] || fail "not two attempts"
+send -f alice@example.org bad@example.net
+expect_rc 67
+run "$ADMIN" why bad@example.net
+expect_out 'no such'
+expect_out 'refused 1'
+expect_out 'not taken, the caller was told so'
+if LC_ALL=C grep -q "$(printf '\033')" "$T/out"; then fail "an escape reaches the terminal"; fi
+finish
+
+a_daemon "what still waits is told to be in the queue" greet-421 RetryMin=1h RetryMax=2h
+send -f alice@example.org bob@example.net
+expect_rc 0
+run "$ADMIN" why --last
+expect_out 'queued: '
+expect_out 'it is in the queue: smtprelay show '
+finish
+
+a_daemon "log -f goes on with what happens, also over a restart of the daemon" -
+send -f alice@example.org bob@example.net
+"$ADMIN" log -f >"$T/follow" 2>"$T/follow.err" &
+F=$!
+followed() { grep -F -e "$1" "$T/follow" >/dev/null; }
+wait_for 30 followed 'bob@example.net' || fail "what was there is not shown"
+send -f alice@example.org carol@example.net
+wait_for 30 followed 'carol@example.net' || fail "what came is not shown: $(cat "$T/follow" "$T/follow.err")"
+kill "$D"
+wait "$D" 2>/dev/null
+daemon_start
+send -f alice@example.org dave@example.net
+wait_for 60 followed 'dave@example.net' || fail "it does not follow a new daemon: $(cat "$T/follow.err")"
+[ "$(grep -c 'handed in.*to <bob@' "$T/follow")" -eq 1 ] || fail "a line is shown twice"
+finish
+
+a_daemon "without a daemon why reads the history as well, and sendmail writes to it" -
+send -f alice@example.org bob@example.net
+daemon_stop
+rm -rf "$ROOT/run/smtprelay"
+if [ "$(id -u)" -eq 0 ] || [ -w "$QUEUE" ]; then
+    send -f alice@example.org carol@example.net
+    expect_rc 0
+    run "$ADMIN" why --last 2
+    expect_rc 0
+    expect_out 'bob@example.net'
+    expect_out 'carol@example.net'
+    [ "$(grep -c 'sent to all' "$T/out")" -eq 2 ] || fail "not both were sent: $(cat "$T/out")"
+fi
+[ "$(stat -c %a "$QUEUE/history")" = 600 ] || fail "others may read the history"
+finish
+
+a_daemon "a history that cannot be written holds up no mail" -
+rm -rf "$QUEUE/history"
+mkdir "$QUEUE/history"
+send -f alice@example.org bob@example.net
+expect_rc 0
+expect_messages 1
+wait_for 20 says 'the history is not written' || fail "the log does not say so"
+send -f alice@example.org bob@example.net
+expect_rc 0
+expect_messages 2
+finish
+
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+    a_daemon "users other than operators see what became of their own messages, and of no other's" -
+    chmod 644 "$MSG"
+    send -f alice@example.org bob@example.net
+    setpriv --reuid 64213 --regid 64213 --clear-groups "$SENDMAIL" -i carol@example.net <"$MSG" 2>"$T/err" || fail "not sent"
+    run setpriv --reuid 64213 --regid 64213 --clear-groups "$ADMIN" why --last 10
+    expect_rc 0
+    expect_out 'carol@example.net'
+    expect_not_out 'bob@example.net'
+    run setpriv --reuid 64213 --regid 64213 --clear-groups "$ADMIN" why bob@example.net
+    expect_rc 69
+    run setpriv --reuid 64213 --regid 64213 --clear-groups "$ADMIN" log
+    expect_rc 0
+    expect_out 'carol@example.net'
+    expect_not_out 'bob@example.net'
+    finish
+fi
