@@ -161,16 +161,10 @@ check_hubs(struct config *c, size_t a, struct error *err)
 static bool
 check_built(struct config *c, size_t a, struct error *err)
 {
-    static const enum config_key later[] = { CONFIG_PROVIDER, CONFIG_METRICS_FILE, CONFIG_TROUBLE_COMMAND };
-
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (!config_text(c, a, later[i]))
-            continue;
-        error_set(err, ERROR_CONFIG, "%s: not built yet%s", config_info(later[i])->name,
-            later[i] == CONFIG_PROVIDER ? "; set mailhub, AuthUser and From instead" : "; take it out");
-        return fail_at(c, a, later[i], err);
-    }
-    return true;
+    if (!config_text(c, a, CONFIG_PROVIDER))
+        return true;
+    error_set(err, ERROR_CONFIG, "provider: not built yet; set mailhub, AuthUser and From instead");
+    return fail_at(c, a, CONFIG_PROVIDER, err);
 }
 
 static bool

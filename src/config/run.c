@@ -51,13 +51,14 @@ split_words(char *line, char *words[WORDS_MAX])
 
 /* In the child: as a program expects it, not as a daemon keeps it */
 static void
-become(char *words[], char *const *env, int out)
+become(char *words[], char *const *env, int in, int out)
 {
     static const int reset[] = { SIGPIPE, SIGXFSZ, SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGUSR1 };
-    int null = open("/dev/null", O_RDONLY);
     sigset_t none;
 
-    if (setpgid(0, 0) != 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+    if (in < 0)
+        in = open("/dev/null", O_RDONLY);
+    if (setpgid(0, 0) != 0 || in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(127);
     (void)close_range(3, ~0U, 0); /* nothing of ours is for it */
     for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++)
@@ -125,7 +126,7 @@ judge(bool in_time, int status, int64_t limit_ms, struct error *err)
 }
 
 static bool
-run_words(char *words[], char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+run_words(char *words[], int in, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
 {
     int pipes[2], status = 0;
     bool in_time;
@@ -135,7 +136,7 @@ run_words(char *words[], char *const *env, int64_t limit_ms, struct buf *out, st
         return error_sys(err, ERROR_ADMIN, errno, "the command cannot be started");
     pid = fork();
     if (pid == 0)
-        become(words, env, pipes[1]);
+        become(words, env, in, pipes[1]);
     file_close(&pipes[1]);
     if (pid < 0 || !file_nonblocking(pipes[0], true)) {
         file_close(&pipes[0]);
@@ -151,14 +152,44 @@ run_words(char *words[], char *const *env, int64_t limit_ms, struct buf *out, st
     return judge(in_time, status, limit_ms, err);
 }
 
-bool
-run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+static bool
+run_line(const char *command, int in, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
 {
     char *line = mem_dup(command), *words[WORDS_MAX];
     bool ok = split_words(line, words)
-                  ? run_words(words, env, limit_ms, out, err)
+                  ? run_words(words, in, env, limit_ms, out, err)
                   : error_set(err, ERROR_ADMIN, "the command is empty, too long, or a quote is not closed");
 
     free(line);
     return ok;
+}
+
+bool
+run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+{
+    return run_line(command, -1, env, limit_ms, out, err);
+}
+
+bool
+run_command_with(const char *command, struct slice input, char *const *env, int64_t limit_ms, struct buf *out,
+    struct error *err)
+{
+    int in = file_sealed("smtprelay-input", input, err); /* a pipe would have to be fed */
+    bool ok = in >= 0 && run_line(command, in, env, limit_ms, out, err);
+
+    file_close(&in);
+    return ok;
+}
+
+char **
+run_environment(void)
+{
+    static const char *const kept[] = { "HOME", "PATH", "USER", "LANG" };
+    char **env = mem_array(sizeof kept / sizeof kept[0] + 1, sizeof(char *));
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (getenv(kept[i]))
+            env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
+    return env;
 }

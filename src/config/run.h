@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/slice.h"
 
 /*
  * Run `command` (words at blanks, quotes keep them together, nothing is expanded) with environment `env` and collect what it prints
@@ -14,5 +15,13 @@
  * Over the limit it is killed with its children. False with err (ERROR_ADMIN, says what failed but not what was printed).
  */
 bool run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct error *err);
+/* The same with `input` as its standard input. */
+bool run_command_with(const char *command, struct slice input, char *const *env, int64_t limit_ms,
+    struct buf *out, struct error *err);
+/*
+ * The environment of a command that is not the caller's own, where ours may hold secrets: HOME, PATH, USER and LANG. Fresh memory, each
+ * entry, too.
+ */
+char **run_environment(void);
 
 #endif

@@ -173,19 +173,17 @@ fetch_file(struct config *c, size_t account, const char *name, struct error *err
 static char **
 command_environment(const struct config *c)
 {
-    static const char *const kept[] = { "HOME", "PATH", "USER", "LANG" };
     extern char **environ;
-    size_t n = 0, all = 0;
+    size_t all = 0;
     char **env;
 
+    if (!c->own_commands)
+        return run_environment();
     while (environ && environ[all])
         all++;
-    env = mem_array(all + sizeof kept / sizeof kept[0] + 1, sizeof(char *));
-    for (size_t i = 0; c->own_commands && i < all; i++)
-        env[n++] = mem_dup(environ[i]);
-    for (size_t i = 0; !c->own_commands && i < sizeof kept / sizeof kept[0]; i++)
-        if (getenv(kept[i]))
-            env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
+    env = mem_array(all + 1, sizeof(char *));
+    for (size_t i = 0; i < all; i++)
+        env[i] = mem_dup(environ[i]);
     return env;
 }
 

@@ -25,8 +25,9 @@ struct core {
     bool is_daemon;            /* callers get 250 at InteractiveTimeout; what is due is tried by itself */
     bool has_added; /* without a schedule: something was committed that somebody else is to try soon */
     bool stopping, pumping;
-    struct story *story; /* of the history; story.c's */
-    int diag;            /* tcp_open_diag, -1 = none */
+    struct trouble *trouble; /* the daemon's; NULL: nobody is told */
+    struct story *story;     /* of the history; story.c's */
+    int diag;                /* tcp_open_diag, -1 = none */
     struct delivery *deliveries;
     struct rates *rates; /* of a daemon: RateLimit */
     int64_t

@@ -18,6 +18,7 @@
 #include "daemon/settle.h"
 #include "daemon/settings.h"
 #include "daemon/story.h"
+#include "daemon/trouble.h"
 #include "mail/status.h"
 
 static void start_next(struct delivery *d);
@@ -449,12 +450,13 @@ static void
 learn(struct delivery *d)
 {
     struct core *c = d->core;
+    enum schedule_state state = d->reached ? SCHEDULE_UP : d->frozen ? SCHEDULE_FROZEN : SCHEDULE_DOWN;
+    const char *reason = d->reached ? NULL : d->reason;
 
-    if (c->schedule && d->reached)
-        schedule_account(c->schedule, d->account, SCHEDULE_UP, NULL, clock_ms());
-    else if (c->schedule && d->account_failed)
-        schedule_account(
-            c->schedule, d->account, d->frozen ? SCHEDULE_FROZEN : SCHEDULE_DOWN, d->reason, clock_ms());
+    if (!c->schedule || !(d->reached || d->account_failed))
+        return;
+    schedule_account(c->schedule, d->account, state, reason, clock_ms());
+    trouble_learnt(c, d->account, state, reason);
 }
 
 /* The account to take this one's place, NULL: there is none this user may use */

@@ -17,6 +17,7 @@
 #include "daemon/park.h"
 #include "daemon/settings.h"
 #include "daemon/tcp.h"
+#include "daemon/trouble.h"
 #include "ipc/start.h"
 
 /* After STOP: what is on the wire may finish; then it is parked; then it is left to the next start, as is all without a helper. */
@@ -203,6 +204,7 @@ take_settings(struct serving *s, struct start_packet *p)
     config_end(&s->core.config);
     s->core.config = c;
     settings_open_log(&c);
+    trouble_configured(&s->core);
     core_configure(&s->core);
     pool_retire(s->core.pool);
     schedule_run(s->core.schedule, NULL, NULL, clock_ms());
@@ -279,8 +281,11 @@ serve_run(int helper_sock)
     s.core.rest = on_rest;
     s.core.rest_ctx = &s;
     s.listen = listen_new(&s.core);
+    s.core.trouble = trouble_new(&s.core, helper_sock);
     s.desk = control_desk_new(&s.core, s.listen);
     loop_run(s.core.loop);
+    trouble_free(s.core.trouble);
+    s.core.trouble = NULL;
     control_desk_free(s.desk);
     listen_free(s.listen);
     file_close(&s.core.diag);

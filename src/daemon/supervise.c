@@ -20,6 +20,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "daemon/alarm.h"
 #include "daemon/helper.h"
 #include "daemon/identity.h"
 #include "daemon/notify.h"
@@ -30,6 +31,7 @@
 
 enum { LISTENERS_MAX = 16 };
 enum { SERVE_SOCKET = 3, STOP_MS = 60000, LINGER_MS = 5000, BACKOFF_MIN_MS = 1000, BACKOFF_MAX_MS = 30000 };
+enum { TROUBLE_MS = 60000 };
 
 struct supervisor {
     const struct supervise_request *req;
@@ -39,6 +41,7 @@ struct supervisor {
     int tcp[LISTENERS_MAX]; /* of Listen */
     size_t ntcp;
     struct loop *loop;
+    struct alarm *alarm;
     int64_t watchdog_ms;
     int program; /* this very program, to be executed again; -1: by its path */
     int signals;
@@ -310,6 +313,8 @@ reap(struct supervisor *s)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         if (pid == s->child)
             daemon_ended(s, status);
+        else
+            alarm_reaped(s->alarm, &s->config, pid, status);
 }
 
 /* ---------------------------------------------------------------- what it says */
@@ -372,6 +377,8 @@ sock_ready(void *ctx, int fd, short revents)
         daemon_is_alive(s);
     } else if (p.type == START_FAILED) {
         error_set(&s->last_word, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
+    } else if (p.type == START_TROUBLE) {
+        alarm_raise(s->alarm, &s->config, p.text);
     } else if (!helper_answer(fd, &s->config, &p)) {
         log_line(LOG_LEVEL_WARNING, "the daemon process does not take an answer: %s", strerror(errno));
     }
@@ -553,7 +560,10 @@ log_failure(const struct error *err)
 static void
 run(struct supervisor *s)
 {
-    if (prepare(s, s->err) && start_daemon(s, s->err)) {
+    bool ok = prepare(s, s->err);
+
+    s->alarm = alarm_new(&s->identity, TROUBLE_MS);
+    if (ok && start_daemon(s, s->err)) {
         log_copy(s->req->ready_fd < 0 && !getenv("JOURNAL_STREAM"));
         loop_run(s->loop);
     } else {
@@ -582,6 +592,7 @@ supervise_run(const struct supervise_request *req, struct error *err)
     sockets_close(&s.sockets);
     while (s.ntcp)
         file_close(&s.tcp[--s.ntcp]);
+    alarm_free(s.alarm);
     config_end(&s.config);
     loop_free(s.loop);
     file_close(&s.signals);

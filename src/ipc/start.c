@@ -46,7 +46,7 @@ is_valid(const struct wire *w, ssize_t n, const int fds[PASSFD_MAX])
 {
     bool wants_fd = w->type == START_SETTINGS || w->type == START_READY || w->type == START_SOCKET;
 
-    return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_ALIVE &&
+    return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_TROUBLE &&
            memchr(w->text, 0, sizeof w->text) && (fds[0] >= 0) == wants_fd &&
            (fds[1] < 0 || w->type == START_SETTINGS) &&
            (w->class == ERROR_NONE || (w->class >= ERROR_USAGE && w->class <= ERROR_CONFIG));

@@ -10,6 +10,7 @@
  *     daemon -> helper   WORKER    the name of an account of the settings: start a worker for it
  *                        ALIVE     it serves; as often as start_options ask for
  *                        FAILED    class and text: why it cannot serve; it ends now
+ *                        TROUBLE   what the TroubleCommand is to be told
  *
  * The end of either is the end of the socket: a daemon without its helper finishes as after STOP.
  */
@@ -30,7 +31,8 @@ enum start_type {
     START_WORKER,
     START_SOCKET,
     START_STOP,
-    START_ALIVE
+    START_ALIVE,
+    START_TROUBLE
 };
 
 struct start_packet {

@@ -1,0 +1,232 @@
+/* trouble: remembers what has been told and what not; when mail is late it finds out by looking now and then. */
+#include "daemon/trouble.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "daemon/control_out.h"
+#include "ipc/start.h"
+
+/* A look at all that waits; it may cost a fiftieth of the time */
+enum { LOOK_MIN_MS = 500, LOOK_MAX_MS = 15000, LOOK_SHARE = 50 };
+enum { NAME_SHOWN = 100, HOST_SHOWN = 200, REASON_SHOWN = 400 };
+
+struct frozen {
+    char *account;
+    int64_t since_ms;
+};
+
+struct trouble {
+    struct core *core;
+    int helper;
+    struct loop_timer *timer;
+    struct frozen *frozen;
+    size_t n;
+    bool late;
+    int64_t late_since_ms;
+};
+
+/* ---------------------------------------------------------------- the text */
+
+static void
+add_text(struct buf *b, const char *text, size_t most)
+{
+    char shown[REASON_SHOWN];
+
+    (void)text_escape(shown, most < sizeof shown ? most : sizeof shown, slice_of(text ? text : ""));
+    buf_add_str(b, shown);
+}
+
+static void
+add_lasted(struct buf *b, const struct trouble_news *n, const char *what)
+{
+    buf_add_str(b, what);
+    control_add_duration(b, n->duration_s);
+    buf_add_str(b, ".\n");
+}
+
+static void
+add_frozen(struct buf *b, const struct trouble_news *n)
+{
+    buf_add_str(b, " is frozen\n\n");
+    add_text(b, n->reason, REASON_SHOWN);
+    buf_add_str(b, "\n\nIts mail waits and does not age; in the queue: ");
+    control_add_count(b, n->waiting, "message");
+    buf_add_str(b,
+        ". Mend it in smtprelay.conf (smtprelay check) or at the smarthost, then reload smtprelayd "
+        "(SIGHUP) or run sendmail -q.\n");
+}
+
+static void
+add_late(struct buf *b, const struct trouble_news *n)
+{
+    buf_add_str(b, "mail waits for more than ");
+    control_add_duration(b, n->limit_s);
+    buf_add_str(b, "\n\nThe oldest of ");
+    control_add_count(b, n->waiting, "message");
+    buf_add_str(b, " has waited for ");
+    control_add_duration(b, n->oldest_s);
+    buf_add_str(b, ". smtprelay status says why and what to do.\n");
+}
+
+void
+trouble_write(struct buf *b, const struct trouble_news *n)
+{
+    buf_add_str(b, "smtprelay on ");
+    add_text(b, n->host, HOST_SHOWN);
+    buf_add_str(b, ": ");
+    if (n->kind == TROUBLE_LATE) {
+        add_late(b, n);
+        return;
+    }
+    if (n->kind == TROUBLE_ON_TIME) {
+        add_lasted(b, n, "over: no mail waits for long any more\n\nThat lasted for ");
+        return;
+    }
+    buf_add_str(b, n->kind == TROUBLE_FROZEN ? "account " : "over: account ");
+    add_text(b, n->account, NAME_SHOWN);
+    if (n->kind == TROUBLE_FROZEN)
+        add_frozen(b, n);
+    else if (n->kind == TROUBLE_THAWED)
+        add_lasted(b, n, " works again\n\nIt was frozen for ");
+    else
+        add_lasted(b, n, " is not configured any more\n\nIt was frozen for ");
+}
+
+static void
+tell(struct trouble *t, struct trouble_news *n)
+{
+    struct core *c = t->core;
+    struct slice first;
+    struct buf b;
+
+    n->host = config_text(&c->config, 0, CONFIG_HOSTNAME);
+    n->waiting = schedule_count(c->schedule);
+    buf_init(&b, START_TEXT_MAX - 1);
+    trouble_write(&b, n);
+    first = slice_sub(buf_slice(&b), 0, slice_find(buf_slice(&b), '\n'));
+    log_line(LOG_LEVEL_WARNING, "trouble: %.*s", SLICE_ARG(first));
+    if (config_text(&c->config, 0, CONFIG_TROUBLE_COMMAND) &&
+        !start_send(t->helper, START_TROUBLE, ERROR_NONE, buf_str(&b), -1))
+        log_line(LOG_LEVEL_ERROR, "the helper does not hear of trouble");
+    buf_clear(&b);
+}
+
+/* ---------------------------------------------------------------- accounts */
+
+static struct frozen *
+find(struct trouble *t, const char *account)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->frozen[i].account, account) == 0)
+            return &t->frozen[i];
+    return NULL;
+}
+
+static void
+tell_over(struct trouble *t, struct frozen *f, enum trouble_kind kind)
+{
+    struct trouble_news n = {
+        .kind = kind, .account = f->account, .duration_s = (clock_ms() - f->since_ms) / 1000
+    };
+
+    tell(t, &n);
+    free(f->account);
+    *f = t->frozen[--t->n];
+}
+
+void
+trouble_learnt(struct core *c, const char *account, enum schedule_state state, const char *reason)
+{
+    struct trouble_news n = { .kind = TROUBLE_FROZEN, .account = account, .reason = reason };
+    struct trouble *t = c->trouble;
+    struct frozen *f = t ? find(t, account) : NULL;
+
+    if (f && state == SCHEDULE_UP)
+        tell_over(t, f, TROUBLE_THAWED);
+    if (!t || f || state != SCHEDULE_FROZEN)
+        return;
+    t->frozen = mem_resize(t->frozen, t->n + 1, sizeof *t->frozen);
+    t->frozen[t->n++] = (struct frozen){ mem_dup(account), clock_ms() };
+    tell(t, &n);
+}
+
+void
+trouble_configured(struct core *c)
+{
+    struct trouble *t = c->trouble;
+
+    for (size_t i = t ? t->n : 0; i-- > 0;)
+        if (config_account_find(&c->config, t->frozen[i].account) >= c->config.n)
+            tell_over(t, &t->frozen[i], TROUBLE_GONE);
+}
+
+/* ---------------------------------------------------------------- age */
+
+int64_t
+trouble_oldest_ms(const struct core *c)
+{
+    int64_t now = clock_ms(), oldest = 0;
+
+    for (struct schedule_entry *e = schedule_first(c->schedule); e; e = schedule_after(e)) {
+        int64_t age = schedule_age(c->schedule, e, now);
+        oldest = age > oldest ? age : oldest;
+    }
+    return oldest;
+}
+
+static void
+judge_age(struct trouble *t, int64_t oldest)
+{
+    int64_t limit = config_number(&t->core->config, 0, CONFIG_WARN_AFTER);
+    bool late = limit > 0 && oldest > limit;
+    struct trouble_news n = { .kind = late ? TROUBLE_LATE : TROUBLE_ON_TIME,
+        .oldest_s = oldest / 1000,
+        .limit_s = limit / 1000,
+        .duration_s = (clock_ms() - t->late_since_ms) / 1000 };
+
+    if (late == t->late)
+        return;
+    t->late = late;
+    t->late_since_ms = clock_ms();
+    tell(t, &n);
+}
+
+static void
+on_look(void *ctx)
+{
+    struct trouble *t = ctx;
+    int64_t limit = config_number(&t->core->config, 0, CONFIG_WARN_AFTER), begun = clock_ms(), next;
+
+    judge_age(t, trouble_oldest_ms(t->core));
+    next = limit > 0 && limit / 4 < LOOK_MAX_MS ? limit / 4 : LOOK_MAX_MS;
+    next = next < LOOK_MIN_MS ? LOOK_MIN_MS : next;
+    t->timer = loop_at(t->core->loop, clock_deadline(next + LOOK_SHARE * (clock_ms() - begun)), on_look, t);
+}
+
+struct trouble *
+trouble_new(struct core *c, int helper_sock)
+{
+    struct trouble *t = mem_alloc(sizeof *t);
+
+    t->core = c;
+    t->helper = helper_sock;
+    t->timer = loop_at(c->loop, clock_deadline(LOOK_MIN_MS), on_look, t);
+    return t;
+}
+
+void
+trouble_free(struct trouble *t)
+{
+    if (!t)
+        return;
+    loop_cancel(t->timer);
+    while (t->n)
+        free(t->frozen[--t->n].account);
+    free(t->frozen);
+    free(t);
+}

@@ -1,0 +1,35 @@
+/*
+ * trouble: what an administrator has to hear of when mail may not be able to tell him: an account that is frozen, mail that waits for
+ * longer than WarnAfter. Each is told once when it begins and once when it is over, to the helper, which runs the TroubleCommand.
+ */
+#ifndef DAEMON_TROUBLE_H
+#define DAEMON_TROUBLE_H
+
+#include "daemon/core.h"
+
+struct trouble;
+
+/* The daemon has one, in c->trouble; else all of these do nothing. `helper_sock` stays the caller's. */
+struct trouble *trouble_new(struct core *c, int helper_sock);
+void trouble_free(struct trouble *t);
+/* What was learnt of an account. */
+void trouble_learnt(struct core *c, const char *account, enum schedule_state state, const char *reason);
+/* There are new settings: accounts may have gone. */
+void trouble_configured(struct core *c);
+
+/* The age of the oldest message that waits, without the time its account was frozen; 0: none waits. */
+int64_t trouble_oldest_ms(const struct core *c);
+
+enum trouble_kind { TROUBLE_FROZEN, TROUBLE_THAWED, TROUBLE_GONE, TROUBLE_LATE, TROUBLE_ON_TIME };
+struct trouble_news {
+    enum trouble_kind kind;
+    const char *host, *account, *reason;
+    size_t waiting;     /* messages in the queue */
+    int64_t oldest_s;   /* LATE */
+    int64_t limit_s;    /* LATE */
+    int64_t duration_s; /* THAWED, ON_TIME: it lasted so long */
+};
+/* The text, whole within START_TEXT_MAX: what `b` has to have room for. No byte a terminal obeys is in it but line ends. */
+void trouble_write(struct buf *b, const struct trouble_news *n);
+
+#endif

@@ -1,0 +1,113 @@
+#!/bin/sh
+# TroubleCommand: told once when mail is in trouble and once when that is over.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
+. "$(dirname "$0")/lib.sh"
+
+ROOT=$O/root-trouble # the compiled-in paths of these programs lie below it
+SENDMAIL=$ROOT/sbin/sendmail
+QUEUE=$T/queue
+LOG=$T/daemon.log
+TOLD=$T/told
+HOME=$T
+D=''
+export HOME
+unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
+mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var" "$TOLD"
+[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
+chmod 777 "$TOLD"
+letter
+cat >"$T/tell" <<END
+#!/bin/sh
+{ echo "called as \$(id -u)"; env; cat; } >>$TOLD/words
+END
+chmod 755 "$T/tell"
+
+says() { grep -qF -e "$1" "$LOG"; }
+serves() { says 'serves at'; }
+daemon_start() {
+    rm -rf "$ROOT/run/smtprelay"
+    : >"$LOG" # what the last one said
+    SOME_SECRET=s3cret "$ROOT/sbin/smtprelayd" >"$T/daemon.out" 2>"$LOG" &
+    D=$!
+    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+}
+daemon_stop() {
+    [ -n "$D" ] || return 0
+    kill "$D" 2>/dev/null
+    wait "$D" 2>/dev/null
+    D=
+}
+trap 'daemon_stop; hub_stop' EXIT
+
+daemon_conf() {
+    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M "TroubleCommand=$T/tell" "$@"
+    rm -f "$ROOT/etc/smtprelay.conf"
+    cp -p "$T/conf" "$ROOT/etc/smtprelay.conf"
+}
+begin_case() {
+    begin "$1"
+    rm -rf "$QUEUE"
+    rm -f "$TOLD/words"
+}
+finish() {
+    daemon_stop
+    end || { sed -n '1,12s/^/    daemon: /p' "$LOG"; sed 's/^/    told: /' "$TOLD/words"; }
+}
+send() {
+    timeout 60 "$SENDMAIL" -i "$@" <"$MSG" >"$T/out" 2>"$T/err"
+    rc=$?
+}
+told() { grep -qF -e "$1" "$TOLD/words" 2>/dev/null; }
+expect_told() { wait_for 30 told "$1" || fail "the command is not told '$1'"; }
+calls() { grep -c '^called as' "$TOLD/words"; }
+arrived() { [ "$(count_messages)" -ge "$1" ]; }
+
+begin_case "an account that freezes is told once, however often it is tried, and once more when it works again"
+hub_start - --tls none --auth PLAIN --require-auth --auth-clear
+daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true
+daemon_start
+for i in 1 2 3; do
+    send bob@example.net
+    expect_rc 0
+done
+expect_told 'account default is frozen'
+expect_told '535'
+refused_again() { [ "$(cat "$HUB_DIR"/session-*.log | grep -c 'C: AUTH')" -ge 3 ]; }
+wait_for 30 refused_again || fail "it is not tried again"
+[ "$(calls)" -eq 1 ] || fail "it is told $(calls) times"
+if told "$PASSWORD" || told s3cret || told wrong; then fail "the command gets a secret"; fi
+[ "$(id -u)" -ne 0 ] || told "called as $(id -u nobody)" || fail "it does not run as User"
+daemon_conf "AuthUser=$USER_NAME" "AuthPass=$PASSWORD" AllowPlaintextAuth=true
+kill -HUP "$D"
+wait_for 30 arrived 3 || fail "$(count_messages) of 3 came"
+expect_told 'over: account default works again'
+[ "$(calls)" -eq 2 ] || fail "it is told $(calls) times"
+says 'trouble: smtprelay on' || fail "the log does not say it"
+finish
+
+script() { printf '%s\n' "$@" >"$T/script"; }
+script 'on RCPT *<slow@*' '    reply 450 4.2.1 later'
+begin_case "mail that waits for too long is told once, and once more when it is gone"
+hub_start "$T/script" --tls none
+daemon_conf WarnAfter=1s
+daemon_start
+send -f '<>' slow@example.net
+expect_rc 0
+expect_told 'mail waits for more than 1s'
+port=$HUB_PORT
+hub_stop
+hub_start - --tls none --port "$port"
+wait_for 30 arrived 1 || fail "it did not come"
+expect_told 'over: no mail waits for long any more'
+[ "$(calls)" -eq 2 ] || fail "it is told $(calls) times"
+finish
+
+begin_case "a command that cannot be run is logged, and mail goes on"
+hub_start - --tls none --auth PLAIN --require-auth --auth-clear
+daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true "TroubleCommand=/nonexistent/command"
+daemon_start
+send bob@example.net
+wait_for 30 says 'TroubleCommand: it cannot be run' || fail "the log does not say so"
+send bob@example.net
+expect_rc 0
+finish
