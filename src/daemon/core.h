@@ -26,6 +26,7 @@ struct core {
     bool has_added; /* without a schedule: something was committed that somebody else is to try soon */
     bool stopping, pumping;
     struct trouble *trouble; /* the daemon's; NULL: nobody is told */
+    struct metrics *metrics; /* likewise */
     struct story *story;     /* of the history; story.c's */
     int diag;                /* tcp_open_diag, -1 = none */
     struct delivery *deliveries;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/dispatch.h"
+#include "daemon/metrics.h"
 #include "daemon/story.h"
 
 struct delivery *
@@ -74,6 +75,7 @@ delivery_log(const struct delivery *d, const char *status, const char *why)
         "%s", buf_str(&b));
     buf_clear(&b);
     story_status(d, status, why);
+    metrics_status(d, status);
 }
 
 void

@@ -13,6 +13,7 @@
 #include "config/route.h"
 #include "daemon/client.h"
 #include "daemon/delivery.h"
+#include "daemon/metrics.h"
 #include "daemon/park.h"
 #include "daemon/report.h"
 #include "daemon/settle.h"
@@ -457,6 +458,7 @@ learn(struct delivery *d)
         return;
     schedule_account(c->schedule, d->account, state, reason, clock_ms());
     trouble_learnt(c, d->account, state, reason);
+    metrics_touch(c);
 }
 
 /* The account to take this one's place, NULL: there is none this user may use */
@@ -600,6 +602,7 @@ dispatch_submit(struct core *c, struct submission *s, struct client *client)
 
     d->client = client;
     story_submitted(c, &s->record, s->size, NULL);
+    metrics_submitted(c);
     d->timer = loop_at(c->loop, clock_ms(), begin_soon, d); /* no verdict from within */
     return d;
 }

@@ -14,6 +14,7 @@
 #include "daemon/core.h"
 #include "daemon/dispatch.h"
 #include "daemon/listen.h"
+#include "daemon/metrics.h"
 #include "daemon/park.h"
 #include "daemon/settings.h"
 #include "daemon/tcp.h"
@@ -282,6 +283,7 @@ serve_run(int helper_sock)
     s.core.rest_ctx = &s;
     s.listen = listen_new(&s.core);
     s.core.trouble = trouble_new(&s.core, helper_sock);
+    s.core.metrics = metrics_new(&s.core);
     s.desk = control_desk_new(&s.core, s.listen);
     loop_run(s.core.loop);
     trouble_free(s.core.trouble);
@@ -290,5 +292,6 @@ serve_run(int helper_sock)
     listen_free(s.listen);
     file_close(&s.core.diag);
     core_end(&s.core);
+    metrics_free(s.core.metrics);
     return 0;
 }

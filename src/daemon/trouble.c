@@ -27,7 +27,7 @@ struct trouble {
     struct frozen *frozen;
     size_t n;
     bool late;
-    int64_t late_since_ms;
+    int64_t late_since_ms, oldest_ms;
 };
 
 /* ---------------------------------------------------------------- the text */
@@ -170,6 +170,12 @@ trouble_configured(struct core *c)
 int64_t
 trouble_oldest_ms(const struct core *c)
 {
+    return c->trouble ? c->trouble->oldest_ms : 0;
+}
+
+static int64_t
+find_oldest(const struct core *c)
+{
     int64_t now = clock_ms(), oldest = 0;
 
     for (struct schedule_entry *e = schedule_first(c->schedule); e; e = schedule_after(e)) {
@@ -202,7 +208,8 @@ on_look(void *ctx)
     struct trouble *t = ctx;
     int64_t limit = config_number(&t->core->config, 0, CONFIG_WARN_AFTER), begun = clock_ms(), next;
 
-    judge_age(t, trouble_oldest_ms(t->core));
+    t->oldest_ms = find_oldest(t->core);
+    judge_age(t, t->oldest_ms);
     next = limit > 0 && limit / 4 < LOOK_MAX_MS ? limit / 4 : LOOK_MAX_MS;
     next = next < LOOK_MIN_MS ? LOOK_MIN_MS : next;
     t->timer = loop_at(t->core->loop, clock_deadline(next + LOOK_SHARE * (clock_ms() - begun)), on_look, t);

@@ -17,7 +17,7 @@ void trouble_learnt(struct core *c, const char *account, enum schedule_state sta
 /* There are new settings: accounts may have gone. */
 void trouble_configured(struct core *c);
 
-/* The age of the oldest message that waits, without the time its account was frozen; 0: none waits. */
+/* The age of the oldest message at the last look (at least each 15 s), without the time its account was frozen; 0: none waits. */
 int64_t trouble_oldest_ms(const struct core *c);
 
 enum trouble_kind { TROUBLE_FROZEN, TROUBLE_THAWED, TROUBLE_GONE, TROUBLE_LATE, TROUBLE_ON_TIME };

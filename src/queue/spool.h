@@ -58,6 +58,8 @@ bool spool_lock(struct spool *s, struct error *err);
 /* The same again, for who keeps the lock for long. */
 void spool_clean(struct spool *s);
 
+/* The size of all files of what waits: looks at each of them. */
+uint64_t spool_bytes(struct spool *s);
 /*
  * May more be added: the file system has `min_free` bytes left for it, and what waits is not over `max_size` bytes (0 = no
  * limit; what another process adds counts a few minutes later)? False with err (75).

@@ -158,24 +158,31 @@ spool_drop(struct spool *s, struct draft *d)
     file_close(&d->fd);
 }
 
-/* A long queue is not looked through for each message */
-static uint64_t
-size_of_all(struct spool *s)
+uint64_t
+spool_bytes(struct spool *s)
 {
-    int64_t now = clock_ms(), sum = 0;
+    int64_t sum = 0;
     char id[SPOOL_ID_MAX + 1];
-    DIR *d;
+    DIR *d = spool_list(s, "queue");
 
-    if (s->counted && now - s->counted < COUNT_EVERY_MS)
-        return s->size > 0 ? (uint64_t)s->size : 0;
-    d = spool_list(s, "queue");
     while (spool_list_next(d, id))
         sum += spool_size(s, id);
     if (d)
         (void)closedir(d); /* was only read */
-    s->size = sum;
-    s->counted = now;
     return (uint64_t)sum;
+}
+
+/* A long queue is not looked through for each message */
+static uint64_t
+size_of_all(struct spool *s)
+{
+    int64_t now = clock_ms();
+
+    if (s->counted && now - s->counted < COUNT_EVERY_MS)
+        return s->size > 0 ? (uint64_t)s->size : 0;
+    s->size = (int64_t)spool_bytes(s);
+    s->counted = now;
+    return (uint64_t)s->size;
 }
 
 bool

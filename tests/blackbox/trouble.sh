@@ -1,5 +1,5 @@
 #!/bin/sh
-# TroubleCommand: told once when mail is in trouble and once when that is over.
+# TroubleCommand: told once when mail is in trouble and once when that is over. MetricsFile: what is counted.
 # shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
 . "$(dirname "$0")/lib.sh"
 
@@ -110,4 +110,50 @@ send bob@example.net
 wait_for 30 says 'TroubleCommand: it cannot be run' || fail "the log does not say so"
 send bob@example.net
 expect_rc 0
+finish
+
+# ---------------------------------------------------------------- MetricsFile
+
+METRICS=$TOLD/smtprelay.prom
+counts() { grep -qxF -e "smtprelay_$1" "$METRICS" 2>/dev/null; }
+expect_count() { wait_for 30 counts "$1" || fail "no '$1' in the metrics: $(grep -v '^#' "$METRICS" | tr '\n' ' ')"; }
+
+begin_case "MetricsFile counts what is sent, waits and is refused, and knows an account that is down"
+rm -f "$METRICS"
+script 'on RCPT *<slow@*' '    reply 450 4.2.1 later' 'on RCPT *<bad@*' '    reply 550 5.1.1 no such user'
+hub_start "$T/script" --tls none
+daemon_conf RetryMin=1h RetryMax=2h "MetricsFile=$METRICS"
+daemon_start
+expect_count 'queue_messages 0'
+send bob@example.net
+send slow@example.net
+send bad@example.net
+expect_count 'messages_submitted_total 3'
+expect_count 'messages_sent_total 1'
+expect_count 'messages_queued_total 1'
+expect_count 'messages_failed_total 1'
+expect_count 'queue_messages 1'
+expect_count 'account_up{account="default"} 1'
+expect_count 'delivery_seconds_count 1'
+hub_stop
+send bob@example.net
+expect_count 'account_up{account="default"} 0'
+expect_count 'account_frozen{account="default"} 0'
+[ "$(stat -c %a "$METRICS")" = 644 ] || fail "not everybody may read it"
+[ -z "$(find "$TOLD" -name '*.tmp')" ] || wait_for 10 test ! -e "$METRICS.tmp" || fail "a part of it stays"
+if command -v promtool >/dev/null; then
+    promtool check metrics <"$METRICS" >"$T/out" 2>&1 || fail "promtool: $(cat "$T/out")"
+    [ ! -s "$T/out" ] || fail "promtool: $(cat "$T/out")"
+fi
+finish
+
+begin_case "a MetricsFile that cannot be written is logged once, and mail goes on"
+hub_start - --tls none
+daemon_conf "MetricsFile=$TOLD/nowhere/x.prom"
+mkdir "$TOLD/nowhere" && daemon_start
+rm -rf "$TOLD/nowhere"
+send bob@example.net
+expect_rc 0
+wait_for 30 says 'MetricsFile: ' || fail "the log does not say so"
+expect_messages 1
 finish
