@@ -59,7 +59,8 @@ START_TEST(a_packet_has_just_the_descriptors_of_its_kind)
         enum start_type type;
         size_t least, most;
     } kinds[] = { { START_SETTINGS, 1, 2 }, { START_FAILED, 0, 0 }, { START_READY, 1, 1 },
-        { START_WORKER, 0, 0 }, { START_SOCKET, 1, 1 }, { START_STOP, 0, 0 }, { START_ALIVE, 0, 0 }, { START_TROUBLE, 0, 0 } };
+        { START_WORKER, 0, 0 }, { START_SOCKET, 1, 1 }, { START_STOP, 0, 0 }, { START_ALIVE, 0, 0 },
+        { START_TROUBLE, 0, 0 } };
     const int fds[PASSFD_MAX] = { STDIN_FILENO, STDOUT_FILENO };
     struct {
         uint32_t type, class;
