@@ -23,7 +23,10 @@ check_line(const struct history_line *l)
     buf_init(&line, 4 * HISTORY_LINE_MAX);
     while (history_next(&rest, &key, &value)) {
         struct history_draft d = { &line, 0 };
-        char *name = slice_dup(key);
+        char *name;
+        if (slice_has(key, '\0'))
+            continue; /* no key of ours */
+        name = slice_dup(key);
         buf_reset(&line);
         history_add_slice(&d, name, buf_slice(&value));
         ensure(line.len <= HISTORY_LINE_MAX);
