@@ -21,6 +21,13 @@ daemon_conf() {
     cp "$T/conf" "$ROOT/etc/smtprelay.conf"
 }
 
+# A queue of one's own is not for -C: the compiled-in file, and nobody at the socket
+no_daemon_conf() {
+    rm -rf "$ROOT/run/smtprelay"
+    conf UseTLS=false "$@"
+    cp "$T/conf" "$ROOT/etc/smtprelay.conf"
+}
+
 serves() { grep -qF -e 'serves at' "$LOG"; }
 daemon_start() {
     rm -rf "$ROOT/run/smtprelay"
@@ -288,18 +295,18 @@ script 'on RCPT *<bad@*' '    reply 550 5.1.1 no such user here'
 rm -rf "$QUEUE"
 mkdir -m 700 "$QUEUE"
 hub_start "$T/script" --tls none
-conf UseTLS=false "QueueDir=$QUEUE"
+no_daemon_conf "QueueDir=$QUEUE"
 i=0
 while [ $i -lt 103 ]; do
-    timeout 60 "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bad@example.net <"$MSG" || fail "exit code $?"
+    timeout 60 "$SENDMAIL" -odq -i -f alice@example.org bad@example.net <"$MSG" || fail "exit code $?"
     i=$((i + 1))
 done
 is_in queue 103 || fail "$(files_in queue) in the queue"
-timeout 120 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err" || fail "-q ends with $?"
+timeout 120 "$SENDMAIL" -q 2>"$T/err" || fail "-q ends with $?"
 expect_arrived 100
 is_in failed 3 || fail "$(files_in failed) in failed/, not 3"
 is_in queue 1 || fail "$(files_in queue) in the queue: no summary"
-timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+timeout 60 "$SENDMAIL" -q 2>"$T/err"
 expect_arrived 101
 grep -qF '3 more messages could not be delivered' "$HUB_DIR/101.msg" || fail "the summary does not count"
 grep -qF 'Auto-Submitted: auto-replied' "$HUB_DIR/101.msg" || fail "the summary is not marked"
@@ -314,16 +321,16 @@ rm -rf "$QUEUE"
 mkdir -m 700 "$QUEUE"
 [ "$(id -u)" -ne 0 ] || chown nobody "$QUEUE" # nothing is forbidden to root
 hub_start "$T/script" --tls none
-conf UseTLS=false "QueueDir=$QUEUE"
-timeout 60 "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bad@example.net <"$MSG" 2>"$T/err" || fail "exit code $?"
+no_daemon_conf "QueueDir=$QUEUE"
+timeout 60 "$SENDMAIL" -odq -i -f alice@example.org bad@example.net <"$MSG" 2>"$T/err" || fail "exit code $?"
 if is_in queue 1; then
     chmod 500 "$QUEUE"/queue*
-    timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+    timeout 60 "$SENDMAIL" -q 2>"$T/err"
     expect_arrived 0
     is_in queue 1 || fail "it is gone"
     is_in failed 0 || fail "it lies in failed/"
     chmod 700 "$QUEUE"/queue*
-    timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+    timeout 60 "$SENDMAIL" -q 2>"$T/err"
     read_report
     expect_report 1.Action failed
     is_in queue 0 || fail "it is still there"
@@ -336,12 +343,12 @@ begin "without a daemon an interactive refusal of some is told in a report, wher
 rm -rf "$QUEUE"
 mkdir -m 700 "$QUEUE"
 hub_start "$T/script" --tls none
-conf UseTLS=false "QueueDir=$QUEUE"
-timeout 60 "$SENDMAIL" -C "$T/conf" -i -f alice@example.org bob@example.net bad@example.net <"$MSG" 2>"$T/err"
+no_daemon_conf "QueueDir=$QUEUE"
+timeout 60 "$SENDMAIL" -i -f alice@example.org bob@example.net bad@example.net <"$MSG" 2>"$T/err"
 rc=$?
 expect_rc 0
 expect_err 'bad@example.net'
-timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+timeout 60 "$SENDMAIL" -q 2>"$T/err"
 read_report
 expect_report 1.Final-Recipient 'rfc822; bad@example.net'
 expect_arrived 2
@@ -349,8 +356,8 @@ end
 
 begin "without a queue the exit code is all there is"
 hub_start "$T/script" --tls none
-conf UseTLS=false "QueueDir=$T/none"
-timeout 60 "$SENDMAIL" -C "$T/conf" -i -f alice@example.org bob@example.net bad@example.net <"$MSG" 2>"$T/err"
+no_daemon_conf "QueueDir=$T/none"
+timeout 60 "$SENDMAIL" -i -f alice@example.org bob@example.net bad@example.net <"$MSG" 2>"$T/err"
 rc=$?
 expect_rc 67
 expect_arrived 1
@@ -364,12 +371,12 @@ count_reports() { grep -l -e '^mail: <>' "$HUB_DIR"/*.env 2>/dev/null | wc -l; }
 # killed_at CALL N: a run that dies as it begins its N-th CALL, then runs that do not
 killed_at() {
     before=$(count_reports)
-    timeout 60 "$SENDMAIL" -C "$T/conf" -odq -i -f alice@example.org bad@example.net <"$MSG" || fail "exit code $?"
-    timeout 60 strace -f -q -o "$T/strace" -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+    timeout 60 "$SENDMAIL" -odq -i -f alice@example.org bad@example.net <"$MSG" || fail "exit code $?"
+    timeout 60 strace -f -q -o "$T/strace" -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" "$SENDMAIL" -q 2>"$T/err"
     tries=100
     until is_in queue 0 || [ "$tries" -eq 0 ]; do
         tries=$((tries - 1))
-        timeout 60 "$SENDMAIL" -C "$T/conf" -q 2>"$T/err"
+        timeout 60 "$SENDMAIL" -q 2>"$T/err"
     done
     n=$(($(count_reports) - before))
     [ "$n" -eq 1 ] || [ "$n" -eq 2 ] || fail "$n reports when killed at $1 $2"
@@ -381,7 +388,7 @@ if command -v strace >/dev/null && ! nm -D "$DAEMON" 2>/dev/null | grep -q __asa
     rm -rf "$QUEUE"
     mkdir -m 700 "$QUEUE"
     hub_start "$T/script" --tls none
-    conf UseTLS=false "QueueDir=$QUEUE"
+    no_daemon_conf "QueueDir=$QUEUE"
     for call in pwrite64 fdatasync linkat renameat fsync unlinkat sendmsg; do
         for k in 1 2 3 4; do
             killed_at $call $k
