@@ -163,6 +163,8 @@ end_with
 
 # ---------------------------------------------------------------- no /proc, thus drafts with names
 
+# a sanitized program cannot do without /proc
+if ! nm -D "$SENDMAIL" 2>/dev/null | grep -q __asan; then
 begin "where drafts have names a call that is killed has queued its letter whole or not at all, and one run cleans up"
 hub_start -
 rm -rf "$T/named"
@@ -196,6 +198,7 @@ for m in "$HUB_DIR"/*.msg; do
 done
 expect_manners
 end
+fi
 
 # ---------------------------------------------------------------- descriptors and memory
 
