@@ -1,4 +1,4 @@
-/* smtprelay: the administrator's program; so far `check`, `status`, `queue`, `show`, `why` and `log`. */
+/* smtprelay: the administrator's program; so far `check`, `status`, what has to do with the queue, `why` and `log`. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +19,22 @@
 extern char **environ;
 
 static const char usage[] =
-    "usage: smtprelay [-C FILE] check | status | queue | show ID | why ID|ADDRESS|--last [N] | log [-f] [-n "
-    "N]\n"
-    "  check     validate the configuration and show each setting with where it came from\n"
-    "  status    what waits and why, account by account, and what to do\n"
-    "  queue     what waits, a line a message\n"
-    "  show ID   one message of the queue\n"
-    "  why       what became of a message, attempt by attempt, with the smarthost's words\n"
-    "  log       what happened last; with -f go on with what happens\n";
+    "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
+    "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
+    "  check              validate the configuration and show each setting with where it came from\n"
+    "  status             what waits and why, account by account, and what to do\n"
+    "  queue [WHICH]      what waits, a line a message\n"
+    "  show WHICH         messages with their content\n"
+    "  retry WHICH        try them now; --failed: put them back into the queue\n"
+    "  hold WHICH         do not try them before they are released\n"
+    "  release WHICH      let those go that are held, now\n"
+    "  remove WHICH       remove them; nobody is told\n"
+    "  why                what became of a message, attempt by attempt, with the smarthost's words\n"
+    "  log                what happened last; with -f go on with what happens\n"
+    "WHICH: ids, --sender X, --recipient X, --account X, --unit X, --uid N, --older-than 2h, --larger-than "
+    "1M,\n"
+    "  --reason X, --held, --all; --failed: of what could not be returned instead\n"
+    "  --dry-run  only show what is meant     --json  an object a line     --yes  do not ask\n";
 
 /* ---------------------------------------------------------------- check */
 
@@ -125,16 +133,53 @@ check(const struct config_request *req)
 
 struct arguments {
     struct config_request request;
-    const char *word[5]; /* the command and what it takes */
-    size_t n;
+    struct queue_request q;
 };
 
-/* What only some commands take is looked at by them */
+/* Options whose value may be a word of its own */
+static bool
+has_value(const char *option)
+{
+    static const char *const names[] = { "--sender", "--recipient", "--account", "--unit", "--uid",
+        "--older-than", "--larger-than", "--reason" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(option, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void
+add_word(struct arguments *a, const char *word)
+{
+    if (a->q.n == sizeof a->q.word / sizeof a->q.word[0])
+        fatal(EX_USAGE, "too many words; see smtprelay --help");
+    a->q.word[a->q.n++] = word;
+}
+
+/* One for the daemon, which says what is wrong with it; the number of words it took besides its own */
+static int
+take_option(struct arguments *a, const char *option, const char *next)
+{
+    if (strcmp(option, "--yes") == 0) {
+        a->q.yes = true;
+        return 0;
+    }
+    a->q.json = a->q.json || strcmp(option, "--json") == 0;
+    if (has_value(option) && next) {
+        add_word(a, mem_format("%s=%s", option, next));
+        return 1;
+    }
+    add_word(a, option);
+    return 0;
+}
+
+/* -f and -n are log's, which looks at them by itself */
 static bool
 is_word(const struct arguments *a, const char *text)
 {
-    return (a->n == 1 && strcmp(a->word[0], "why") == 0 && strcmp(text, "--last") == 0) ||
-           (a->n > 0 && strcmp(a->word[0], "log") == 0);
+    return a->q.n > 0 && strcmp(a->q.word[0], "log") == 0 &&
+           (strcmp(text, "-f") == 0 || strcmp(text, "-n") == 0);
 }
 
 /* Options may stand before and behind the command */
@@ -150,56 +195,84 @@ parse_arguments(int argc, char **argv, struct arguments *a)
         } else if (strcmp(argv[i], "--help") == 0) {
             fputs(usage, stdout);
             exit(0);
+        } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
+            i += take_option(a, argv[i], argv[i + 1]);
         } else if (argv[i][0] == '-' && !is_word(a, argv[i])) {
             fatal(EX_USAGE, "unknown option %s; see smtprelay --help", argv[i]);
-        } else if (a->n == sizeof a->word / sizeof a->word[0]) {
-            fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", argv[i]);
         } else {
-            a->word[a->n++] = argv[i];
+            add_word(a, argv[i]);
         }
     }
-    if (a->n == 0)
+}
+
+/* The command comes first, wherever the options stood; `queue show` says the same as `show` */
+static void
+order_words(struct arguments *a)
+{
+    const char **w = a->q.word;
+    size_t at = 0;
+
+    while (at < a->q.n && strncmp(w[at], "--", 2) == 0)
+        at++;
+    if (at == a->q.n)
         fatal(EX_USAGE, "a command is missing; see smtprelay --help");
+    const char *command = w[at];
+    for (; at > 0; at--)
+        w[at] = w[at - 1];
+    w[0] = command;
+    if (strcmp(command, "queue") == 0 && a->q.n > 1 && strcmp(w[1], "show") == 0) {
+        for (size_t i = 1; i < a->q.n; i++)
+            w[i - 1] = w[i];
+        a->q.n--;
+    }
 }
 
 static bool
-is_command(const struct arguments *a, const char *name, size_t words)
+is_command(const struct arguments *a, const char *name)
 {
-    if (strcmp(a->word[0], name) != 0)
-        return false;
-    if (a->n > words)
-        fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", a->word[words]);
-    if (a->n < words)
-        fatal(EX_USAGE, "%s: the id of a message is missing; see smtprelay queue", name);
-    return true;
+    return strcmp(a->q.word[0], name) == 0;
+}
+
+/* Those that take no message's id */
+static void
+expect_no_words(const struct arguments *a, bool json)
+{
+    for (size_t i = 1; i < a->q.n; i++)
+        if (!json || strcmp(a->q.word[i], "--json") != 0)
+            fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", a->q.word[i]);
 }
 
 int
 main(int argc, char **argv)
 {
-    static const char *const later[] = { "test", "setup", "import", "explain", "retry", "hold", "release",
-        "remove" };
+    static const char *const later[] = { "test", "setup", "import", "explain" };
+    static const char *const messages[] = { "queue", "show", "retry", "hold", "release", "remove" };
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
     mem_program("smtprelay");
     if (!file_open_standard() || !rights_drop() || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return EX_OSERR;
     parse_arguments(argc, argv, &a);
-    if (strcmp(a.word[0], "queue") == 0 && a.n > 1 && strcmp(a.word[1], "show") == 0) {
-        a.word[0] = "show"; /* both ways to say it */
-        a.word[1] = a.word[2];
-        a.n--;
-    }
-    if (is_command(&a, "check", 1))
+    order_words(&a);
+    if (is_command(&a, "check")) {
+        expect_no_words(&a, false);
         return check(&a.request);
-    if (is_command(&a, "status", 1) || is_command(&a, "queue", 1) || is_command(&a, "show", 2))
-        return queue_ask(&a.request, a.word, a.n);
-    if (strcmp(a.word[0], "why") == 0)
-        return why_ask(&a.request, a.word, a.n);
-    if (strcmp(a.word[0], "log") == 0)
-        return why_log(&a.request, a.word, a.n);
+    }
+    if (is_command(&a, "status")) {
+        expect_no_words(&a, true);
+        return queue_ask(&a.request, &a.q);
+    }
+    if (is_command(&a, "why"))
+        return why_ask(&a.request, a.q.word, a.q.n);
+    if (is_command(&a, "log"))
+        return why_log(&a.request, a.q.word, a.q.n);
+    a.q.removes = is_command(&a, "remove");
+    a.q.progress = true;
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
+        if (is_command(&a, messages[i]))
+            return queue_ask(&a.request, &a.q);
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
-        if (strcmp(a.word[0], later[i]) == 0)
-            fatal(EX_CONFIG, "%s: not built yet", a.word[0]);
-    fatal(EX_USAGE, "unknown command %s; see smtprelay --help", a.word[0]);
+        if (is_command(&a, later[i]))
+            fatal(EX_CONFIG, "%s: not built yet", a.q.word[0]);
+    fatal(EX_USAGE, "unknown command %s; see smtprelay --help", a.q.word[0]);
 }

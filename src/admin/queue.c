@@ -1,10 +1,13 @@
-/* queue: sends a request line and copies the answer; looks at no queue by itself. */
+/* queue: sends a request line and prints the answer; looks at no queue by itself. */
 #include "admin/queue.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "admin/json.h"
+#include "admin/progress.h"
 #include "base/ask.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -46,22 +49,71 @@ connect_daemon(const struct config_request *req, struct error *err)
     return fd;
 }
 
-int
-queue_ask(const struct config_request *req, const char *const words[], size_t n)
+/* ---------------------------------------------------------------- the answer */
+
+struct printer {
+    bool json;
+    struct buf *into; /* NULL: standard output */
+    struct buf line;  /* json: what is there of one */
+    struct progress progress;
+};
+
+static bool
+print_json(struct printer *p, struct slice data)
 {
-    return queue_ask_to(req, words, n, STDOUT_FILENO);
+    size_t end;
+
+    while ((end = slice_find(data, '\n')) < data.len) {
+        struct buf out;
+        bool ok;
+        buf_add_slice(&p->line, slice_sub(data, 0, end));
+        buf_init(&out, 64u << 20);
+        ok = !json_add_line(&out, buf_slice(&p->line)) || file_write(STDOUT_FILENO, out.data, out.len);
+        buf_clear(&out);
+        buf_reset(&p->line);
+        if (!ok)
+            return false;
+        data = slice_from(data, end + 1);
+    }
+    buf_add_slice(&p->line, data);
+    return true;
 }
 
-int
-queue_ask_to(const struct config_request *req, const char *const words[], size_t n, int out)
+static bool
+take_data(void *ctx, struct slice data)
 {
+    struct printer *p = ctx;
+
+    if (data.len)
+        progress_end(&p->progress);
+    if (p->into) {
+        buf_add_slice(p->into, data);
+        return true;
+    }
+    return p->json ? print_json(p, data) : file_write(STDOUT_FILENO, data.p, data.len);
+}
+
+static void
+take_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    struct printer *p = ctx;
+
+    progress_show(&p->progress, done, total);
+}
+
+/* `last`: one more word, NULL = none; `into`: where the data lines go, NULL = out */
+static int
+ask_once(const struct config_request *req, const struct queue_request *q, const char *last, struct buf *into)
+{
+    bool is_terminal = isatty(STDERR_FILENO);
+    struct printer p = { .json = q->json, .into = into };
+    struct ask_sink to = { take_data, is_terminal ? take_progress : NULL, &p };
     struct error err;
     struct buf line;
-    bool own;
     pid_t pid = -1;
     int fd = connect_daemon(req, &err), code = 0;
+    bool own = fd == ASK_NOBODY;
 
-    own = fd == ASK_NOBODY;
     if (own)
         fd = start_own(req, &pid, &err);
     if (fd < 0) {
@@ -69,16 +121,59 @@ queue_ask_to(const struct config_request *req, const char *const words[], size_t
         return (int)err.class;
     }
     buf_init(&line, 65536);
-    for (size_t i = 0; i < n; i++) {
+    buf_init(&p.line, 64u << 20);
+    for (size_t i = 0; i < q->n + (last != NULL); i++) {
         if (i > 0)
             buf_add_char(&line, ' ');
-        text_percent_encode(&line, slice_of(words[i]));
+        text_percent_encode(&line, slice_of(i < q->n ? q->word[i] : last));
     }
-    code = ask(fd, buf_slice(&line), out, own ? -1 : ANSWER_MS, &err);
+    progress_begin(&p.progress);
+    code = ask_into(fd, buf_slice(&line), &to, own ? -1 : ANSWER_MS, &err);
+    progress_end(&p.progress);
     if (*err.text)
         fprintf(stderr, "smtprelay: %s\n", err.text);
     buf_clear(&line);
+    buf_clear(&p.line);
     file_close(&fd);
     ask_finish(pid, FINISH_MS);
     return code;
+}
+
+/* False: no, or *code */
+static bool
+is_sure(const struct config_request *req, const struct queue_request *q, int *code)
+{
+    struct buf count;
+    uint64_t n = 0;
+    char answer[16] = "";
+
+    buf_init(&count, 100);
+    *code = ask_once(req, q, "--count", &count);
+    (void)slice_number(slice_trim(buf_slice(&count)), INT64_MAX, &n);
+    buf_clear(&count);
+    if (*code != 0 || n <= 1)
+        return *code == 0;
+    fprintf(stderr, "smtprelay: remove %llu messages for good? [y/N] ", (unsigned long long)n);
+    if (!fgets(answer, sizeof answer, stdin) || (answer[0] | 0x20) != 'y') {
+        fprintf(stderr, "smtprelay: nothing was removed\n");
+        return false;
+    }
+    return true;
+}
+
+int
+queue_ask(const struct config_request *req, const struct queue_request *q)
+{
+    bool progress = q->progress && isatty(STDERR_FILENO) && q->n > 1;
+    int code = 0;
+
+    if (q->removes && !q->yes && isatty(STDIN_FILENO) && !is_sure(req, q, &code))
+        return code;
+    return ask_once(req, q, progress ? "--progress" : NULL, NULL);
+}
+
+int
+queue_ask_into(const struct config_request *req, const struct queue_request *q, struct buf *answer)
+{
+    return ask_once(req, q, NULL, answer);
 }

@@ -1,15 +1,26 @@
-/* queue: the commands that ask the daemon over its control socket, or `smtprelayd --ctl` where there is none. */
+/* queue: status, and what is done with waiting messages: asked of whoever serves control requests. */
 #ifndef ADMIN_QUEUE_H
 #define ADMIN_QUEUE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
 #include "config/file.h"
 
-/*
- * Ask what `words` say (daemon/control: "status", "queue", "show" ID) and print the answer. Returns the exit code; trouble was told
- * on stderr.
- */
-int queue_ask(const struct config_request *req, const char *const words[], size_t n);
-/* The same, the answer written to `out`. */
-int queue_ask_to(const struct config_request *req, const char *const words[], size_t n, int out);
+/* What is asked: a request line's words (daemon/control) */
+struct queue_request {
+    const char *word[1000];
+    size_t n;
+    bool json;
+    bool yes;      /* whoever asks is sure */
+    bool removes;  /* more than one is to be confirmed on a terminal */
+    bool progress; /* it may take long, which is shown on a terminal */
+};
+
+/* Ask the daemon, or without one a process of the caller's; prints the answer. Returns the exit code. */
+int queue_ask(const struct config_request *req, const struct queue_request *q);
+/* The same, the answer put into `answer`. */
+int queue_ask_into(const struct config_request *req, const struct queue_request *q, struct buf *answer);
 
 #endif

@@ -4,11 +4,9 @@
  */
 #include "admin/why.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -26,24 +24,31 @@ is_count(const char *text)
     return slice_number(slice_of(text), 10000, &n) && n > 0;
 }
 
+static void
+add_word(struct queue_request *q, const char *word)
+{
+    q->word[q->n++] = word;
+}
+
 int
 why_ask(const struct config_request *req, const char *const words[], size_t n)
 {
-    const char *ask[3] = { "why", "-", NULL };
+    struct queue_request q = { .n = 0 };
+    bool last = n > 1 && strcmp(words[1], "--last") == 0;
 
     if (n < 2)
         fatal(EX_USAGE, "why: the id of a message, an address or --last is missing");
-    if (strcmp(words[1], "--last") != 0)
-        ask[1] = words[1];
-    else if (n == 2)
-        ask[2] = "1";
-    if (n > 2)
-        ask[2] = words[2];
-    if (n > 3 || (ask[2] && !is_count(ask[2])))
-        fatal(EX_USAGE, "why: %s: how many messages? a number from 1 to 10000", n > 3 ? words[3] : ask[2]);
-    if (!*ask[1])
+    if (!last && words[1][0] == '-')
+        fatal(EX_USAGE, "why: unknown option %s; see smtprelay --help", words[1]);
+    if (n > 3 || (n > 2 && !is_count(words[2])))
+        fatal(EX_USAGE, "why: %s: how many messages? a number from 1 to 10000", words[n > 3 ? 3 : 2]);
+    if (!*words[1])
         fatal(EX_USAGE, "why: the id or address is empty");
-    return queue_ask(req, ask, ask[2] ? 3 : 2);
+    add_word(&q, "why");
+    add_word(&q, last ? "-" : words[1]);
+    if (n > 2 || last)
+        add_word(&q, n > 2 ? words[2] : "1");
+    return queue_ask(req, &q);
 }
 
 /* ---------------------------------------------------------------- log */
@@ -65,21 +70,16 @@ show(struct slice answer, char place[PLACE_MAX])
 
 /* One question and its answer. The exit code; 74 when nobody reads */
 static int
-ask_once(const struct config_request *req, const char *const words[], size_t n, char place[PLACE_MAX])
+ask_once(const struct config_request *req, const struct queue_request *q, char place[PLACE_MAX])
 {
-    int fd = memfd_create("smtprelay-log", MFD_CLOEXEC), code;
     struct buf answer;
-    struct error err;
+    int code;
 
-    if (fd < 0)
-        fatal(EX_OSERR, "cannot make a memory file: %s", strerror(errno));
-    code = queue_ask_to(req, words, n, fd);
     buf_init(&answer, ANSWER_MAX);
-    if (lseek(fd, 0, SEEK_SET) != 0 || !file_read_all(fd, &answer, "the answer", &err) ||
-        !show(buf_slice(&answer), place))
+    code = queue_ask_into(req, q, &answer);
+    if (!show(buf_slice(&answer), place))
         code = EX_IOERR;
     buf_clear(&answer);
-    file_close(&fd);
     return code;
 }
 
@@ -95,8 +95,9 @@ wait_for_more(void)
 int
 why_log(const struct config_request *req, const char *const words[], size_t n)
 {
-    const char *ask[3] = { "log", "-", NULL };
+    struct queue_request q = { .n = 0 };
     char place[PLACE_MAX] = "-";
+    const char *count = NULL;
     bool follow = false;
     int code;
 
@@ -104,13 +105,17 @@ why_log(const struct config_request *req, const char *const words[], size_t n)
         if (strcmp(words[i], "-f") == 0)
             follow = true;
         else if (strcmp(words[i], "-n") == 0 && i + 1 < n && is_count(words[i + 1]))
-            ask[2] = words[++i];
+            count = words[++i];
         else
             fatal(EX_USAGE, "log: %s is not understood; see smtprelay --help", words[i]);
     }
-    code = ask_once(req, ask, ask[2] ? 3 : 2, place);
-    ask[1] = place;
+    add_word(&q, "log");
+    add_word(&q, place);
+    if (count)
+        add_word(&q, count);
+    code = ask_once(req, &q, place);
+    q.n = 2;
     while (follow && (code == 0 || code == EX_TEMPFAIL) && wait_for_more())
-        code = ask_once(req, ask, 2, place); /* a daemon that is started again is waited for */
+        code = ask_once(req, &q, place); /* a daemon that is started again is waited for */
     return code == EX_IOERR && follow ? 0 : code;
 }

@@ -154,11 +154,13 @@ ask_own_config(uid_t uid)
 
 /* ---------------------------------------------------------------- the answer */
 
-enum place { AT_START, IN_DATA, IN_LAST, AT_END };
+enum place { AT_START, IN_DATA, IN_PROGRESS, IN_LAST, AT_END };
 
 struct answer {
     enum place place;
+    const struct ask_sink *to;
     struct buf data; /* to be written out */
+    struct buf progress;
     struct buf last; /* the last line, behind its '=' */
 };
 
@@ -181,6 +183,26 @@ take_last(struct answer *a, struct slice *piece, struct error *err)
     return true;
 }
 
+/* "DONE TOTAL"; anything else says nothing */
+static void
+take_progress(struct answer *a, struct slice *piece)
+{
+    size_t end = slice_find(*piece, '\n');
+    struct slice text, word;
+    uint64_t done, total;
+
+    buf_add_slice(&a->progress, slice_sub(*piece, 0, end));
+    a->place = end < piece->len ? AT_START : IN_PROGRESS;
+    *piece = slice_from(*piece, end + 1);
+    if (a->place == IN_PROGRESS)
+        return;
+    text = buf_slice(&a->progress);
+    if (a->to->progress && slice_cut(&text, ' ', &word) && slice_number(word, INT64_MAX, &done) &&
+        slice_number(text, INT64_MAX, &total))
+        a->to->progress(a->to->ctx, done, total);
+    buf_reset(&a->progress);
+}
+
 static bool
 take(struct answer *a, struct slice piece, struct error *err)
 {
@@ -188,15 +210,20 @@ take(struct answer *a, struct slice piece, struct error *err)
         if (a->place == IN_LAST) {
             if (!take_last(a, &piece, err))
                 return false;
+        } else if (a->place == IN_PROGRESS) {
+            take_progress(a, &piece);
         } else if (a->place == IN_DATA) {
             size_t end = slice_find(piece, '\n');
             buf_add_slice(&a->data, slice_sub(piece, 0, end + 1));
             a->place = end < piece.len ? AT_START : IN_DATA;
             piece = slice_from(piece, end + 1);
         } else {
-            if (!strchr(" =\n", piece.p[0]) || !piece.p[0])
+            if (!strchr(" =+\n", piece.p[0]) || !piece.p[0])
                 return not_understood(err);
-            a->place = piece.p[0] == ' ' ? IN_DATA : piece.p[0] == '=' ? IN_LAST : AT_START;
+            a->place = piece.p[0] == ' '   ? IN_DATA
+                       : piece.p[0] == '=' ? IN_LAST
+                       : piece.p[0] == '+' ? IN_PROGRESS
+                                           : AT_START;
             piece = slice_from(piece, 1);
         }
     }
@@ -210,7 +237,7 @@ conclude(struct answer *a, struct error *err)
     struct slice text = buf_slice(&a->last), word;
     uint64_t code;
 
-    if (!slice_cut(&text, ' ', &word) || !slice_number(word, 78, &code) || (code != 0 && code < 64))
+    if (!slice_cut(&text, ' ', &word) || !slice_number(word, 78, &code) || (code > 2 && code < 64))
         return not_understood(err);
     error_set(err, (enum error_class)code, "%.*s", SLICE_ARG(text));
     return true;
@@ -244,7 +271,7 @@ send_line(int fd, struct slice line, int patience_ms, struct error *err)
 
 /* One piece of the answer into `a`, and its data out. False with err; *over at the end. */
 static bool
-copy_piece(int fd, struct answer *a, int out, int patience_ms, bool *over, struct error *err)
+copy_piece(int fd, struct answer *a, int patience_ms, bool *over, struct error *err)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
     char piece[65536];
@@ -260,7 +287,7 @@ copy_piece(int fd, struct answer *a, int out, int patience_ms, bool *over, struc
         return error_set(err, ERROR_TEMP, "smtprelayd: ended without an answer");
     if (!take(a, slice_make(piece, (size_t)n), err))
         return false;
-    if (!file_write(out, a->data.data, a->data.len)) {
+    if (!a->to->data(a->to->ctx, buf_slice(&a->data))) {
         error_sys(err, ERROR_IO, errno, "standard output");
         if (errno == EPIPE)
             err->text[0] = '\0'; /* `mailq | head`: whoever reads has enough */
@@ -271,19 +298,35 @@ copy_piece(int fd, struct answer *a, int out, int patience_ms, bool *over, struc
     return true;
 }
 
+static bool
+write_data(void *ctx, struct slice data)
+{
+    const int *out = ctx;
+
+    return file_write(*out, data.p, data.len);
+}
+
 int
 ask(int fd, struct slice line, int out, int patience_ms, struct error *err)
 {
-    struct answer a = { .place = AT_START };
+    return ask_into(fd, line, &(struct ask_sink){ .data = write_data, .ctx = &out }, patience_ms, err);
+}
+
+int
+ask_into(int fd, struct slice line, const struct ask_sink *to, int patience_ms, struct error *err)
+{
+    struct answer a = { .place = AT_START, .to = to };
     bool over = false, ok = send_line(fd, line, patience_ms, err);
 
     buf_init(&a.data, 1u << 17);
     buf_init(&a.last, LAST_LINE_MAX);
+    buf_init(&a.progress, 100);
     while (ok && !over)
-        ok = copy_piece(fd, &a, out, patience_ms, &over, err);
+        ok = copy_piece(fd, &a, patience_ms, &over, err);
     if (ok)
         (void)conclude(&a, err); /* err says the rest */
     buf_clear(&a.data);
     buf_clear(&a.last);
+    buf_clear(&a.progress);
     return (int)err->class;
 }

@@ -1,13 +1,14 @@
 /*
  * ask: one line to a server at a Unix socket, or to a program started for it, and its answer copied out. libc only.
  *
- * The answer: data lines with a blank in front, empty lines while it takes longer, at last "=CODE TEXT" (an exit code of
- * base/error, and what the caller should say), then the end.
+ * The answer: data lines with a blank in front, empty lines and "+DONE TOTAL" while it takes longer, at last "=CODE TEXT" (an exit
+ * code of base/error, or 1 or 2, and what the caller should say), then the end.
  */
 #ifndef BASE_ASK_H
 #define BASE_ASK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -36,6 +37,14 @@ void ask_finish(pid_t pid, int patience_ms);
  * "" = nothing, also with 0. A server from which nothing comes for `patience_ms` (-1: as long as it takes) is 75.
  */
 int ask(int fd, struct slice line, int out, int patience_ms, struct error *err);
+/* Who gets the answer: data lines, in pieces as they come (false with errno: it can take no more), and how far it is */
+struct ask_sink {
+    bool (*data)(void *ctx, struct slice lines);
+    void (*progress)(void *ctx, uint64_t done, uint64_t total); /* NULL: nobody looks */
+    void *ctx;
+};
+/* The same into a sink. */
+int ask_into(int fd, struct slice line, const struct ask_sink *to, int patience_ms, struct error *err);
 /*
  * The configuration of an ordinary user's own, where there is one: $XDG_CONFIG_HOME/smtprelay/config, else
  * ~/.config/smtprelay/config. NULL: none. Fresh memory.

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/route.h"
+#include "daemon/control_filter.h"
 #include "daemon/control_list.h"
 #include "daemon/control_why.h"
 
@@ -23,11 +24,15 @@ static const struct {
     size_t min, max; /* arguments */
 } verbs[] = {
     [CONTROL_LIST] = { "list", 0, 0 },
-    [CONTROL_QUEUE] = { "queue", 0, 0 },
-    [CONTROL_SHOW] = { "show", 1, 1 },
+    [CONTROL_QUEUE] = { "queue", 0, CONTROL_LINE_MAX },
+    [CONTROL_SHOW] = { "show", 0, CONTROL_LINE_MAX },
     [CONTROL_WHY] = { "why", 1, 2 },
     [CONTROL_LOG] = { "log", 0, 2 },
-    [CONTROL_STATUS] = { "status", 0, 0 },
+    [CONTROL_STATUS] = { "status", 0, 1 },
+    [CONTROL_RETRY] = { "retry", 0, CONTROL_LINE_MAX },
+    [CONTROL_HOLD] = { "hold", 0, CONTROL_LINE_MAX },
+    [CONTROL_RELEASE] = { "release", 0, CONTROL_LINE_MAX },
+    [CONTROL_REMOVE] = { "remove", 0, CONTROL_LINE_MAX },
     [CONTROL_RUN] = { "run", 0, 1 },
     [CONTROL_VERIFY] = { "verify", 1, CONTROL_LINE_MAX },
     [CONTROL_WAKE] = { "wake", 0, 0 },
@@ -40,6 +45,7 @@ control_init(struct control_request *q)
 {
     memset(q, 0, sizeof *q);
     q->peer.uid = -1;
+    q->filter.uid = q->filter.older_s = q->filter.larger = -1;
     q->snapshot.next_run_s = -1;
 }
 
@@ -55,6 +61,7 @@ control_clear(struct control_request *q)
     free(q->address);
     free(q->snapshot.account);
     free(q->snapshot.active);
+    control_filter_clear(&q->filter);
     free(q->text);
     free(q->queue_dir);
     control_init(q);
@@ -89,7 +96,7 @@ take_argument(struct control_request *q, struct slice word)
 
 /* why and log: a text, and how many */
 static bool
-place_number(struct control_request *q)
+place_number(struct control_request *q, struct error *err)
 {
     uint64_t n = 0;
     bool ok = true;
@@ -101,28 +108,50 @@ place_number(struct control_request *q)
     }
     q->number = (size_t)n;
     q->text = q->address[--q->naddress];
-    return ok;
+    return ok || error_set(err, ERROR_USAGE, "%s: how many? a number from 1 to %d", verbs[q->verb].name,
+                     CONTROL_NUMBER_MAX);
 }
 
-/* Where the arguments of run, show, why and log belong */
+/* All of them are words of a filter, and those that change or show something need one that means something */
 static bool
-place_argument(struct control_request *q)
+place_filter(struct control_request *q, struct error *err)
+{
+    struct control_filter *f = &q->filter;
+    bool ok = true;
+
+    for (size_t i = 0; i < q->naddress; i++) {
+        ok = ok && control_filter_take(f, q->address[i], err);
+        free(q->address[i]);
+    }
+    q->naddress = 0;
+    if (!ok)
+        return false;
+    if (q->verb >= CONTROL_SHOW && q->verb != CONTROL_STATUS && !control_filter_is_given(f))
+        return error_set(err, ERROR_USAGE, "%s: which messages? ids, options such as --sender, or --all",
+            verbs[q->verb].name);
+    if (f->failed && (q->verb == CONTROL_HOLD || q->verb == CONTROL_RELEASE))
+        return error_set(
+            err, ERROR_USAGE, "%s: what has failed is not tried; see retry --failed", verbs[q->verb].name);
+    return true;
+}
+
+/* Where the arguments belong */
+static bool
+place_arguments(struct control_request *q, struct error *err)
 {
     char *text;
 
-    if (q->verb == CONTROL_VERIFY || q->naddress == 0)
+    if (q->verb == CONTROL_VERIFY || ((q->verb == CONTROL_RUN || q->verb == CONTROL_LOG) && q->naddress == 0))
         return true;
     if (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)
-        return place_number(q);
+        return place_number(q, err);
+    if (q->verb != CONTROL_RUN)
+        return q->verb == CONTROL_LIST || q->verb == CONTROL_WAKE || place_filter(q, err);
     text = q->address[--q->naddress];
-    if (q->verb == CONTROL_RUN) {
-        q->by = *text;
-        q->text = mem_dup(*text ? text + 1 : "");
-        free(text);
-        return q->by && strchr("IRS", q->by) != NULL;
-    }
-    q->text = text;
-    return true;
+    q->by = *text;
+    q->text = mem_dup(*text ? text + 1 : "");
+    free(text);
+    return (q->by && strchr("IRS", q->by) != NULL) || error_set(err, ERROR_USAGE, "run: not I, R or S");
 }
 
 bool
@@ -136,11 +165,13 @@ control_parse(struct slice line, struct control_request *q, struct error *err)
     ok = line.len <= CONTROL_LINE_MAX && find_verb(word, &q->verb);
     while (ok && slice_cut(&rest, ' ', &word))
         ok = word.len == 0 || take_argument(q, word);
-    ok = ok && q->naddress >= verbs[q->verb].min && q->naddress <= verbs[q->verb].max && place_argument(q);
-    if (ok)
+    ok = ok && q->naddress >= verbs[q->verb].min && q->naddress <= verbs[q->verb].max;
+    if (!ok)
+        error_set(err, ERROR_USAGE, "smtprelayd: a request that is not understood");
+    if (ok && place_arguments(q, err))
         return true;
     control_clear(q);
-    return error_set(err, ERROR_USAGE, "smtprelayd: a request that is not understood");
+    return false;
 }
 
 void
@@ -248,7 +279,7 @@ control_open(const struct control_request *q, bool *none, struct error *err)
 bool
 control_is_answered(const struct control_request *q)
 {
-    return q->verb <= CONTROL_STATUS;
+    return q->verb <= CONTROL_STATUS || q->filter.dry_run || q->filter.count;
 }
 
 void
@@ -258,6 +289,7 @@ control_answer(const struct control_request *q, int fd)
     struct error err;
     struct spool *s;
     bool none, ok = true;
+    int level = 0;
 
     ensure(control_is_answered(q));
     control_out_begin(&o, fd);
@@ -267,18 +299,18 @@ control_answer(const struct control_request *q, int fd)
         ok = false;
     else if (q->verb == CONTROL_LIST)
         control_list(q, &o, s);
-    else if (q->verb == CONTROL_QUEUE)
-        control_queue(q, &o, s);
     else if (q->verb == CONTROL_STATUS)
-        control_status(q, &o, s);
+        level = control_status(q, &o, s);
     else if (q->verb == CONTROL_WHY)
         ok = control_why(q, &o, s, &err);
     else if (q->verb == CONTROL_LOG)
         ok = control_log(q, &o, &err);
-    else
+    else if (q->verb == CONTROL_SHOW && !q->filter.count && !q->filter.json)
         ok = control_show(q, &o, s, &err);
+    else
+        ok = control_queue(q, &o, s, &err);
     spool_close(s);
-    control_out_end(&o, ok ? ERROR_NONE : err.class, ok ? "" : err.text);
+    control_out_end(&o, ok ? (enum error_class)level : err.class, ok ? "" : err.text);
 }
 
 void
@@ -303,7 +335,7 @@ control_is_meant(const struct control_request *q, const struct record *r)
 {
     const struct envelope *e = &r->envelope;
 
-    if (!control_may_see(q, r))
+    if (!control_may_see(q, r) || !control_filter_matches(q, r))
         return false;
     if (q->by == 'I')
         return r->id && strcasestr(r->id, q->text);
@@ -318,30 +350,31 @@ control_is_meant(const struct control_request *q, const struct record *r)
 bool
 control_select(const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err)
 {
-    char id[SPOOL_ID_MAX + 1];
+    struct control_walk w;
     struct record r;
-    struct error gone;
     bool none;
     struct spool *s = control_open(q, &none, err);
+    size_t room = 0;
+    int fd;
 
     *ids = NULL;
     *n = 0;
-    if (!s)
-        return none;
-    spool_rewind(s);
-    while (spool_next(s, id)) {
-        int fd = spool_look(s, id, &r, &gone);
-        if (fd < 0)
-            continue;
+    if (!s && !none)
+        return false;
+    control_walk_begin(&w, q, s, NULL);
+    while (control_walk_next(&w, &r, &fd)) {
         if (control_is_meant(q, &r)) {
-            *ids = mem_resize(*ids, *n + 1, sizeof **ids);
-            memcpy((*ids)[(*n)++], id, sizeof id);
+            if (*n == room)
+                *ids = mem_resize(*ids, room = room ? 2 * room : 16, sizeof **ids);
+            memcpy((*ids)[(*n)++], r.id, strlen(r.id) + 1);
+        } else {
+            control_walk_miss(&w);
         }
         record_clear(&r);
         file_close(&fd);
     }
     spool_close(s);
-    return true;
+    return control_walk_end(&w, err);
 }
 
 /* ---------------------------------------------------------------- verify */

@@ -6,14 +6,22 @@
  *     answer    data lines, each with a blank in front; empty lines while it takes longer; at last "=CODE TEXT", then the end
  *
  *     list          what waits, as Postfix's mailq prints it
- *     queue         the same, a line a message
- *     show ID       one message, with its content
+ *     queue [F...]  the same, a line a message
+ *     show F...     messages with their content
+ *     retry F...    try them now; with --failed: put them back into the queue
+ *     hold F...     do not try them until they are released
+ *     release F...  try those that are held
+ *     remove F...   remove them without a word to anybody
  *     why TEXT [N]  what became of the last N messages with that id or address; TEXT "-": of any
  *     log [P [N]]   events as they come: the last N of them, or those since P, which is what stands behind '@' in the last line
- *     status        what waits and why, by account, and what to do
+ *     status        what waits and why, by account, and what to do; CODE 1: something is in trouble, 2: somebody has to mend it
  *     run [I|R|S]   make all messages due, or those whose id, a recipient, the sender has the text in it
  *     verify A...   where mail for these addresses would go
  *     wake          another process has added to the queue
+ *
+ * F is the id of a message, or an option of struct control_filter, `--older-than=2h`; all of them together say which are meant. With
+ * --json data lines are words, TYPE.KEY=VALUE (percent-encoded; s text, n number, b truth), where +.KEY= begins one more object of
+ * the list KEY; with --progress there are lines "+DONE TOTAL" while it lasts.
  *
  * CODE is an exit code (base/error), TEXT what goes to stderr, empty = nothing. Operators see and change all; others what is their
  * own. A request is a copy of all it needs: control_answer and control_select may run in any thread, while everything else goes on.
@@ -44,6 +52,10 @@ enum control_verb {
     CONTROL_WHY,
     CONTROL_LOG,
     CONTROL_STATUS,
+    CONTROL_RETRY,
+    CONTROL_HOLD,
+    CONTROL_RELEASE,
+    CONTROL_REMOVE,
     CONTROL_RUN,
     CONTROL_VERIFY,
     CONTROL_WAKE
@@ -72,17 +84,34 @@ struct control_snapshot {
     size_t sessions; /* callers being served */
     int64_t next_run_s;
     int64_t retry_min_s, retry_max_s;
+    int64_t warn_after_s; /* older mail is trouble, 0: none is */
     struct control_account *account;
     size_t naccounts;
     char (*active)[SPOOL_ID_MAX + 1]; /* ids under way */
     size_t nactive;
 };
 
+/* Which messages are meant: by ids (any of them) and what else is said (all of it); and how to answer */
+struct control_filter {
+    char **id;
+    size_t nid;
+    char *sender, *recipient, *reason; /* has this in it; "<>" the null sender; NULL: any */
+    char *account, *unit;              /* is this */
+    int64_t uid, older_s, larger;      /* -1: any */
+    bool held;                         /* only those */
+    bool failed;                       /* of failed/ instead of the queue */
+    bool all;                          /* says that none of the above is meant */
+    bool dry_run;                      /* only show what is meant */
+    bool count;                        /* only count it */
+    bool json, progress;
+};
+
 struct control_request {
     enum control_verb verb;
-    char by;        /* run: 'I', 'R', 'S', 0 = all */
-    char *text;     /* run: what is looked for; show: the id; why, log: the first word */
-    size_t number;  /* why, log: 0 = as usual */
+    char by;       /* run: 'I', 'R', 'S', 0 = all */
+    char *text;    /* run: what is looked for; why, log: the first word */
+    size_t number; /* why, log: 0 = as usual */
+    struct control_filter filter;
     char **address; /* verify */
     size_t naddress;
     /* set by the owner before the answer */
@@ -111,20 +140,31 @@ void control_add_account(struct control_request *q, const char *name, enum contr
     const char *reason, int64_t next_s);
 void control_add_active(struct control_request *q, const char *id);
 
-/* Has control_answer the answer? Else (run, verify, wake) the owner has, with the functions below. */
+/* Has control_answer the answer? Else (run, verify, wake, what changes messages) the owner has, with the functions below. */
 bool control_is_answered(const struct control_request *q);
 /* Write the whole answer to `fd`, which stays the caller's. A client that does not read gets no more of it. */
 void control_answer(const struct control_request *q, int fd);
 /* May this peer ask that (wake is the operators')? False with err (77). */
 bool control_is_permitted(const struct control_request *q, struct error *err);
 
-/* run: is this message meant, by its owner and what is looked for? */
+/* run and what changes messages: is this message meant, by its owner and what is looked for? */
 bool control_is_meant(const struct control_request *q, const struct record *r);
 /* run: does it mean all that waits, so that no record needs to be looked at? */
 bool control_means_all(const struct control_request *q);
-/* run: the ids of the messages that are meant; *ids is fresh memory. False with err. */
+/* The ids of the messages that are meant; *ids is fresh memory. False with err (69: one named by its id is not there). */
 bool control_select(
     const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err);
+/* Who asks, for the reason of a hold: "root" */
+char *control_peer_name(const struct control_request *q);
+/*
+ * Do to one message what the request says (hold, release, remove; retry with --failed), durably, under its lock; `s` is the queue
+ * whose lock this process has. False with err. From any thread.
+ */
+bool control_change(
+    const struct control_request *q, struct spool *s, const char *id, const char *who, struct error *err);
+/* The end of the answer to a change of n messages, of which `failed` were not changed, because of err */
+void control_changed(
+    const struct control_request *q, struct buf *answer, size_t n, size_t failed, const struct error *err);
 /* verify: the whole answer */
 void control_verify(const struct control_request *q, const struct config *c, struct buf *answer);
 /* The last line: of run and wake it is all of the answer. */

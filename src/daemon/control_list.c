@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "daemon/control_filter.h"
 
 /* Recipients in a line of `queue`; mailq and show have them all */
 enum { RECIPIENTS_SHOWN = 5 };
@@ -41,6 +42,8 @@ control_reason(const struct control_request *q, const struct record *r)
     const struct control_account *a = control_account(q, r->account);
     const char *own = r->reason ? r->reason : "";
 
+    if (r->is_held)
+        return r->hold_reason && *r->hold_reason ? r->hold_reason : "held";
     if (r->attempts == 0 && control_is_active(q, r->id))
         return "waiting for the verdict";
     /* what holds all mail of an account says more than what one message met last */
@@ -64,7 +67,7 @@ control_next(const struct control_request *q, const struct record *r)
     const struct control_account *a = control_account(q, r->account);
     int64_t wait, since;
 
-    if (!s->is_daemon)
+    if (!s->is_daemon || r->is_held || q->filter.failed)
         return -1;
     if (a && a->state != CONTROL_UP)
         return a->next_s;
@@ -88,38 +91,37 @@ sender_of(const struct record *r)
 typedef void record_fn(const struct control_request *q, struct control_out *o, const struct record *r);
 
 struct totals {
-    size_t n, shown;
+    size_t n, shown, hidden;
     uint64_t bytes;
 };
 
-static struct totals
+/* `heading` NULL: none; `print` NULL: only counted. False with err: something that was asked for is not there. */
+static bool
 walk(const struct control_request *q, struct control_out *o, struct spool *s, const char *heading,
-    record_fn *print)
+    record_fn *print, struct totals *t, struct error *err)
 {
-    struct totals t = { 0, 0, 0 };
-    char id[SPOOL_ID_MAX + 1];
+    struct control_walk w;
     struct record r;
-    struct error gone;
+    int fd;
 
-    if (s)
-        spool_rewind(s);
-    while (s && control_alive(o) && spool_next(s, id)) {
-        int fd = spool_look(s, id, &r, &gone); /* spool_head would not see whose file it is */
-        if (fd < 0)
-            continue; /* delivered meanwhile */
-        free(r.id);   /* the name of the file is what counts */
-        r.id = mem_dup(id);
-        t.n++;
-        t.bytes += r.content_size;
-        if (control_may_see(q, &r)) {
-            if (t.shown++ == 0)
+    *t = (struct totals){ .n = 0 };
+    control_walk_begin(&w, q, s, o);
+    while (control_walk_next(&w, &r, &fd)) {
+        t->n++;
+        t->bytes += r.content_size;
+        if (!control_may_see(q, &r)) {
+            t->hidden++;
+            control_walk_miss(&w);
+        } else if (control_filter_matches(q, &r)) {
+            if (t->shown++ == 0 && heading)
                 control_line(o, "%s", heading);
-            print(q, o, &r);
+            if (print)
+                print(q, o, &r);
         }
         record_clear(&r);
         file_close(&fd);
     }
-    return t;
+    return control_walk_end(&w, err);
 }
 
 /* ---------------------------------------------------------------- mailq */
@@ -143,7 +145,10 @@ print_mailq(const struct control_request *q, struct control_out *o, const struct
     char stamp[64], name[SPOOL_ID_MAX + 2];
 
     format_stamp(r->time, stamp);
-    (void)snprintf(name, sizeof name, "%s%s", r->id, control_is_active(q, r->id) ? "*" : "");
+    (void)snprintf(name, sizeof name, "%s%s", r->id,
+        control_is_active(q, r->id) ? "*"
+        : r->is_held                ? "!"
+                                    : "");
     control_line_begin(o);
     buf_add_format(&o->b, "%-11s %7llu %20.20s ", name, (unsigned long long)r->content_size, stamp);
     control_add_text(o, *sender_of(r) ? sender_of(r) : "MAILER-DAEMON");
@@ -168,9 +173,11 @@ print_mailq(const struct control_request *q, struct control_out *o, const struct
 void
 control_list(const struct control_request *q, struct control_out *o, struct spool *s)
 {
-    struct totals t =
-        walk(q, o, s, "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------", print_mailq);
+    struct totals t;
+    struct error none;
 
+    (void)walk(q, o, s, "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------", print_mailq, &t,
+        &none); /* nothing is asked for by its id */
     if (t.n == 0)
         control_line(o, "Mail queue is empty");
     else
@@ -243,16 +250,38 @@ print_line(const struct control_request *q, struct control_out *o, const struct 
     buf_clear(&column);
 }
 
-void
-control_queue(const struct control_request *q, struct control_out *o, struct spool *s)
+static void
+print_totals(const struct control_request *q, struct control_out *o, const struct totals *t)
 {
-    struct totals t =
-        walk(q, o, s, "ID                    AGE    SIZE TRIES   NEXT SENDER RECIPIENTS WHY", print_line);
+    if (q->filter.count)
+        control_line(o, "%zu", t->shown);
+    if (q->filter.count || q->filter.json)
+        return;
+    if (control_filter_is_given(&q->filter)) {
+        control_line_begin(o);
+        control_add_count(&o->b, t->shown, "message");
+        control_line_end(o);
+    } else if (t->n == 0) {
+        control_line(o, q->filter.failed ? "nothing has failed" : "nothing waits");
+    } else if (t->hidden) {
+        control_line(o, "and %zu of others", t->hidden);
+    }
+}
 
-    if (t.n == 0)
-        control_line(o, "nothing waits");
-    else if (t.shown < t.n)
-        control_line(o, "and %zu of others", t.n - t.shown);
+bool
+control_queue(const struct control_request *q, struct control_out *o, struct spool *s, struct error *err)
+{
+    static const char heading[] = "ID                    AGE    SIZE TRIES   NEXT SENDER RECIPIENTS WHY";
+    bool plain = !q->filter.json && !q->filter.count;
+    struct totals t;
+    bool ok = walk(q, o, s, plain ? heading : NULL,
+        q->filter.count  ? NULL
+        : q->filter.json ? control_message
+                         : print_line,
+        &t, err);
+
+    print_totals(q, o, &t);
+    return ok;
 }
 
 /* ---------------------------------------------------------------- one message */
@@ -381,29 +410,39 @@ print_content(struct control_out *o, int fd, const struct record *r, struct erro
     return true;
 }
 
+static bool
+print_whole(
+    const struct control_request *q, struct control_out *o, int fd, const struct record *r, struct error *err)
+{
+    print_field(o, "id", r->id);
+    print_field(o, "account", r->account);
+    print_origin(o, r);
+    print_envelope(o, r);
+    print_attempts(q, o, r);
+    control_line(o, "%s", "");
+    return print_content(o, fd, r, err);
+}
+
 bool
 control_show(const struct control_request *q, struct control_out *o, struct spool *s, struct error *err)
 {
+    struct control_walk w;
     struct record r;
-    int fd = s ? spool_look(s, q->text, &r, err) : -1;
-    bool ok;
+    size_t shown = 0;
+    bool ok = true;
+    int fd;
 
-    if (fd >= 0 && !control_may_see(q, &r)) {
+    control_walk_begin(&w, q, s, o);
+    while (ok && control_walk_next(&w, &r, &fd)) {
+        if (!control_may_see(q, &r)) {
+            control_walk_miss(&w);
+        } else if (control_filter_matches(q, &r)) {
+            if (shown++)
+                control_line(o, "%s", "");
+            ok = print_whole(q, o, fd, &r, err);
+        }
         record_clear(&r);
         file_close(&fd);
     }
-    if (fd < 0)
-        return error_set(err, ERROR_REFUSED, "%s: no such message", q->text);
-    free(r.id);
-    r.id = mem_dup(q->text);
-    print_field(o, "id", r.id);
-    print_field(o, "account", r.account);
-    print_origin(o, &r);
-    print_envelope(o, &r);
-    print_attempts(q, o, &r);
-    control_line(o, "%s", "");
-    ok = print_content(o, fd, &r, err);
-    record_clear(&r);
-    file_close(&fd);
-    return ok;
+    return ok && control_walk_end(&w, err);
 }

@@ -17,10 +17,15 @@ int64_t control_next(const struct control_request *q, const struct record *r);
 int64_t control_age(const struct record *r);
 
 void control_list(const struct control_request *q, struct control_out *o, struct spool *s);
-void control_queue(const struct control_request *q, struct control_out *o, struct spool *s);
+/* Also what a change would be about. False with err: a message that was asked for is not there. */
+bool control_queue(
+    const struct control_request *q, struct control_out *o, struct spool *s, struct error *err);
 /* False with err: no such message. */
 bool control_show(const struct control_request *q, struct control_out *o, struct spool *s, struct error *err);
-/* control_status.c */
-void control_status(const struct control_request *q, struct control_out *o, struct spool *s);
+/* control_status.c: what the end of the answer says, 0, 1 or 2 */
+int control_status(const struct control_request *q, struct control_out *o, struct spool *s);
+
+/* control_json.c: one message as words */
+void control_message(const struct control_request *q, struct control_out *o, const struct record *r);
 
 #endif

@@ -89,6 +89,39 @@ control_add_text(struct control_out *o, const char *text)
     text_add_escaped(&o->b, slice_of(text));
 }
 
+static void
+word(struct control_out *o, char type, const char *key, const char *value)
+{
+    buf_add_format(&o->b, "%c.%s=", type, key);
+    text_percent_encode(&o->b, slice_of(value));
+    buf_add_char(&o->b, ' ');
+}
+
+void
+control_word_text(struct control_out *o, const char *key, const char *text)
+{
+    if (text)
+        word(o, 's', key, text);
+}
+
+void
+control_word_number(struct control_out *o, const char *key, int64_t number)
+{
+    buf_add_format(&o->b, "n.%s=%lld ", key, (long long)number);
+}
+
+void
+control_word_bool(struct control_out *o, const char *key, bool truth)
+{
+    word(o, 'b', key, truth ? "1" : "0");
+}
+
+void
+control_word_object(struct control_out *o, const char *key)
+{
+    word(o, '+', key, "");
+}
+
 bool
 control_alive(struct control_out *o)
 {

@@ -18,6 +18,12 @@ void control_line(struct control_out *o, const char *format, ...) __attribute__(
 /* The same in parts: line_begin, then adding to o->b, then line_end */
 void control_line_begin(struct control_out *o);
 void control_line_end(struct control_out *o);
+/* A word of a line for programs; `text` NULL: none */
+void control_word_text(struct control_out *o, const char *key, const char *text);
+void control_word_number(struct control_out *o, const char *key, int64_t number);
+void control_word_bool(struct control_out *o, const char *key, bool truth);
+/* What follows belongs to one more object of this list. */
+void control_word_object(struct control_out *o, const char *key);
 /* Foreign text, escaped */
 void control_add_text(struct control_out *o, const char *text);
 /* To be called now and then: writes what is there, and that the answer still comes. False: nobody reads it. */

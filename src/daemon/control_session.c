@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "daemon/control.h"
+#include "daemon/control_batch.h"
 #include "daemon/dispatch.h"
 #include "daemon/story.h"
 
@@ -29,9 +30,10 @@ struct session {
     struct control_peer peer;
     struct control_request request;
     bool in_thread;
+    struct control_batch *batch;
     /* of a selection */
     char (*ids)[SPOOL_ID_MAX + 1];
-    size_t nids;
+    size_t nids, nheld;
     bool ok;
     struct error err;
 };
@@ -63,6 +65,7 @@ session_free(struct session *s)
     loop_cancel(s->late);
     file_close(&s->fd);
     buf_clear(&s->line);
+    control_batch_free(s->batch);
     control_clear(&s->request);
     free(s->ids);
     free(s);
@@ -138,17 +141,67 @@ is_selected(void *ctx, const struct schedule_entry *e)
 }
 
 static void
+batch_done(void *ctx, const struct buf *answer)
+{
+    struct session *s = ctx;
+
+    s->batch = NULL; /* it goes by itself */
+    say(s, answer);
+    session_free(s);
+}
+
+/* What changes on the disk, too */
+static bool
+is_batch(const struct control_request *q)
+{
+    return (q->verb == CONTROL_RETRY && q->filter.failed) || q->verb == CONTROL_HOLD ||
+           q->verb == CONTROL_RELEASE || q->verb == CONTROL_REMOVE;
+}
+
+static void
+answer_selected(struct session *s)
+{
+    struct buf answer;
+
+    if (s->request.verb == CONTROL_RUN || !s->ok) {
+        finish(s, s->ok ? NULL : &s->err);
+        return;
+    }
+    buf_init(&answer, 3 * ERROR_TEXT_MAX);
+    control_changed(&s->request, &answer, s->nids, s->nheld, &s->err);
+    say(s, &answer);
+    buf_clear(&answer);
+    session_free(s);
+}
+
+/* They are not tried, whatever is asked for */
+static void
+count_held(struct session *s)
+{
+    for (size_t i = 0; i < s->nids; i++) {
+        const struct schedule_entry *e = schedule_find(s->desk->core->schedule, s->ids[i]);
+        if (e && schedule_is_held(e) && s->nheld++ == 0)
+            error_set(&s->err, ERROR_REFUSED, "%s: is held; see smtprelay release", s->ids[i]);
+    }
+}
+
+static void
 select_done(void *arg)
 {
     struct session *s = arg;
     struct core *c = s->desk->core;
 
+    if (s->ok && s->nids && is_batch(&s->request)) {
+        s->batch = control_batch_begin(c, s->desk->work, &s->request, s->ids, s->nids, s->fd, batch_done, s);
+        return;
+    }
     if (s->ok && s->nids) {
+        count_held(s);
         qsort(s->ids, s->nids, sizeof s->ids[0], compare_ids);
         schedule_run(c->schedule, is_selected, s, clock_ms());
         dispatch_pump(c);
     }
-    finish(s, s->ok ? NULL : &s->err);
+    answer_selected(s);
 }
 
 /* ---------------------------------------------------------------- questions */
@@ -171,6 +224,7 @@ take_snapshot(struct session *s)
     q->snapshot.next_run_s = d->next_run_ms > now ? (d->next_run_ms - now) / 1000 : 0;
     q->snapshot.retry_min_s = config_number(&c->config, 0, CONFIG_RETRY_MIN) / 1000;
     q->snapshot.retry_max_s = config_number(&c->config, 0, CONFIG_RETRY_MAX) / 1000;
+    q->snapshot.warn_after_s = config_number(&c->config, 0, CONFIG_WARN_AFTER) / 1000;
     for (size_t i = 0; i < c->config.n; i++) {
         static const enum control_state states[] = {
             [SCHEDULE_UP] = CONTROL_UP, [SCHEDULE_DOWN] = CONTROL_DOWN, [SCHEDULE_FROZEN] = CONTROL_FROZEN
@@ -208,7 +262,7 @@ run_queue_now(struct session *s)
     struct core *c = s->desk->core;
 
     dispatch_scan(c, SCHEDULE_NOW);
-    if (!control_means_all(&s->request)) {
+    if (s->request.verb != CONTROL_RUN || !control_means_all(&s->request)) {
         hand_over(s, select_run, select_done);
         return;
     }
@@ -232,8 +286,10 @@ decide(struct session *s)
     } else if (control_is_answered(&s->request)) {
         story_flush(s->desk->core); /* what happened just now is told, too */
         hand_over(s, answer_run, answer_done);
-    } else if (s->request.verb == CONTROL_RUN) {
+    } else if (s->request.verb == CONTROL_RUN || s->request.verb == CONTROL_RETRY) {
         run_queue_now(s);
+    } else if (is_batch(&s->request)) {
+        hand_over(s, select_run, select_done);
     } else if (s->request.verb == CONTROL_VERIFY) {
         verify(s);
     } else {

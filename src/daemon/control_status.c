@@ -11,7 +11,7 @@
 /* What waits for one account */
 struct waiting {
     char *name;
-    size_t n, active;
+    size_t n, active, held;
     int64_t oldest_s;
     int64_t last_try; /* of `reason` */
     char *reason;     /* the latest one the peer may see */
@@ -20,9 +20,11 @@ struct waiting {
 struct tally {
     struct waiting *account;
     size_t naccounts;
-    size_t n, active;
+    size_t n, active, held;
+    size_t failed, corrupt;
     uint64_t bytes;
-    int64_t oldest_s;
+    int64_t oldest_s; /* of all; the next: of those that are not held */
+    int64_t waiting_s;
 };
 
 static struct waiting *
@@ -45,12 +47,16 @@ count(struct tally *t, const struct control_request *q, const struct record *r)
 
     w->n++;
     w->active += active;
+    w->held += r->is_held;
+    t->held += r->is_held;
+    if (!r->is_held && age > t->waiting_s)
+        t->waiting_s = age;
     w->oldest_s = age > w->oldest_s ? age : w->oldest_s;
     t->n++;
     t->active += active;
     t->bytes += r->content_size;
     t->oldest_s = age > t->oldest_s ? age : t->oldest_s;
-    if (r->reason && *r->reason && r->last_try >= w->last_try && control_may_see(q, r)) {
+    if (!r->is_held && r->reason && *r->reason && r->last_try >= w->last_try && control_may_see(q, r)) {
         free(w->reason);
         w->reason = mem_dup(r->reason);
         w->last_try = r->last_try;
@@ -69,7 +75,7 @@ count_all(struct tally *t, const struct control_request *q, struct control_out *
         (void)waiting_for(t, q->snapshot.account[i].name); /* also where nothing waits */
     if (s)
         spool_rewind(s);
-    while (s && control_alive(o) && spool_next(s, id)) {
+    while (s && control_alive(o) && spool_next(s, id)) { /* mail of others counts, too */
         int fd = spool_look(s, id, &r, &gone);
         if (fd < 0)
             continue;
@@ -79,7 +85,25 @@ count_all(struct tally *t, const struct control_request *q, struct control_out *
         record_clear(&r);
         file_close(&fd);
     }
+    t->failed = s ? spool_count(s, SPOOL_FAILED) : 0;
+    t->corrupt = s ? spool_count(s, SPOOL_CORRUPT) : 0;
     return !o->is_broken;
+}
+
+/* What monitoring wants: 2 needs a person, or mail stands still; 1 may pass, or is no hurry */
+static int
+level_of(const struct control_request *q, const struct tally *t)
+{
+    const struct control_snapshot *d = &q->snapshot;
+    int level =
+        t->held || t->failed || t->corrupt || (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s);
+
+    for (size_t i = 0; i < d->naccounts; i++)
+        if (d->account[i].state == CONTROL_FROZEN)
+            return 2;
+        else if (d->account[i].state == CONTROL_DOWN)
+            level = 1;
+    return !d->is_daemon && t->n > t->held ? 2 : level;
 }
 
 /* ---------------------------------------------------------------- lines */
@@ -115,6 +139,8 @@ print_queue(const struct control_request *q, const struct tally *t, struct contr
     }
     if (t->active)
         buf_add_format(&o->b, ", %zu under way", t->active);
+    if (t->held)
+        buf_add_format(&o->b, ", %zu held", t->held);
     buf_add_str(&o->b, "; ");
     control_add_text(o, q->queue_dir);
     control_line_end(o);
@@ -205,24 +231,78 @@ print_account(const struct control_request *q, struct control_out *o, const stru
     }
 }
 
-void
+/* ---------------------------------------------------------------- for programs */
+
+static void
+add_account(const struct control_request *q, struct control_out *o, const struct waiting *w)
+{
+    const struct control_account *a = control_account(q, w->name);
+
+    control_word_object(o, "accounts");
+    control_word_text(o, "name", w->name);
+    control_word_text(o, "state", a ? state_name(a) : NULL);
+    control_word_number(o, "messages", (int64_t)w->n);
+    control_word_number(o, "held", (int64_t)w->held);
+    control_word_number(o, "oldest", w->oldest_s);
+    if (a && a->state != CONTROL_UP && a->next_s >= 0)
+        control_word_number(o, "next_in", a->next_s);
+    control_word_text(o, "reason", a && *a->reason ? a->reason : w->reason);
+}
+
+static void
+print_words(const struct control_request *q, struct control_out *o, const struct tally *t)
+{
+    const struct control_snapshot *d = &q->snapshot;
+
+    control_line_begin(o);
+    control_word_number(o, "level", level_of(q, t));
+    control_word_text(o, "version", version);
+    control_word_bool(o, "daemon", d->is_daemon);
+    if (d->is_daemon) {
+        control_word_number(o, "uptime", d->uptime_s);
+        control_word_number(o, "workers", (int64_t)d->workers);
+        control_word_number(o, "workers_busy", (int64_t)d->workers_busy);
+        control_word_number(o, "workers_max", (int64_t)d->workers_max);
+        control_word_number(o, "callers", (int64_t)d->sessions);
+    }
+    control_word_text(o, "queue_dir", q->queue_dir);
+    control_word_number(o, "messages", (int64_t)t->n);
+    control_word_number(o, "bytes", (int64_t)t->bytes);
+    control_word_number(o, "oldest", t->oldest_s);
+    control_word_number(o, "active", (int64_t)t->active);
+    control_word_number(o, "held", (int64_t)t->held);
+    control_word_number(o, "failed", (int64_t)t->failed);
+    control_word_number(o, "corrupt", (int64_t)t->corrupt);
+    for (size_t i = 0; i < t->naccounts; i++)
+        add_account(q, o, &t->account[i]);
+    control_line_end(o);
+}
+
+static void
+print_lines(const struct control_request *q, struct control_out *o, const struct tally *t)
+{
+    print_daemon(&q->snapshot, o);
+    print_queue(q, t, o);
+    print_kept(q, o, "failed", t->failed, "message that could not be returned");
+    print_kept(q, o, "corrupt", t->corrupt, "file that cannot be read");
+    for (size_t i = 0; i < t->naccounts; i++)
+        print_account(q, o, &t->account[i]);
+}
+
+int
 control_status(const struct control_request *q, struct control_out *o, struct spool *s)
 {
     struct tally t = { .n = 0 };
+    int level = 0;
 
     if (count_all(&t, q, o, s)) {
-        print_daemon(&q->snapshot, o);
-        print_queue(q, &t, o);
-        if (s) {
-            print_kept(q, o, "failed", spool_count(s, SPOOL_FAILED), "message that could not be returned");
-            print_kept(q, o, "corrupt", spool_count(s, SPOOL_CORRUPT), "file that cannot be read");
-        }
-        for (size_t i = 0; i < t.naccounts; i++)
-            print_account(q, o, &t.account[i]);
+        (q->filter.json ? print_words : print_lines)(q, o, &t);
+        level = level_of(q, &t);
     }
     for (size_t i = 0; i < t.naccounts; i++) {
         free(t.account[i].name);
         free(t.account[i].reason);
     }
     free(t.account);
+    return level;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,15 +144,23 @@ become_owner(const char *queue_dir, struct error *err)
     return true;
 }
 
+static bool
+find_queue(struct ctl *c, struct error *err)
+{
+    if (!c->has_config && is_set_up(c)) {
+        *err = c->config_err;
+        return false;
+    }
+    c->q.queue_dir = mem_dup(c->has_config ? config_text(&c->config, 0, CONFIG_QUEUE_DIR) : path_queue);
+    return become_owner(c->q.queue_dir, err);
+}
+
 static int
 answer_from_queue(struct ctl *c)
 {
     struct error err;
 
-    if (!c->has_config && is_set_up(c))
-        return finish(c, c->config_err.class, c->config_err.text);
-    c->q.queue_dir = mem_dup(c->has_config ? config_text(&c->config, 0, CONFIG_QUEUE_DIR) : path_queue);
-    if (!become_owner(c->q.queue_dir, &err))
+    if (!find_queue(c, &err))
         return finish(c, err.class, err.text);
     control_answer(&c->q, c->out);
     return 0;
@@ -172,8 +181,9 @@ answer_verify(struct ctl *c)
     return ok ? 0 : (int)ERROR_IO;
 }
 
+/* `filter` NULL: as the request says */
 static void
-execute_run(const struct ctl *c)
+execute_run(const struct ctl *c, const char *filter)
 {
     char *argv[8];
     size_t n = 0;
@@ -185,7 +195,9 @@ execute_run(const struct ctl *c)
         argv[n++] = mem_dup(c->request->file);
     }
     argv[n++] = mem_dup("--");
-    if (c->q.by)
+    if (filter)
+        argv[n++] = mem_dup(filter);
+    else if (c->q.by)
         argv[n++] = mem_format("%c%s", c->q.by, c->q.text);
     argv[n] = NULL;
     execv(path_smtprelayd, argv);
@@ -195,27 +207,154 @@ execute_run(const struct ctl *c)
  * `smtprelayd --run`, executed, so that the process which works on the queue never held the secrets that were just read. What
  * it has to say it says on stderr.
  */
-static int
-answer_run(struct ctl *c)
+static bool
+run(const struct ctl *c, const char *filter, struct error *err)
 {
     int status;
-    pid_t pid;
+    pid_t pid = fork();
 
-    if (!is_set_up(c) && access(path_queue, F_OK) != 0)
-        return finish(c, ERROR_NONE, "");
-    pid = fork();
     if (pid == 0) {
-        execute_run(c);
+        execute_run(c, filter);
         _exit(ERROR_OS);
     }
     if (pid < 0)
-        return finish(c, ERROR_TEMP, "cannot start a process");
+        return error_set(err, ERROR_TEMP, "cannot start a process");
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
-            return finish(c, ERROR_OS, "cannot wait for smtprelayd");
+            return error_set(err, ERROR_OS, "cannot wait for smtprelayd");
     if (!WIFEXITED(status))
-        return finish(c, ERROR_INTERNAL, "smtprelayd: ended by a signal");
-    return finish(c, (enum error_class)WEXITSTATUS(status), "");
+        return error_set(err, ERROR_INTERNAL, "smtprelayd: ended by a signal");
+    return WEXITSTATUS(status) == 0 || error_set(err, (enum error_class)WEXITSTATUS(status), "%s", "");
+}
+
+static int
+answer_run(struct ctl *c)
+{
+    struct error err;
+
+    error_init(&err);
+    if (!is_set_up(c) && access(path_queue, F_OK) != 0)
+        return finish(c, ERROR_NONE, "");
+    return run(c, NULL, &err) ? finish(c, ERROR_NONE, "") : finish(c, err.class, err.text);
+}
+
+/* ---------------------------------------------------------------- changes */
+
+enum { FILTER_MAX = 100000, PROGRESS_EVERY = 100 };
+
+/* Exactly these, as far as one argument takes them; a queue run sees to the others */
+static char *
+filter_of(char (*ids)[SPOOL_ID_MAX + 1], size_t n)
+{
+    struct buf b;
+
+    buf_init(&b, FILTER_MAX);
+    buf_add_char(&b, '=');
+    for (size_t i = 0; i < n && b.len + 2 + SPOOL_ID_MAX < FILTER_MAX; i++)
+        buf_add_format(&b, "%s%s", i ? "," : "", ids[i]);
+    return buf_steal(&b);
+}
+
+/* Under the queue's lock, which a daemon would hold. The number of those that were not changed; the first one's reason in *err */
+static size_t
+change_all(struct ctl *c, char (*ids)[SPOOL_ID_MAX + 1], size_t n, struct error *err)
+{
+    struct spool *s = spool_open(c->q.queue_dir, &spool_io_system, err);
+    char *who = control_peer_name(&c->q);
+    size_t failed = 0;
+    struct error one;
+
+    if (!s || !spool_lock(s, err))
+        failed = n;
+    for (size_t i = 0; i < n && failed < n; i++) {
+        if (!control_change(&c->q, s, ids[i], who, &one) && failed++ == 0)
+            *err = one;
+        if (i % PROGRESS_EVERY == PROGRESS_EVERY - 1 && c->q.filter.progress)
+            (void)dprintf(c->out, "+%zu %zu\n", i + 1, n); /* only for show */
+    }
+    free(who);
+    spool_close(s);
+    return failed;
+}
+
+/* As the queue's owner: "FILTER\n" of what is to be tried now, then the answer, into `out` */
+static void
+change_as_owner(struct ctl *c, int out)
+{
+    bool is_run = c->q.verb == CONTROL_RELEASE || c->q.verb == CONTROL_RETRY;
+    char(*ids)[SPOOL_ID_MAX + 1] = NULL, *filter = NULL;
+    struct error err;
+    size_t n = 0, failed = 0;
+    struct buf b;
+
+    error_init(&err);
+    buf_init(&b, FILTER_MAX + 4 * ERROR_TEXT_MAX);
+    if (!find_queue(c, &err) || !control_select(&c->q, &ids, &n, &err)) {
+        buf_add_char(&b, '\n');
+        control_end(&b, err.class, err.text);
+    } else {
+        if (c->q.verb != CONTROL_RETRY || c->q.filter.failed)
+            failed = change_all(c, ids, n, &err);
+        if (is_run && n > failed)
+            filter = filter_of(ids, n);
+        buf_add_format(&b, "%s\n", filter ? filter : "");
+        control_changed(&c->q, &b, n, failed, &err);
+    }
+    (void)file_write(out, b.data, b.len); /* else the parent misses it */
+    buf_clear(&b);
+    free(filter);
+    free(ids);
+}
+
+/* What a child of this process that changed the queue says */
+static bool
+ask_owner(struct ctl *c, struct buf *said, struct error *err)
+{
+    int pair[2];
+    pid_t pid;
+    bool ok;
+
+    if (pipe2(pair, O_CLOEXEC) != 0)
+        return error_sys(err, ERROR_OS, errno, "cannot make a pipe");
+    pid = fork();
+    if (pid == 0) {
+        change_as_owner(c, pair[1]);
+        _exit(0);
+    }
+    file_close(&pair[1]);
+    ok = pid > 0 ? file_read_all(pair[0], said, "the queue", err)
+                 : error_set(err, ERROR_TEMP, "cannot start a process");
+    file_close(&pair[0]);
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return ok &&
+           (slice_has(buf_slice(said), '\n') || error_set(err, ERROR_INTERNAL, "smtprelayd: ended early"));
+}
+
+/* The queue is its owner's; what tries the messages has to be who may read the configuration */
+static int
+answer_change(struct ctl *c)
+{
+    struct slice rest, filter;
+    struct error err, run_err;
+    struct buf said;
+    bool ok;
+
+    buf_init(&said, FILTER_MAX + 4 * ERROR_TEXT_MAX);
+    if (!ask_owner(c, &said, &err)) {
+        buf_clear(&said);
+        return finish(c, err.class, err.text);
+    }
+    rest = buf_slice(&said);
+    (void)slice_cut(&rest, '\n', &filter); /* it is there */
+    if (filter.len) {
+        char *text = mem_dupn(filter.p, filter.len);
+        (void)run(c, text, &run_err); /* it says by itself what is wrong; the messages wait */
+        free(text);
+    }
+    ok = file_write(c->out, rest.p, rest.len);
+    buf_clear(&said);
+    return ok ? 0 : (int)ERROR_IO;
 }
 
 static int
@@ -229,6 +368,11 @@ answer(struct ctl *c)
     case CONTROL_LOG:
     case CONTROL_STATUS:
         return answer_from_queue(c);
+    case CONTROL_RETRY:
+    case CONTROL_HOLD:
+    case CONTROL_RELEASE:
+    case CONTROL_REMOVE:
+        return control_is_answered(&c->q) ? answer_from_queue(c) : answer_change(c);
     case CONTROL_VERIFY:
         return answer_verify(c);
     case CONTROL_RUN:

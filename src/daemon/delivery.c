@@ -44,6 +44,7 @@ delivery_free(struct delivery *d)
     free(d->reason);
     free(d->attempt.reply);
     free(d->attempt.trouble);
+    free(d->hold);
     free(d);
     dispatch_pump(c);
     if (!c->deliveries && c->rest)
@@ -84,6 +85,17 @@ delivery_attempt_begin(struct delivery *d)
     free(d->attempt.reply);
     free(d->attempt.trouble);
     d->attempt = (struct delivery_attempt){ .begun_ms = clock_ms() };
+}
+
+void
+delivery_hold(struct core *c, const struct schedule_entry *e, const char *reason)
+{
+    for (struct delivery *d = c->deliveries; d; d = d->next) {
+        if (d->entry != e)
+            continue;
+        free(d->hold);
+        d->hold = mem_dup(reason);
+    }
 }
 
 const char *

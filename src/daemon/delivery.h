@@ -33,6 +33,7 @@ struct delivery {
     bool reached, account_failed, frozen, delivered;
     char *reason;
     struct delivery_attempt attempt;
+    char *hold; /* somebody wants it held when the attempt is over, and why; NULL: nobody */
 };
 
 /* `s` becomes the delivery's. */
@@ -47,5 +48,7 @@ void delivery_attempt_begin(struct delivery *d);
 const char *delivery_trouble(const struct delivery *d);
 /* By the wall clock, never negative. */
 int64_t delivery_age_ms(const struct record *r);
+/* What is done with the active entry `e` ends with its being held, unless nothing is left of it; NULL: no more. */
+void delivery_hold(struct core *c, const struct schedule_entry *e, const char *reason);
 
 #endif

@@ -136,6 +136,7 @@ schedule_parcels(struct storing *s)
         if (e)
             schedule_activate(c->schedule, e);
         d->sub->record.hint_offset = p->record.hint_offset;
+        d->sub->record.hold_offset = p->record.hold_offset;
         for (size_t i = 0; i < p->record.envelope.n; i++)
             d->sub->record.envelope.rcpt[i].mark = p->record.envelope.rcpt[i].mark;
     }
@@ -423,6 +424,13 @@ dispatch_packet(void *owner, const struct job_packet *p)
     }
 }
 
+/* It may be this very message that does it */
+static bool
+has_killed(const struct error *err)
+{
+    return strstr(err->text, "ended unexpectedly") != NULL;
+}
+
 static bool
 is_maybe_sent(const char *text)
 {
@@ -495,6 +503,8 @@ dispatch_over(void *owner, const struct error *err, struct slice text)
     struct delivery *d = owner;
 
     d->job = NULL;
+    if (err && has_killed(err))
+        d->sub->record.deaths++;
     if (err)
         fail_rest(d, err);
     buf_add_slice(&d->sub->used, text);
@@ -665,6 +675,12 @@ take_up(struct core *c, struct schedule_entry *e)
         pass_over(c, e, &err);
         return NULL;
     }
+    if (r.is_held) {
+        record_clear(&r);
+        file_close(&fd);
+        schedule_hold(c->schedule, e);
+        return NULL;
+    }
     s = mem_alloc(sizeof *s);
     submission_init(s);
     if (!submission_take(s, &r, fd, account_of(c, &r))) {
@@ -827,8 +843,8 @@ take_in(struct core *c, const char *id)
             c->schedule, id, config_account_name(&c->config, 0), 0, 0, c->scan_due, clock_ms());
         return;
     }
-    (void)schedule_add(
-        c->schedule, id, account_of(c, &r), delivery_age_ms(&r), r.attempts, c->scan_due, clock_ms());
+    (void)schedule_add(c->schedule, id, account_of(c, &r), delivery_age_ms(&r), r.attempts,
+        r.is_held ? SCHEDULE_HELD : c->scan_due, clock_ms());
     record_clear(&r);
 }
 

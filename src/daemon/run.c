@@ -34,6 +34,17 @@ has_recipient(const struct record *r, const char *match)
 }
 
 static bool
+is_one_of(const char *id, const char *list)
+{
+    struct slice rest = slice_of(list), word;
+
+    while (slice_cut(&rest, ',', &word))
+        if (slice_is(word, id))
+            return true;
+    return false;
+}
+
+static bool
 is_meant(void *ctx, const struct schedule_entry *e)
 {
     struct run *r = ctx;
@@ -45,6 +56,8 @@ is_meant(void *ctx, const struct schedule_entry *e)
 
     if (f->by == 0)
         return true;
+    if (f->by == '=')
+        return is_one_of(schedule_id(e), f->match);
     if (f->by == 'I')
         return strcasestr(schedule_id(e), f->match) != NULL;
     fd = spool_look(r->core.spool, schedule_id(e), &record, &ignored);

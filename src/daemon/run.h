@@ -4,7 +4,8 @@
 #ifndef DAEMON_RUN_H
 #define DAEMON_RUN_H
 
-/* Which messages are meant: `by` is 'I' (id), 'R' (a recipient) or 'S' (the sender), which contains `match`; 0 = all. */
+/* Which messages are meant: `by` is 'I' (id), 'R' (a recipient) or 'S' (the sender), which contains `match`;
+ * '=': its id is one of `match`, separated by commas; 0 = all. */
 struct run_filter {
     char by;
     const char *match;

@@ -10,6 +10,7 @@
 #include "daemon/report.h"
 #include "mail/dsn.h"
 
+#define DEATHS_MAX 3   /* workers a message may kill before it is held */
 #define ATTEMPTS_MIN 3 /* expiry without the schedule's knowledge (--run) */
 
 enum settlement { SETTLE_KEEP, SETTLE_REMOVE, SETTLE_FAIL };
@@ -18,7 +19,7 @@ struct settling {
     struct delivery *d;
     struct report *report; /* to its sender; NULL: there is none */
     enum settlement what;
-    bool ok, changed, untold;
+    bool ok, changed, untold, hold;
     struct error err, report_err;
 };
 
@@ -54,8 +55,10 @@ settle_run(void *arg)
         return;
     }
     (void)spool_note(spool, d->fd, r); /* a hint */
+    if (s->hold)
+        s->ok = spool_hold(spool, d->fd, r, &s->err);
     if (s->changed || s->what == SETTLE_FAIL)
-        s->ok = spool_mark(spool, d->fd, r, &s->err);
+        s->ok = s->ok && spool_mark(spool, d->fd, r, &s->err);
     if (s->what == SETTLE_FAIL)
         s->ok = s->ok && spool_fail(spool, r->id, &s->err);
 }
@@ -96,6 +99,32 @@ is_expired(const struct delivery *d)
         return d->entry && schedule_is_expired(c->schedule, d->entry, clock_ms());
     return r->attempts >= ATTEMPTS_MIN &&
            delivery_age_ms(r) >= config_number(&c->config, 0, CONFIG_QUEUE_LIFETIME);
+}
+
+/* Is it to be held from now on, because somebody said so meanwhile, or because it is dangerous? */
+static char *
+hold_reason(const struct delivery *d)
+{
+    if (d->hold)
+        return mem_dup(d->hold);
+    if (d->sub->record.deaths < DEATHS_MAX)
+        return NULL;
+    return mem_format("held: %d workers ended unexpectedly over it", DEATHS_MAX);
+}
+
+static void
+hold(struct settling *s, char *reason)
+{
+    struct delivery *d = s->d;
+    struct record *r = &d->sub->record;
+
+    s->hold = true;
+    r->is_held = true;
+    free(r->hold_reason);
+    r->hold_reason = reason;
+    if (d->core->schedule && d->entry)
+        schedule_hold(d->core->schedule, d->entry);
+    log_line(LOG_LEVEL_WARNING, "id=%s: %s", r->id, reason);
 }
 
 /* The states of the members go into the record. True when one is another than before */
@@ -201,6 +230,7 @@ settle_begin(struct delivery *d)
     struct settling *s = mem_alloc(sizeof *s);
     struct record *r = &d->sub->record;
     const char *why = delivery_trouble(d);
+    char *held = hold_reason(d);
     size_t open;
     bool expired;
 
@@ -216,6 +246,10 @@ settle_begin(struct delivery *d)
     if (d->core->schedule && d->entry && open > 0)
         schedule_tried(d->core->schedule, d->entry, clock_ms());
     expired = open > 0 && is_expired(d);
+    if (held && open > 0 && !expired)
+        hold(s, held);
+    else
+        free(held);
     tell_sender(s, expired);
     mark_returned(s, expired);
     choose(s, open, expired);

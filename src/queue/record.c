@@ -21,6 +21,9 @@
 #define RCPT_PREFIX "rcpt "
 #define HINT_PREFIX "hint "
 #define HINT_WIDTH 640
+#define HELD_PREFIX "held "
+#define HELD_WIDTH 320
+#define HELD_REASON_MAX 100
 #define REASON_MAX 200 /* bytes; encoded three times as many */
 
 enum kind { TEXT, NUMBER, FLAG };
@@ -80,6 +83,7 @@ record_clear(struct record *r)
         *s = NULL;
     }
     free(r->reason);
+    free(r->hold_reason);
     envelope_clear(&r->envelope);
     record_init(r);
 }
@@ -130,11 +134,28 @@ record_format_hint(const struct record *r, struct buf *hint)
 
     if (!r->hint_offset)
         return false;
-    buf_add_format(hint, "%" PRId64 " %" PRId64 "%s ", r->attempts, r->last_try, r->is_warned ? "w" : "");
+    buf_add_format(hint, "%" PRId64 " %" PRId64 "%s", r->attempts, r->last_try, r->is_warned ? "w" : "");
+    if (r->deaths > 0)
+        buf_add_format(hint, "k%" PRId64, r->deaths);
+    buf_add_char(hint, ' ');
     text_percent_encode(hint, slice_sub(slice_of(r->reason), 0, REASON_MAX));
     if (!hint->overflow && hint->len < end)
         buf_add_format(hint, "%*s", (int)(end - hint->len), "");
     return !hint->overflow && hint->len == end;
+}
+
+bool
+record_format_hold(const struct record *r, struct buf *hold)
+{
+    size_t end = hold->len + HELD_WIDTH;
+
+    if (!r->hold_offset)
+        return false;
+    buf_add_str(hold, r->is_held ? "! " : ". ");
+    text_percent_encode(hold, slice_sub(slice_of(r->hold_reason), 0, HELD_REASON_MAX));
+    if (!hold->overflow && hold->len < end)
+        buf_add_format(hold, "%*s", (int)(end - hold->len), "");
+    return !hold->overflow && hold->len == end;
 }
 
 bool
@@ -148,6 +169,9 @@ record_format(struct record *r, uint64_t content_size, struct buf *head, struct 
     buf_add_format(head, "ret %d\n" HINT_PREFIX, (int)r->envelope.ret);
     r->hint_offset = head->len;
     (void)record_format_hint(r, head); /* it does not fit: said below */
+    buf_add_str(head, "\n" HELD_PREFIX);
+    r->hold_offset = head->len;
+    (void)record_format_hold(r, head); /* likewise */
     buf_add_char(head, '\n');
     for (size_t i = 0; i < r->envelope.n; i++)
         format_recipient(head, &r->envelope.rcpt[i]);
@@ -266,11 +290,16 @@ static void
 decode_hint(struct record *r, struct slice line)
 {
     struct slice attempts, last, reason = slice_sub(line, 0, 0);
-    uint64_t n, when;
+    uint64_t n, when, deaths = 0;
+    size_t k;
     bool warned;
 
     if (!slice_cut(&line, ' ', &attempts) || !slice_cut(&line, ' ', &last))
         return;
+    k = slice_find(last, 'k');
+    if (k < last.len && !slice_number(slice_from(last, k + 1), INT32_MAX, &deaths))
+        return;
+    last = slice_sub(last, 0, k);
     warned = last.len > 0 && last.p[last.len - 1] == 'w';
     if (!slice_number(attempts, INT32_MAX, &n) ||
         !slice_number(slice_sub(last, 0, last.len - warned), INT64_MAX, &when))
@@ -278,9 +307,22 @@ decode_hint(struct record *r, struct slice line)
     r->attempts = (int64_t)n;
     r->last_try = (int64_t)when;
     r->is_warned = warned;
+    r->deaths = (int64_t)deaths;
     (void)slice_cut(&line, ' ', &reason); /* the blanks it is filled up with; a full one has none */
     if (!decode_text(reason, &r->reason))
         r->reason = NULL;
+}
+
+/* A reason that cannot be read is none; whether it is held is one byte */
+static void
+decode_hold(struct record *r, struct slice line)
+{
+    struct slice reason = slice_from(line, 2), word = slice_sub(line, 0, 0);
+
+    r->is_held = line.p[0] == '!';
+    (void)slice_cut(&reason, ' ', &word); /* as with the hint */
+    if (!decode_text(word, &r->hold_reason))
+        r->hold_reason = NULL;
 }
 
 static bool
@@ -294,6 +336,11 @@ decode_line(struct record *r, struct slice line, uint64_t offset, size_t *next)
     if (slice_starts(line, HINT_PREFIX) && line.len == strlen(HINT_PREFIX) + HINT_WIDTH) {
         r->hint_offset = offset + strlen(HINT_PREFIX);
         decode_hint(r, slice_from(line, strlen(HINT_PREFIX)));
+        return true;
+    }
+    if (slice_starts(line, HELD_PREFIX) && line.len == strlen(HELD_PREFIX) + HELD_WIDTH) {
+        r->hold_offset = offset + strlen(HELD_PREFIX);
+        decode_hold(r, slice_from(line, strlen(HELD_PREFIX)));
         return true;
     }
     if (!slice_cut(&line, ' ', &key))

@@ -3,7 +3,8 @@
  *
  *     smtprelay-record 1 HEAD-LENGTH CONTENT-LENGTH      fixed width, patched when the content is complete
  *     key value                                          values percent-encoded (base/text), unknown keys are passed over
- *     hint ATTEMPTS LAST-TRY[w] REASON                   of fixed width, written in place and not synced: it may be lost
+ *     hint ATTEMPTS LAST-TRY[w][kDEATHS] REASON          of fixed width, written in place and not synced: it may be lost
+ *     held STATE REASON                                  likewise, but synced: STATE is `!` while it is held, else `.`
  *     rcpt STATE address notify orcpt                    STATE is one byte, marked in place
  *                                                        an empty line
  *     content, in wire form (CRLF, no transport stuffing)
@@ -41,9 +42,13 @@ struct record {
     char *account;
     bool smtputf8, eight_bit;
     uint64_t content_offset, content_size;
+    bool is_held;         /* not to be tried until somebody lets it go */
+    char *hold_reason;    /* "held by root"; NULL: never held */
+    uint64_t hold_offset; /* record.c's; 0: written by a version that could not hold */
     /* hints */
     uint64_t hint_offset; /* record.c's */
     int64_t attempts;     /* so far */
+    int64_t deaths;       /* workers that ended unexpectedly over it */
     int64_t last_try;     /* seconds of the wall clock, 0 = none */
     bool is_warned;       /* the sender knows that it waits */
     char *reason;         /* why it still waits, "" = not known */
@@ -59,6 +64,8 @@ void record_clear(struct record *r);
 bool record_format(struct record *r, uint64_t content_size, struct buf *head, struct error *err);
 /* Attempts, last_try and reason of *r (cut to what fits) as they stand at hint_offset; false: *r has no place for them. */
 bool record_format_hint(const struct record *r, struct buf *hint);
+/* is_held and hold_reason (cut to what fits) as they stand at hold_offset; false: *r has no place for them. */
+bool record_format_hold(const struct record *r, struct buf *hold);
 /*
  * A private file whose size is not known yet: write the head into the empty file and set content_offset and the recipients'
  * marks. The content then follows with file_pwrite from content_offset on, then record_finish. False with err (ERROR_IO).

@@ -25,7 +25,7 @@ struct account {
 struct schedule_entry {
     struct heap_node node; /* first: a node is its entry */
     uint8_t failures;      /* see schedule_is_expired; stops at 255 */
-    bool active;
+    bool active, held;
     struct schedule_entry *before, *after; /* in the list */
     struct schedule_entry *chain;          /* in the table */
     struct account *account;
@@ -267,6 +267,9 @@ schedule_add(struct schedule *s, const char *id, const char *account, int64_t ag
     e->born = e->added - clamp(age_ms, 0, SPAN_MAX);
     e->failures = attempts > 0;
     table_add(s, e);
+    e->held = due == SCHEDULE_HELD;
+    if (e->held)
+        return e;
     wait_until(e, due == SCHEDULE_NOW ? now : due == SCHEDULE_AT_RUN ? HEALTH_NEVER : due_by_age(s, e, now));
     return e;
 }
@@ -275,7 +278,9 @@ schedule_add(struct schedule *s, const char *id, const char *account, int64_t ag
 static void
 activate(struct schedule_entry *e)
 {
-    heap_remove(&e->account->waiting, &e->node);
+    if (heap_has(&e->node)) /* one that is held is not there */
+        heap_remove(&e->account->waiting, &e->node);
+    e->held = false;
     e->active = true;
 }
 
@@ -284,6 +289,7 @@ static void
 deactivate(struct schedule_entry *e)
 {
     e->active = false;
+    e->held = false;
     if (e->account->health.probe == e)
         e->account->health.probe = NULL;
 }
@@ -388,10 +394,28 @@ schedule_untried(struct schedule *s, struct schedule_entry *e, int64_t now)
 }
 
 void
+schedule_hold(struct schedule *s, struct schedule_entry *e)
+{
+    (void)s;
+    deactivate(e);
+    if (heap_has(&e->node))
+        heap_remove(&e->account->waiting, &e->node);
+    e->held = true;
+}
+
+void
+schedule_let(struct schedule *s, struct schedule_entry *e, int64_t now)
+{
+    (void)s;
+    deactivate(e);
+    wait_until(e, now);
+}
+
+void
 schedule_release(struct schedule *s, int64_t now)
 {
     for (struct schedule_entry *e = s->first; e; e = e->after)
-        if (!e->active && e->due == HEALTH_NEVER)
+        if (!e->active && !e->held && e->due == HEALTH_NEVER)
             wait_until(e, now);
 }
 
@@ -400,7 +424,7 @@ schedule_run(
     struct schedule *s, bool (*meant)(void *ctx, const struct schedule_entry *), void *ctx, int64_t now)
 {
     for (struct schedule_entry *e = s->first; e; e = e->after) {
-        if (meant && !meant(ctx, e))
+        if (e->held || (meant && !meant(ctx, e)))
             continue;
         health_hurry(&e->account->health, now);
         if (!e->active && e->due > now)
@@ -418,7 +442,7 @@ schedule_is_expired(const struct schedule *s, const struct schedule_entry *e, in
     int64_t here = 4 * s->limits.retry_max_ms < lifetime ? 4 * s->limits.retry_max_ms : lifetime;
     int64_t old_since = e->born + lifetime > e->added ? e->born + lifetime : e->added;
 
-    if (h->state == SCHEDULE_FROZEN || clock < old_since || clock - e->added < here)
+    if (e->held || h->state == SCHEDULE_FROZEN || clock < old_since || clock - e->added < here)
         return false;
     if (h->state == SCHEDULE_UP && !e->active && e->due <= now)
         return false;
@@ -445,6 +469,12 @@ schedule_account_of(const struct schedule_entry *e)
 }
 
 bool
+schedule_is_held(const struct schedule_entry *e)
+{
+    return e->held;
+}
+
+bool
 schedule_is_active(const struct schedule_entry *e)
 {
     return e->active;
@@ -453,6 +483,8 @@ schedule_is_active(const struct schedule_entry *e)
 int64_t
 schedule_next(const struct schedule_entry *e, int64_t now)
 {
+    if (e->held)
+        return -1;
     if (e->active || e->due <= now)
         return 0;
     return e->due == HEALTH_NEVER ? -1 : e->due - now;

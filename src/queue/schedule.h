@@ -41,6 +41,7 @@ enum schedule_due {
     SCHEDULE_NOW,
     SCHEDULE_BY_AGE, /* as after an attempt: by the back-off from its age */
     SCHEDULE_AT_RUN, /* not before schedule_run or schedule_release */
+    SCHEDULE_HELD,   /* not before schedule_let */
 };
 
 /* `seed`: of the jitter. Freed with schedule_free. */
@@ -64,7 +65,9 @@ const char *schedule_id(const struct schedule_entry *e);
 const char *schedule_account_of(const struct schedule_entry *e);
 /* Is an attempt under way? */
 bool schedule_is_active(const struct schedule_entry *e);
-/* Ms until its own next time (not its account's); 0 = due or active, -1 = at the next run. */
+/* Is it held? */
+bool schedule_is_held(const struct schedule_entry *e);
+/* Ms until its own next time (not its account's); 0 = due or active, -1 = at the next run, or held. */
 int64_t schedule_next(const struct schedule_entry *e, int64_t now);
 /* How long it has waited, without the time its account was frozen. */
 int64_t schedule_age(const struct schedule *s, const struct schedule_entry *e, int64_t now);
@@ -92,6 +95,14 @@ void schedule_tried(struct schedule *s, struct schedule_entry *e, int64_t now);
  * moment, longer each time until an attempt ends or tells something.
  */
 void schedule_untried(struct schedule *s, struct schedule_entry *e, int64_t now);
+
+/*
+ * Hold it: it is not tried, whatever runs, and does not expire, until schedule_let. One whose attempt is under way is to be left
+ * until that is over.
+ */
+void schedule_hold(struct schedule *s, struct schedule_entry *e);
+/* Let it go: neither held nor active any more, due now. */
+void schedule_let(struct schedule *s, struct schedule_entry *e, int64_t now);
 
 /*
  * May the message be given up? It needs age without frozen time >= QueueLifetime, time since it was added (4 RetryMax or

@@ -272,13 +272,29 @@ spool_expire(struct spool *s, int64_t before)
     return n;
 }
 
+static void
+walk(struct spool *s, bool failed)
+{
+    if (s->walk && s->walks_failed == failed) {
+        rewinddir(s->walk);
+        return;
+    }
+    if (s->walk)
+        (void)closedir(s->walk); /* was only read */
+    s->walk = spool_list(s, failed ? "failed" : "queue");
+    s->walks_failed = failed;
+}
+
 void
 spool_rewind(struct spool *s)
 {
-    if (s->walk)
-        rewinddir(s->walk);
-    else
-        s->walk = spool_list(s, "queue");
+    walk(s, false);
+}
+
+void
+spool_rewind_failed(struct spool *s)
+{
+    walk(s, true);
 }
 
 bool

@@ -94,6 +94,8 @@ bool spool_head(struct spool *s, const char *id, struct record *r, struct error 
 bool spool_mark(struct spool *s, int fd, const struct record *r, struct error *err);
 /* Write the hints of *r into its file. False: they are lost, which harms nothing. */
 bool spool_note(struct spool *s, int fd, const struct record *r);
+/* Hold it, or let it go: is_held and hold_reason of *r into its file, durably. False with err (74; 69: a file of an older version). */
+bool spool_hold(struct spool *s, int fd, const struct record *r, struct error *err);
 /* It is over: away, or into failed/ for what could not be returned. False with err (74). */
 bool spool_remove(struct spool *s, const char *id, struct error *err);
 bool spool_fail(struct spool *s, const char *id, struct error *err);
@@ -102,6 +104,14 @@ bool spool_fail(struct spool *s, const char *id, struct error *err);
  * many. For who has the queue's lock.
  */
 size_t spool_expire(struct spool *s, int64_t before);
+
+/*
+ * What lies in failed/: look at it as spool_look does; remove it; put it back into the queue, its refused recipients open again.
+ * False (-1) with err. For who has the queue's lock.
+ */
+int spool_look_failed(struct spool *s, const char *id, struct record *r, struct error *err);
+bool spool_remove_failed(struct spool *s, const char *id, struct error *err);
+bool spool_revive(struct spool *s, const char *id, struct error *err);
 
 /* How many files lie in failed/ or corrupt/. */
 enum spool_kept { SPOOL_FAILED, SPOOL_CORRUPT };
@@ -112,6 +122,8 @@ size_t spool_count(struct spool *s, enum spool_kept which);
  * at a time.
  */
 void spool_rewind(struct spool *s);
+/* The same walk over failed/. */
+void spool_rewind_failed(struct spool *s);
 bool spool_next(struct spool *s, char id[SPOOL_ID_MAX + 1]);
 
 #endif

@@ -16,6 +16,7 @@ struct spool {
     _Atomic int64_t size;
     _Atomic int64_t counted; /* clock_ms, 0 = never asked for */
     DIR *walk;
+    bool walks_failed; /* it goes over failed/ */
 };
 
 /* A name of ours: nothing but digits and capitals, not too long. */

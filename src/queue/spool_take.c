@@ -18,7 +18,7 @@ is_no_record(int error)
 }
 
 static int
-open_named(struct spool *s, const char *id, int flags, struct error *err)
+open_named(struct spool *s, int dir, const char *id, int flags, struct error *err)
 {
     int fd;
 
@@ -26,7 +26,7 @@ open_named(struct spool *s, const char *id, int flags, struct error *err)
         error_set(err, ERROR_TEMP, "%s: not in the queue", id);
         return -1;
     }
-    fd = s->io->open(s->queue, id, flags);
+    fd = s->io->open(dir, id, flags);
     if (fd >= 0)
         return fd;
     if (errno == ENOENT)
@@ -47,9 +47,10 @@ hold(struct spool *s, int fd, const char *id, struct error *err)
 }
 
 static int
-open_record(struct spool *s, const char *id, struct record *r, int flags, bool lock, struct error *err)
+open_record(
+    struct spool *s, int dir, const char *id, struct record *r, int flags, bool lock, struct error *err)
 {
-    int fd = open_named(s, id, flags, err);
+    int fd = open_named(s, dir, id, flags, err);
     struct stat st;
 
     record_init(r);
@@ -75,7 +76,7 @@ open_record(struct spool *s, const char *id, struct record *r, int flags, bool l
 int
 spool_take(struct spool *s, const char *id, struct record *r, struct error *err)
 {
-    int fd = open_record(s, id, r, O_RDWR, true, err);
+    int fd = open_record(s, s->queue, id, r, O_RDWR, true, err);
     struct error why;
 
     if (fd >= 0 || err->class != ERROR_DATA)
@@ -92,13 +93,13 @@ spool_take(struct spool *s, const char *id, struct record *r, struct error *err)
 int
 spool_look(struct spool *s, const char *id, struct record *r, struct error *err)
 {
-    return open_record(s, id, r, O_RDONLY, false, err);
+    return open_record(s, s->queue, id, r, O_RDONLY, false, err);
 }
 
 bool
 spool_head(struct spool *s, const char *id, struct record *r, struct error *err)
 {
-    int fd = open_named(s, id, O_RDONLY, err);
+    int fd = open_named(s, s->queue, id, O_RDONLY, err);
     bool ok;
 
     record_init(r);
@@ -136,6 +137,22 @@ spool_note(struct spool *s, int fd, const struct record *r)
 }
 
 bool
+spool_hold(struct spool *s, int fd, const struct record *r, struct error *err)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, 4096);
+    if (!record_format_hold(r, &b))
+        ok = error_set(err, ERROR_REFUSED, "%s: written by an older version, which could not hold", r->id);
+    else
+        ok = (spool_write(s, fd, b.data, b.len, r->hold_offset) && s->io->sync(fd) == 0) ||
+             error_sys(err, ERROR_IO, errno, "queue %s/%s: its mark", s->path, r->id);
+    buf_clear(&b);
+    return ok;
+}
+
+bool
 spool_remove(struct spool *s, const char *id, struct error *err)
 {
     int64_t size = s->counted ? spool_size(s, id) : 0;
@@ -156,4 +173,47 @@ spool_fail(struct spool *s, const char *id, struct error *err)
     atomic_fetch_sub(&s->size, size);
     return s->io->sync_dir(s->failed) == 0 ||
            error_sys(err, ERROR_IO, errno, "queue %s/failed/%s", s->path, id);
+}
+
+int
+spool_look_failed(struct spool *s, const char *id, struct record *r, struct error *err)
+{
+    return open_record(s, s->failed, id, r, O_RDONLY, false, err);
+}
+
+bool
+spool_remove_failed(struct spool *s, const char *id, struct error *err)
+{
+    if (!spool_is_id(id))
+        return error_set(err, ERROR_TEMP, "%s: not under failed/", id);
+    return s->io->unlink(s->failed, id) == 0 ||
+           error_sys(err, ERROR_IO, errno, "queue %s/failed/%s", s->path, id);
+}
+
+/* Open before it has its name in the queue again: a crash between leaves it under failed/ */
+bool
+spool_revive(struct spool *s, const char *id, struct error *err)
+{
+    struct record r;
+    int fd = open_record(s, s->failed, id, &r, O_RDWR, true, err);
+    bool ok = fd >= 0;
+
+    for (size_t i = 0; ok && i < r.envelope.n; i++)
+        if (r.envelope.rcpt[i].state == ENVELOPE_FAILED)
+            r.envelope.rcpt[i].state = ENVELOPE_OPEN;
+    if (ok && envelope_open(&r.envelope) == 0)
+        ok = error_set(err, ERROR_REFUSED, "%s: nobody in it waits for it any more", id);
+    r.attempts = r.deaths = 0;
+    ok = ok && spool_mark(s, fd, &r, err);
+    if (ok)
+        (void)spool_note(s, fd, &r); /* a hint */
+    if (ok && s->io->enter(s->failed, s->queue, id) != 0)
+        ok = error_sys(err, ERROR_IO, errno, "queue %s/failed/%s", s->path, id);
+    else if (ok)
+        atomic_fetch_add(&s->size, spool_size(s, id));
+    ok = ok && (s->io->sync_dir(s->queue) == 0 || error_sys(err, ERROR_IO, errno, "queue %s", s->path));
+    if (fd >= 0)
+        record_clear(&r);
+    file_close(&fd);
+    return ok;
 }

@@ -3,6 +3,7 @@
  * the verb does not take.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +15,70 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *
 name_of(enum control_verb verb)
 {
-    static const char *const names[] = { "list", "queue", "show", "why", "log", "status", "run", "verify",
-        "wake" };
+    static const char *const names[] = { "list", "queue", "show", "why", "log", "status", "retry", "hold",
+        "release", "remove", "run", "verify", "wake" };
 
     return names[verb];
+}
+
+static bool
+same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void
+add_word(struct buf *line, const char *name, const char *value)
+{
+    char *word = !value ? mem_dup(name) : mem_format("%s=%s", name, value);
+    const char *const words[] = { word };
+
+    buf_add_char(line, ' ');
+    control_format(line, words, 1);
+    free(word);
+}
+
+static void
+add_filter(const struct control_filter *f, struct buf *line)
+{
+    const struct {
+        const char *name, *text;
+        int64_t number;
+        bool flag;
+    } all[] = { { "--sender", f->sender, -1, 0 }, { "--recipient", f->recipient, -1, 0 },
+        { "--account", f->account, -1, 0 }, { "--unit", f->unit, -1, 0 }, { "--reason", f->reason, -1, 0 },
+        { "--uid", NULL, f->uid, 0 }, { "--older-than", NULL, f->older_s, 0 },
+        { "--larger-than", NULL, f->larger, 0 }, { "--held", NULL, -1, f->held },
+        { "--failed", NULL, -1, f->failed }, { "--all", NULL, -1, f->all },
+        { "--dry-run", NULL, -1, f->dry_run }, { "--count", NULL, -1, f->count },
+        { "--json", NULL, -1, f->json }, { "--progress", NULL, -1, f->progress } };
+    char number[32];
+
+    for (size_t i = 0; i < f->nid; i++)
+        add_word(line, f->id[i], NULL);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        (void)snprintf(number, sizeof number, "%lld", (long long)all[i].number);
+        if (all[i].text)
+            add_word(line, all[i].name, all[i].text);
+        else if (all[i].number >= 0)
+            add_word(line, all[i].name, number);
+        else if (all[i].flag)
+            add_word(line, all[i].name, NULL);
+    }
+}
+
+static bool
+same_filter(const struct control_filter *a, const struct control_filter *b)
+{
+    bool ok = a->nid == b->nid && same(a->sender, b->sender) && same(a->recipient, b->recipient) &&
+              same(a->account, b->account) && same(a->unit, b->unit) && same(a->reason, b->reason) &&
+              a->uid == b->uid && a->older_s == b->older_s && a->larger == b->larger && a->held == b->held &&
+              a->failed == b->failed && a->all == b->all && a->dry_run == b->dry_run &&
+              a->count == b->count && a->json == b->json && a->progress == b->progress;
+
+    for (size_t i = 0; ok && i < a->nid; i++)
+        ok = same(a->id[i], b->id[i]);
+    return ok;
 }
 
 static void
@@ -36,23 +97,17 @@ format(const struct control_request *q, struct buf *line)
     for (size_t i = 0; i < q->naddress; i++)
         words[n++] = q->address[i];
     control_format(line, words, n);
+    add_filter(&q->filter, line);
     free(filter);
     free(number);
     free(words);
-}
-
-static bool
-same(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 static void
 check_meaning(const struct control_request *q)
 {
     ensure((q->verb == CONTROL_VERIFY) == (q->naddress > 0));
-    ensure(q->verb == CONTROL_LOG ||
-           (q->verb == CONTROL_SHOW || q->verb == CONTROL_WHY || q->by) == (q->text != NULL));
+    ensure(q->verb == CONTROL_LOG || (q->verb == CONTROL_WHY || q->by) == (q->text != NULL));
     ensure(!q->number || (q->text && (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)));
     ensure(!q->by || (q->verb == CONTROL_RUN && strchr("IRS", q->by)));
     ensure(q->peer.uid == -1 && !q->peer.is_operator);
@@ -74,7 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ensure(control_parse(buf_slice(&line), &again, &err));
             ensure(again.verb == q.verb && again.by == q.by && again.number == q.number &&
                    same(again.text, q.text));
-            ensure(again.naddress == q.naddress);
+            ensure(again.naddress == q.naddress && same_filter(&q.filter, &again.filter));
             for (size_t i = 0; i < q.naddress; i++)
                 ensure(same(again.address[i], q.address[i]));
             control_clear(&again);

@@ -129,7 +129,7 @@ START_TEST(a_request_is_what_its_line_says)
         { "run", CONTROL_RUN, 0, NULL, 0 },
         { "run Rbob%25x", CONTROL_RUN, 'R', "bob%x", 0 },
         { "run I", CONTROL_RUN, 'I', "", 0 },
-        { "show 0ABC", CONTROL_SHOW, 0, "0ABC", 0 },
+        { "show 0ABC", CONTROL_SHOW, 0, NULL, 0 },
         { "verify a b%20c", CONTROL_VERIFY, 0, "b c", 2 },
         { "verify ", CONTROL_LIST, 0, NULL, 0 },
         { "", CONTROL_LIST, 0, NULL, 0 },
@@ -142,7 +142,16 @@ START_TEST(a_request_is_what_its_line_says)
         { "show", CONTROL_LIST, 0, NULL, 0 },
         { "verify a%0", CONTROL_LIST, 0, NULL, 0 },
         { "verify a%00b", CONTROL_LIST, 0, NULL, 0 },
-        { "remove 0ABC", CONTROL_LIST, 0, NULL, 0 },
+        { "remove", CONTROL_LIST, 0, NULL, 0 },
+        { "hold --dry-run", CONTROL_LIST, 0, NULL, 0 },
+        { "hold --failed --all", CONTROL_LIST, 0, NULL, 0 },
+        { "queue --nonsense", CONTROL_LIST, 0, NULL, 0 },
+        { "queue --sender", CONTROL_LIST, 0, NULL, 0 },
+        { "queue --all%3D1", CONTROL_LIST, 0, NULL, 0 },
+        { "queue --older-than%3D2x", CONTROL_LIST, 0, NULL, 0 },
+        { "queue --uid%3D-1", CONTROL_LIST, 0, NULL, 0 },
+        { "queue --larger-than%3D9223372036854775807G", CONTROL_LIST, 0, NULL, 0 },
+        { "status 0ABC x", CONTROL_LIST, 0, NULL, 0 },
     };
     struct control_request q;
     struct error err;
@@ -393,13 +402,13 @@ START_TEST(others_see_their_own_and_the_last_line_counts_all)
     ck_lacks(text, "theirs");
     ck_has(text, "and 2 of others");
     free(text);
-    q.verb = CONTROL_SHOW;
-    q.text = mem_dup("B2");
+    control_clear(&q);
+    request(&q, "show B2", 1001, false);
     text = answer_to(&q);
     ck_assert_str_eq(text, "=69 B2: no such message\n");
     free(text);
-    q.peer.uid = -1; /* a peer nobody knows owns nothing */
-    q.verb = CONTROL_LIST;
+    control_clear(&q);
+    request(&q, "list", -1, false); /* a peer nobody knows owns nothing */
     text = answer_to(&q);
     ck_assert_str_eq(text, " -- 0 Kbytes in 3 Requests.\n=0 \n");
     free(text);
@@ -624,7 +633,7 @@ START_TEST(an_answer_is_copied_and_ends_as_it_says)
         { " one\n=0 ", "75|one\n|smtprelayd: ended without an answer" },
         { "220 hello\n", "75||smtprelayd: an answer that is not understood" },
         { "=\n", "75||smtprelayd: an answer that is not understood" },
-        { "=1 x\n", "75||smtprelayd: an answer that is not understood" },
+        { "=3 x\n", "75||smtprelayd: an answer that is not understood" },
         { "=99 x\n", "75||smtprelayd: an answer that is not understood" },
         { "=75 \x1b[2J\n", "75||\\x1B[2J" },
     };

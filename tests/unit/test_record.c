@@ -92,6 +92,87 @@ START_TEST(recipients_are_crossed_off_in_place)
 }
 END_TEST
 
+/* The hold's field in the file as *r has it */
+static void
+write_hold(int fd, const struct record *r)
+{
+    struct buf b;
+
+    buf_init(&b, 1000);
+    ck_assert(record_format_hold(r, &b));
+    ck_assert(file_pwrite(fd, b.data, b.len, (off_t)r->hold_offset));
+    buf_clear(&b);
+}
+
+START_TEST(a_hold_is_marked_in_place_with_its_reason)
+{
+    struct record r, s;
+    struct error err;
+    char reason[301] = "";
+    int fd = written(&r);
+
+    ck_assert(record_read(fd, &s, &err));
+    ck_assert(!s.is_held && s.hold_offset == r.hold_offset && r.hold_offset > 0);
+    record_clear(&s);
+    memset(reason, '%', 300);
+    r.is_held = true;
+    r.hold_reason = mem_dup(reason); /* the longest when encoded */
+    write_hold(fd, &r);
+    ck_assert_msg(record_read(fd, &s, &err), "%s", err.text);
+    ck_assert(s.is_held && strlen(s.hold_reason) == 100);
+    ck_assert_uint_eq(s.envelope.n, 2);
+    record_clear(&s);
+    r.is_held = false;
+    write_hold(fd, &r);
+    ck_assert(record_read(fd, &s, &err) && !s.is_held);
+    record_clear(&r);
+    record_clear(&s);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_record_of_a_version_that_could_not_hold_is_read_and_is_not_held)
+{
+    struct record r, s;
+    struct error err;
+    struct buf b;
+    int fd = written(&r);
+
+    ck_assert(file_pwrite(fd, "x-no", 4, (off_t)r.hold_offset - 5));
+    ck_assert_msg(record_read(fd, &s, &err), "%s", err.text);
+    ck_assert(!s.is_held && s.hold_offset == 0);
+    buf_init(&b, 1000);
+    ck_assert(!record_format_hold(&s, &b));
+    buf_clear(&b);
+    record_clear(&r);
+    record_clear(&s);
+    close(fd);
+}
+END_TEST
+
+START_TEST(the_workers_it_killed_are_counted_beside_the_other_hints)
+{
+    struct record r, s;
+    struct error err;
+    struct buf b;
+    int fd = written(&r);
+
+    r.attempts = 7;
+    r.last_try = 1700000000;
+    r.is_warned = true;
+    r.deaths = 2;
+    buf_init(&b, 1000);
+    ck_assert(record_format_hint(&r, &b));
+    ck_assert(file_pwrite(fd, b.data, b.len, (off_t)r.hint_offset));
+    buf_clear(&b);
+    ck_assert(record_read(fd, &s, &err));
+    ck_assert(s.attempts == 7 && s.last_try == 1700000000 && s.is_warned && s.deaths == 2);
+    record_clear(&r);
+    record_clear(&s);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_torn_record_is_never_mail)
 {
     struct record r, s;
@@ -197,7 +278,10 @@ START_TEST(notify_words_are_those_of_rfc_3461)
 }
 END_TEST
 
-SUITE_MAIN("record", a_record_is_read_as_it_was_written, recipients_are_crossed_off_in_place,
-    a_torn_record_is_never_mail, a_record_with_more_or_other_bytes_behind_it_is_never_mail,
+SUITE_MAIN("record", a_hold_is_marked_in_place_with_its_reason,
+    a_record_of_a_version_that_could_not_hold_is_read_and_is_not_held,
+    the_workers_it_killed_are_counted_beside_the_other_hints, a_record_is_read_as_it_was_written,
+    recipients_are_crossed_off_in_place, a_torn_record_is_never_mail,
+    a_record_with_more_or_other_bytes_behind_it_is_never_mail,
     ten_thousand_recipients_and_long_hints_are_read_as_they_were_written,
     what_cannot_be_read_now_is_not_called_torn, notify_words_are_those_of_rfc_3461)

@@ -241,6 +241,34 @@ START_TEST(a_run_hurries_only_what_is_meant)
 }
 END_TEST
 
+START_TEST(what_is_held_is_tried_by_nothing_and_does_not_expire_until_it_is_let_go)
+{
+    struct schedule *s = schedule_new(&limits, 1);
+    struct schedule_entry *a = schedule_add(s, "A1", "x", 9 * DAY, 9, SCHEDULE_HELD, 0),
+                          *b = schedule_add(s, "B2", "x", 0, 0, SCHEDULE_NOW, 0);
+    int64_t late = 100 * DAY;
+
+    ck_assert(schedule_is_held(a) && !schedule_is_held(b));
+    ck_assert_ptr_eq(schedule_take(s, 0, NULL, NULL), b);
+    schedule_tried(s, b, 0);
+    schedule_hold(s, b);
+    schedule_run(s, NULL, NULL, late);
+    schedule_release(s, late);
+    ck_assert_ptr_null(schedule_take(s, late, NULL, NULL));
+    ck_assert_int_eq(schedule_wait(s, late), -1);
+    ck_assert_int_eq(schedule_next(a, late), -1);
+    ck_assert(!schedule_is_expired(s, a, late) && !schedule_is_expired(s, b, late));
+    schedule_activate(s, b); /* to be changed */
+    schedule_let(s, b, late);
+    schedule_let(s, a, late);
+    ck_assert_ptr_eq(schedule_take(s, late, NULL, NULL), a);
+    ck_assert_ptr_eq(schedule_take(s, late, NULL, NULL), b);
+    schedule_hold(s, b);
+    schedule_remove(s, b);
+    schedule_free(s);
+}
+END_TEST
+
 START_TEST(what_could_not_begin_comes_again_and_does_not_spin)
 {
     struct machine m;
@@ -892,7 +920,8 @@ START_TEST(a_hundred_thousand_fit_in_little_memory)
 }
 END_TEST
 
-SUITE_MAIN("schedule", a_message_waits_about_as_long_as_it_is_old_between_the_limits,
+SUITE_MAIN("schedule", what_is_held_is_tried_by_nothing_and_does_not_expire_until_it_is_let_go,
+    a_message_waits_about_as_long_as_it_is_old_between_the_limits,
     messages_of_one_age_spread_over_the_whole_jitter, the_most_overdue_comes_first_and_of_equals_the_older,
     an_id_is_there_once_and_found_until_it_is_removed, a_message_for_the_next_run_waits_for_one,
     a_run_hurries_only_what_is_meant, what_could_not_begin_comes_again_and_does_not_spin,

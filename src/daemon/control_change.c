@@ -1,0 +1,74 @@
+/* control_change: holds, releases, removes and revives one message; who may have it done, and the schedule, are others'. */
+#include <pwd.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "daemon/control_list.h"
+
+char *
+control_peer_name(const struct control_request *q)
+{
+    char space[4096];
+    struct passwd pw, *found = NULL;
+
+    if (q->peer.uid >= 0 && getpwuid_r((uid_t)q->peer.uid, &pw, space, sizeof space, &found) == 0 && found)
+        return mem_dup(pw.pw_name);
+    return mem_format("uid %lld", (long long)q->peer.uid);
+}
+
+static bool
+set_held(struct spool *s, int fd, struct record *r, bool held, const char *who, struct error *err)
+{
+    if (r->is_held == held)
+        return true;
+    r->is_held = held;
+    free(r->hold_reason);
+    r->hold_reason = held ? mem_format("held by %s", who) : NULL;
+    if (!held && r->deaths > 0) {
+        r->deaths = 0; /* it gets all its chances again */
+        (void)spool_note(s, fd, r);
+    }
+    return spool_hold(s, fd, r, err);
+}
+
+bool
+control_change(
+    const struct control_request *q, struct spool *s, const char *id, const char *who, struct error *err)
+{
+    struct record r;
+    bool ok;
+    int fd;
+
+    if (q->filter.failed)
+        return q->verb == CONTROL_REMOVE ? spool_remove_failed(s, id, err) : spool_revive(s, id, err);
+    fd = spool_take(s, id, &r, err);
+    if (fd < 0)
+        return false;
+    ok = q->verb == CONTROL_REMOVE ? spool_remove(s, id, err)
+                                   : set_held(s, fd, &r, q->verb == CONTROL_HOLD, who, err);
+    record_clear(&r);
+    file_close(&fd);
+    return ok;
+}
+
+void
+control_changed(
+    const struct control_request *q, struct buf *answer, size_t n, size_t failed, const struct error *err)
+{
+    static const char *const done[] = { [CONTROL_RETRY] = "tried now",
+        [CONTROL_HOLD] = "held",
+        [CONTROL_RELEASE] = "released",
+        [CONTROL_REMOVE] = "removed" };
+    char *text = failed > 1 ? mem_format("%s (and %zu more)", err->text, failed - 1) : mem_dup(err->text);
+
+    if (q->filter.json) {
+        buf_add_format(answer, " n.changed=%zu n.unchanged=%zu \n", n - failed, failed);
+    } else {
+        buf_add_char(answer, ' ');
+        control_add_count(answer, n - failed, "message");
+        buf_add_format(answer, " %s\n", done[q->verb]);
+    }
+    control_end(answer, failed ? err->class : ERROR_NONE, failed ? text : "");
+    free(text);
+}
