@@ -134,6 +134,8 @@ check(const struct config_request *req)
 struct arguments {
     struct config_request request;
     struct queue_request q;
+    char *joined[sizeof((struct queue_request *)NULL)->word / sizeof(char *)]; /* words made of two */
+    size_t njoined;
 };
 
 /* Options whose value may be a word of its own */
@@ -167,7 +169,9 @@ take_option(struct arguments *a, const char *option, const char *next)
     }
     a->q.json = a->q.json || strcmp(option, "--json") == 0;
     if (has_value(option) && next) {
-        add_word(a, mem_format("%s=%s", option, next));
+        char *both = mem_format("%s=%s", option, next);
+        add_word(a, both);
+        a->joined[a->njoined++] = both;
         return 1;
     }
     add_word(a, option);
@@ -269,8 +273,12 @@ main(int argc, char **argv)
     a.q.removes = is_command(&a, "remove");
     a.q.progress = true;
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
-        if (is_command(&a, messages[i]))
-            return queue_ask(&a.request, &a.q);
+        if (is_command(&a, messages[i])) {
+            int code = queue_ask(&a.request, &a.q);
+            while (a.njoined)
+                free(a.joined[--a.njoined]);
+            return code;
+        }
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (is_command(&a, later[i]))
             fatal(EX_CONFIG, "%s: not built yet", a.q.word[0]);
