@@ -263,11 +263,11 @@ class Stage:
 
     # ---- callers
 
-    def call(self, arguments, uid=None, **options):
-        """A sendmail of this root that runs; as another user where the tests are root"""
+    def call(self, arguments, uid=None, program="sendmail", **options):
+        """A sendmail, or another program of this root, that runs; as another user where the tests are root"""
         if uid and IS_ROOT:
             options.update(user=uid, group=uid, extra_groups=[])
-        p = subprocess.Popen([self.sendmail] + list(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        p = subprocess.Popen([os.path.join(self.root, "sbin", program)] + list(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, env=self.environment(), cwd="/", **options)
         with self.lock:
             self.callers[p.pid] = p
@@ -290,9 +290,9 @@ class Stage:
             self.ended(p)
         return p.returncode, err.decode("utf-8", "replace").strip()
 
-    def run(self, *arguments, limit=90):
-        """sendmail without a message: (exit code, stdout, stderr)"""
-        p = self.call(arguments)
+    def run(self, *arguments, program="sendmail", limit=90):
+        """A program without a message: (exit code, stdout, stderr)"""
+        p = self.call(arguments, program=program)
         try:
             out, err = p.communicate(b"", timeout=limit)
         except subprocess.TimeoutExpired:
