@@ -1,60 +1,25 @@
 #!/bin/sh
 # mailq, sendmail -q and -bv, smtprelay status, queue and show: from whoever is at the control socket, or as the caller where
 # nobody is.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
 . "$(dirname "$0")/lib.sh"
 
 # programs of a root of their own: here a socket may lie
 OWN=$O/root-control
-RUN=$OWN/run/smtprelay
-[ -x "$OWN/sbin/sendmail" ] || skip_all "no programs for a root of their own"
-command -v python3 >/dev/null || skip_all "no python3"
-HOME=$T
-export HOME
-unset XDG_CONFIG_HOME
+fake_stage
 ADMIN=$OWN/sbin/smtprelay
 SENDMAIL=$OWN/sbin/sendmail
 own_file SENDMAIL ADMIN
-FAKES=0 FAKE='' FAKE_DIR=$T
-letter
-
-fake_stop() {
-    if [ -n "$FAKE" ]; then
-        kill "$FAKE" 2>/dev/null
-        { wait "$FAKE"; } 2>/dev/null
-    fi
-    FAKE=
-    rm -rf "$RUN"
-}
-trap 'fake_stop; hub_stop' EXIT
 
 # fake MODE [UID [SOCKET]]: a server at the control socket
-fake() {
-    fake_stop
-    FAKES=$((FAKES + 1))
-    FAKE_DIR=$T/fake-$FAKES
-    mkdir -p "$RUN" "$FAKE_DIR"
-    chmod 777 "$FAKE_DIR"
-    python3 "$TESTS/blackbox/fake-control.py" "${3-$RUN/socket.ctl}" "$1" "$FAKE_DIR" "${2-}" 2>"$T/fake.err" &
-    FAKE=$!
-    wait_for 20 test -e "$FAKE_DIR/pid" || fail "the fake daemon did not start: $(cat "$T/fake.err")"
-}
+fake() { fake_at fake-control.py "${3-$RUN/socket.ctl}" "$1" "${2-}"; }
 
 # run COMMAND...: sets rc and took
 run() {
     start=$(date +%s)
     timeout 100 "$@" >"$T/out" 2>"$T/err"
-    # shellcheck disable=SC2034 # lib.sh reads both
     rc=$?
-    # shellcheck disable=SC2034
     took=$(($(date +%s) - start))
-}
-
-expect_out() {
-    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1': $(head -n 4 "$T/out")"
-}
-
-expect_not_out() {
-    if grep -qF -e "$1" "$T/out"; then fail "stdout says '$1'"; fi
 }
 
 expect_asked() {

@@ -4,62 +4,13 @@
 . "$(dirname "$0")/lib.sh"
 
 ROOT=$O/root-daemon # the compiled-in paths of these programs lie below it
-SENDMAIL=$ROOT/sbin/sendmail
-DAEMON=$ROOT/sbin/smtprelayd
+daemon_stage
 own_file SENDMAIL
-QUEUE=$T/queue
-LOG=$T/daemon.log
-HOME=$T
-D=''
-export HOME
-unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
-mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
-[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
-letter
-
-# Short times: nobody wants to wait for RetryMin
-daemon_conf() {
-    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M "$@"
-    cp "$T/conf" "$ROOT/etc/smtprelay.conf"
-}
-
-serves() { grep -qF -e 'serves at' "$LOG"; }
-daemon_start() {
-    rm -rf "$ROOT/run/smtprelay"
-    : >"$LOG" # what the last one said
-    "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
-    D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
-}
-
-daemon_stop() {
-    [ -n "$D" ] || return 0
-    kill "$D" 2>/dev/null
-    wait "$D" 2>/dev/null
-    D=
-}
-trap 'daemon_stop; hub_stop' EXIT
 
 queued() { find "$QUEUE/queue" -type f 2>/dev/null | wc -l; }
 is_queued() { [ "$(queued)" -eq "$1" ]; }
 kept() { find "$QUEUE/failed" -type f 2>/dev/null | wc -l; }
 expect_queued() { wait_for 20 is_queued "$1" || fail "$(queued) messages in the queue, not $1"; }
-arrived() { [ "$(count_messages)" -ge "$1" ]; }
-says() { grep -qF -e "$1" "$LOG"; }
-
-# case "sentence" SCRIPT|- [settings]
-a_daemon() {
-    begin "$1"
-    rm -rf "$QUEUE"
-    hub_start "$2" --tls none
-    shift 2
-    daemon_conf "$@"
-    daemon_start
-}
-finish() {
-    daemon_stop
-    end || sed -n '1,12s/^/    daemon: /p' "$LOG"
-}
 
 # without -C: by the compiled-in socket
 send() {
@@ -68,8 +19,6 @@ send() {
     rc=$?
     took=$(($(date +%s) - start))
 }
-
-script() { printf '%s\n' "$@" >"$T/script"; }
 
 # ---------------------------------------------------------------- interactive
 

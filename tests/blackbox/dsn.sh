@@ -4,22 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 ROOT=$O/root-dsn # the compiled-in paths of these programs lie below it
-SENDMAIL=$ROOT/sbin/sendmail
-DAEMON=$ROOT/sbin/smtprelayd
-QUEUE=$T/queue
-LOG=$T/daemon.log
-HOME=$T
-D=''
-export HOME
-unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
-mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
-[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
-letter
-
-daemon_conf() {
-    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=1s User=nobody MinFree=1M "$@"
-    cp "$T/conf" "$ROOT/etc/smtprelay.conf"
-}
+daemon_stage
+DAEMON_SETTINGS='RetryMax=1s'
 
 # A queue of one's own is not for -C: the compiled-in file, and nobody at the socket
 no_daemon_conf() {
@@ -28,41 +14,12 @@ no_daemon_conf() {
     cp "$T/conf" "$ROOT/etc/smtprelay.conf"
 }
 
-serves() { grep -qF -e 'serves at' "$LOG"; }
-daemon_start() {
-    rm -rf "$ROOT/run/smtprelay"
-    : >"$LOG" # what the last one said
-    "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
-    D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
-}
-daemon_stop() {
-    [ -n "$D" ] || return 0
-    kill "$D" 2>/dev/null
-    wait "$D" 2>/dev/null
-    D=
-}
-trap 'daemon_stop; hub_stop' EXIT
-
 files_in() { find "$QUEUE/$1" -type f 2>/dev/null | wc -l; }
 is_in() { [ "$(files_in "$1")" -eq "$2" ]; }
 expect_in() { wait_for 30 is_in "$1" "$2" || fail "$(files_in "$1") messages in $1/, not $2"; }
-arrived() { [ "$(count_messages)" -ge "$1" ]; }
 expect_arrived() {
     wait_for 30 arrived "$1" || fail "$(count_messages) messages came, not $1"
     [ "$(count_messages)" -eq "$1" ] || fail "$(count_messages) messages came, not $1"
-}
-says() { grep -qF -e "$1" "$LOG"; }
-script() { printf '%s\n' "$@" >"$T/script"; }
-
-# case "sentence" SCRIPT|- [settings]
-a_daemon() {
-    begin "$1"
-    rm -rf "$QUEUE"
-    hub_start "$2" --tls none
-    shift 2
-    daemon_conf "$@"
-    daemon_start
 }
 finish() {
     daemon_stop
@@ -71,10 +28,7 @@ finish() {
 }
 
 # without -C: by the compiled-in socket
-send() {
-    timeout 60 "$SENDMAIL" "$@" <"$MSG" >"$T/out" 2>"$T/err"
-    rc=$?
-}
+send() { run "$SENDMAIL" "$@" <"$MSG"; }
 
 # The number of the report among what came: from the null sender
 report_number() {

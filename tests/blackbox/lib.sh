@@ -271,3 +271,133 @@ no_secret_in_clear() {
         if grep -qF -e "$word" "$T/clear"; then fail "the password is in clear: $word"; fi
     done
 }
+
+# run COMMAND...: sets rc
+run() {
+    timeout 60 "$@" >"$T/out" 2>"$T/err"
+    rc=$?
+}
+
+# the same as somebody else; needs root
+run_as() {
+    uid=$1
+    shift
+    run setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
+}
+
+expect_out() {
+    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1': $(head -n 12 "$T/out")"
+}
+
+expect_not_out() {
+    if grep -qF -e "$1" "$T/out"; then fail "stdout says '$1'"; fi
+}
+
+# until COMMAND prints it: shows TEXT COMMAND...
+does_show() {
+    text=$1
+    shift
+    run "$@"
+    grep -qF -e "$text" "$T/out"
+}
+shows() { wait_for 30 does_show "$@" || fail "it does not show '$1': $(head -n 12 "$T/out")"; }
+
+# a script for the hub, a line each
+script() { printf '%s\n' "$@" >"$T/script"; }
+arrived() { [ "$(count_messages)" -ge "$1" ]; }
+
+# ---------------------------------------------------------------- the daemon
+#
+# A script about it names a root of its own (the Makefile links the programs for it), ROOT=$O/root-NAME, and then says daemon_stage.
+#
+#   daemon_stage                                 programs, paths and surroundings; the daemon ends with the test at the latest
+#   daemon_conf KEY=VALUE ...                    the system's configuration; $DAEMON_SETTINGS come first
+#   a_daemon "sentence" SCRIPT|- KEY=VALUE ...   begin, hub_start, daemon_conf, daemon_start with an empty queue
+#   finish                                       daemon_stop, end
+
+# shellcheck disable=SC2034 # ADMIN is the scripts'
+daemon_stage() {
+    SENDMAIL=$ROOT/sbin/sendmail ADMIN=$ROOT/sbin/smtprelay DAEMON=$ROOT/sbin/smtprelayd
+    QUEUE=$T/queue LOG=$T/daemon.log D='' DAEMON_SETTINGS=''
+    HOME=$T
+    export HOME
+    unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
+    mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
+    [ "$(id -u)" -ne 0 ] || chmod 755 "$T"
+    trap 'daemon_stop; hub_stop' EXIT
+    letter
+}
+
+# Short times: nobody wants to wait for RetryMin
+daemon_conf() {
+    # shellcheck disable=SC2086 # a list of settings
+    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M $DAEMON_SETTINGS "$@"
+    rm -f "$ROOT/etc/smtprelay.conf"
+    cp -p "$T/conf" "$ROOT/etc/smtprelay.conf" # it may hold a password
+}
+
+says() { grep -qF -e "$1" "$LOG"; }
+serves() { says 'serves at'; }
+daemon_start() {
+    rm -rf "$ROOT/run/smtprelay"
+    : >"$LOG" # what the last one said
+    "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
+    D=$!
+    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+}
+daemon_stop() {
+    [ -n "$D" ] || return 0
+    kill "$D" 2>/dev/null
+    wait "$D" 2>/dev/null
+    D=
+}
+
+a_daemon() {
+    begin "$1"
+    rm -rf "$QUEUE"
+    hub_start "$2" --tls none
+    shift 2
+    daemon_conf "$@"
+    daemon_start
+}
+finish() {
+    daemon_stop
+    end || sed -n '1,12s/^/    daemon: /p' "$LOG"
+}
+
+# ---------------------------------------------------------------- somebody else at a socket of ours
+#
+# With OWN=$O/root-NAME, programs of a root of their own, where a socket may lie: fake_stage, then
+# fake_at PROGRAM SOCKET MODE [UID] starts a server (tests/blackbox/PROGRAM) that writes into $FAKE_DIR what it is told.
+
+fake_stage() {
+    RUN=$OWN/run/smtprelay
+    [ -x "$OWN/sbin/sendmail" ] || skip_all "no programs for a root of their own"
+    command -v python3 >/dev/null || skip_all "no python3"
+    HOME=$T
+    export HOME
+    unset XDG_CONFIG_HOME
+    FAKES=0 FAKE='' FAKE_DIR=$T
+    trap 'fake_stop; hub_stop' EXIT
+    letter
+}
+
+fake_stop() {
+    if [ -n "$FAKE" ]; then
+        kill "$FAKE" 2>/dev/null
+        { wait "$FAKE"; } 2>/dev/null
+    fi
+    FAKE=
+    rm -rf "$RUN"
+}
+
+fake_at() {
+    fake_stop
+    FAKES=$((FAKES + 1))
+    FAKE_DIR=$T/fake-$FAKES
+    mkdir -p "$RUN" "$FAKE_DIR"
+    chmod 777 "$FAKE_DIR"
+    python3 "$TESTS/blackbox/$1" "$2" "$3" "$FAKE_DIR" "${4-}" 2>"$T/fake.err" &
+    FAKE=$!
+    wait_for 20 test -e "$FAKE_DIR/pid" || fail "the fake daemon did not start: $(cat "$T/fake.err")"
+}

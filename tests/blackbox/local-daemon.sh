@@ -1,41 +1,16 @@
 #!/bin/sh
 # Whoever is at the hand-over socket, or nobody: sendmail ends in time, tells the truth, and gives mail to no stranger.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
 . "$(dirname "$0")/lib.sh"
 
 # programs of a root of their own: here a socket may lie
 OWN=$O/root-local
+fake_stage
 SENDMAIL=$OWN/sbin/sendmail
-RUN=$OWN/run/smtprelay
 SOCKET=$RUN/socket
-[ -x "$SENDMAIL" ] || skip_all "no programs for a root of their own"
-command -v python3 >/dev/null || skip_all "no python3"
-HOME=$T
-export HOME
-unset XDG_CONFIG_HOME
-FAKES=0 FAKE='' FAKE_DIR=$T
-letter
-
-fake_stop() {
-    if [ -n "$FAKE" ]; then
-        kill "$FAKE" 2>/dev/null
-        { wait "$FAKE"; } 2>/dev/null
-    fi
-    FAKE=
-    rm -rf "$RUN"
-}
-trap 'fake_stop; hub_stop' EXIT
 
 # fake MODE [UID]: a server at the socket
-fake() {
-    fake_stop
-    FAKES=$((FAKES + 1))
-    FAKE_DIR=$T/fake-$FAKES
-    mkdir -p "$RUN" "$FAKE_DIR"
-    chmod 777 "$FAKE_DIR"
-    python3 "$TESTS/blackbox/fake-daemon.py" "$SOCKET" "$1" "$FAKE_DIR" "${2-}" 2>"$T/fake.err" &
-    FAKE=$!
-    wait_for 20 test -e "$FAKE_DIR/pid" || fail "the fake daemon did not start: $(cat "$T/fake.err")"
-}
+fake() { fake_at fake-daemon.py "$SOCKET" "$1" "${2-}"; }
 
 # A case: a good smarthost for the direct way, and nobody at the socket yet
 with_hub() {
@@ -51,7 +26,6 @@ hand_over() {
     start=$(date +%s)
     timeout 60 "$SENDMAIL" -f alice@example.org -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
     rc=$?
-    # shellcheck disable=SC2034 # lib.sh reads it
     took=$(($(date +%s) - start))
 }
 

@@ -4,76 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 
 ROOT=$O/root-tools # the compiled-in paths of these programs lie below it
-SENDMAIL=$ROOT/sbin/sendmail
-ADMIN=$ROOT/sbin/smtprelay
-QUEUE=$T/queue
-LOG=$T/daemon.log
-HOME=$T
-D=''
-export HOME
-unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
-mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
-[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
-letter
+daemon_stage
+# Nothing is tried again by itself while a test looks
+DAEMON_SETTINGS='RetryMin=1h RetryMax=2h QueueRun=1h'
 
-daemon_conf() {
-    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1h RetryMax=2h QueueRun=1h User=nobody MinFree=1M "$@"
-    cp -p "$T/conf" "$ROOT/etc/smtprelay.conf"
-}
-serves() { grep -qF 'serves at' "$LOG"; }
-daemon_start() {
-    rm -rf "$ROOT/run/smtprelay"
-    : >"$LOG" # what the last one said
-    "$ROOT/sbin/smtprelayd" >"$T/daemon.out" 2>"$LOG" &
-    D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
-}
-daemon_stop() {
-    [ -n "$D" ] || return 0
-    kill "$D" 2>/dev/null
-    wait "$D" 2>/dev/null
-    D=
-}
-trap 'daemon_stop; hub_stop' EXIT
-
-# a_daemon "sentence" SCRIPT|- [settings]
-a_daemon() {
-    begin "$1"
-    rm -rf "$QUEUE"
-    hub_start "$2"
-    shift 2
-    daemon_conf "$@"
-    daemon_start
-}
-finish() {
-    daemon_stop
-    end || sed -n '1,12s/^/    daemon: /p' "$LOG"
-}
-
-run() {
-    timeout 60 "$@" >"$T/out" 2>"$T/err" </dev/null
-    rc=$?
-}
-run_as() {
-    uid=$1
-    shift
-    run setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
-}
-send() {
-    timeout 60 "$SENDMAIL" -i "$@" <"$MSG" >"$T/out" 2>"$T/err"
-    rc=$?
-}
-expect_out() { grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1': $(head -n 6 "$T/out")"; }
-expect_not_out() { if grep -qF -e "$1" "$T/out"; then fail "stdout says '$1'"; fi; }
-does_show() {
-    text=$1
-    shift
-    run "$@"
-    grep -qF -e "$text" "$T/out"
-}
-shows() { wait_for 20 does_show "$@" || fail "it does not show '$1': $(head -n 6 "$T/out")"; }
-script() { printf '%s\n' "$@" >"$T/script"; }
-arrived() { [ "$(count_messages)" -ge "$1" ]; }
+send() { run "$SENDMAIL" -i "$@" <"$MSG"; }
 # the id of the message to bob@… : id_of bob
 id_of() { "$ADMIN" queue | awk -v who="<$1@" 'index($0, who) {print $1}'; }
 

@@ -4,46 +4,19 @@
 . "$(dirname "$0")/lib.sh"
 
 ROOT=$O/root-trouble # the compiled-in paths of these programs lie below it
-SENDMAIL=$ROOT/sbin/sendmail
-QUEUE=$T/queue
-LOG=$T/daemon.log
+daemon_stage
 TOLD=$T/told
-HOME=$T
-D=''
-export HOME
-unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
-mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var" "$TOLD"
-[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
+DAEMON_SETTINGS="TroubleCommand=$T/tell"
+SOME_SECRET=s3cret
+export SOME_SECRET
+mkdir -p "$TOLD"
 chmod 777 "$TOLD"
-letter
 cat >"$T/tell" <<END
 #!/bin/sh
 { echo "called as \$(id -u)"; env; cat; } >>$TOLD/words
 END
 chmod 755 "$T/tell"
 
-says() { grep -qF -e "$1" "$LOG"; }
-serves() { says 'serves at'; }
-daemon_start() {
-    rm -rf "$ROOT/run/smtprelay"
-    : >"$LOG" # what the last one said
-    SOME_SECRET=s3cret "$ROOT/sbin/smtprelayd" >"$T/daemon.out" 2>"$LOG" &
-    D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
-}
-daemon_stop() {
-    [ -n "$D" ] || return 0
-    kill "$D" 2>/dev/null
-    wait "$D" 2>/dev/null
-    D=
-}
-trap 'daemon_stop; hub_stop' EXIT
-
-daemon_conf() {
-    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M "TroubleCommand=$T/tell" "$@"
-    rm -f "$ROOT/etc/smtprelay.conf"
-    cp -p "$T/conf" "$ROOT/etc/smtprelay.conf"
-}
 begin_case() {
     begin "$1"
     rm -rf "$QUEUE"
@@ -53,14 +26,10 @@ finish() {
     daemon_stop
     end || { sed -n '1,12s/^/    daemon: /p' "$LOG"; sed 's/^/    told: /' "$TOLD/words"; }
 }
-send() {
-    timeout 60 "$SENDMAIL" -i "$@" <"$MSG" >"$T/out" 2>"$T/err"
-    rc=$?
-}
+send() { run "$SENDMAIL" -i "$@" <"$MSG"; }
 told() { grep -qF -e "$1" "$TOLD/words" 2>/dev/null; }
 expect_told() { wait_for 30 told "$1" || fail "the command is not told '$1'"; }
 calls() { grep -c '^called as' "$TOLD/words"; }
-arrived() { [ "$(count_messages)" -ge "$1" ]; }
 
 begin_case "an account that freezes is told once, however often it is tried, and once more when it works again"
 hub_start - --tls none --auth PLAIN --require-auth --auth-clear
@@ -85,7 +54,6 @@ expect_told 'over: account default works again'
 says 'trouble: smtprelay on' || fail "the log does not say it"
 finish
 
-script() { printf '%s\n' "$@" >"$T/script"; }
 script 'on RCPT *<slow@*' '    reply 450 4.2.1 later'
 begin_case "mail that waits for too long is told once, and once more when it is gone"
 hub_start "$T/script" --tls none

@@ -4,27 +4,10 @@
 . "$(dirname "$0")/lib.sh"
 
 ROOT=$O/root-why # the compiled-in paths of these programs lie below it
-SENDMAIL=$ROOT/sbin/sendmail
-ADMIN=$ROOT/sbin/smtprelay
-QUEUE=$T/queue
-LOG=$T/daemon.log
-HOME=$T
-D='' F=''
-export HOME
-unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
-mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
-[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
-letter
+daemon_stage
+F=
 
-says() { grep -qF -e "$1" "$LOG"; }
-serves() { says 'serves at'; }
-daemon_start() {
-    rm -rf "$ROOT/run/smtprelay"
-    : >"$LOG" # what the last one said
-    "$ROOT/sbin/smtprelayd" >"$T/daemon.out" 2>"$LOG" &
-    D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
-}
+# also a `log -f` that still runs
 daemon_stop() {
     [ -z "$F" ] || { kill "$F" 2>/dev/null; wait "$F" 2>/dev/null; F=; }
     [ -n "$D" ] || return 0
@@ -32,42 +15,8 @@ daemon_stop() {
     wait "$D" 2>/dev/null
     D=
 }
-trap 'daemon_stop; hub_stop' EXIT
 
-# a_daemon "sentence" SCRIPT|- [settings]
-a_daemon() {
-    begin "$1"
-    rm -rf "$QUEUE"
-    hub_start "$2" --tls none
-    shift 2
-    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M "$@"
-    rm -f "$ROOT/etc/smtprelay.conf"
-    cp -p "$T/conf" "$ROOT/etc/smtprelay.conf"
-    daemon_start
-}
-finish() {
-    daemon_stop
-    end || sed -n '1,12s/^/    daemon: /p' "$LOG"
-}
-
-# run COMMAND...: sets rc
-run() {
-    timeout 60 "$@" >"$T/out" 2>"$T/err"
-    rc=$?
-}
 send() { run "$SENDMAIL" -i "$@" <"$MSG"; }
-expect_out() { grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1': $(head -n 12 "$T/out")"; }
-expect_not_out() {
-    if grep -qF -e "$1" "$T/out"; then fail "stdout says '$1'"; fi
-}
-does_show() {
-    text=$1
-    shift
-    run "$@"
-    grep -qF -e "$text" "$T/out"
-}
-shows() { wait_for 30 does_show "$@" || fail "it does not show '$1': $(head -n 12 "$T/out")"; }
-script() { printf '%s\n' "$@" >"$T/script"; }
 
 a_daemon "why tells who handed a message in, where it went and what the smarthost said, by id, address and --last" -
 send -f alice@example.org bob@example.net
