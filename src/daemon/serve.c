@@ -13,9 +13,11 @@
 #include "daemon/control_session.h"
 #include "daemon/core.h"
 #include "daemon/dispatch.h"
+#include "daemon/feed.h"
 #include "daemon/listen.h"
 #include "daemon/metrics.h"
 #include "daemon/park.h"
+#include "daemon/scan.h"
 #include "daemon/settings.h"
 #include "daemon/tcp.h"
 #include "daemon/trouble.h"
@@ -59,17 +61,26 @@ say_alive(void *ctx)
             s); /* ends with the loop */
 }
 
+static void on_queue_run(void *ctx);
+
+static void
+plan_queue_run(struct serving *s)
+{
+    int64_t next = clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN));
+
+    s->run = loop_at(s->core.loop, next, on_queue_run, s);
+    control_desk_next_run(s->desk, next);
+}
+
 static void
 on_queue_run(void *ctx)
 {
     struct serving *s = ctx;
-    int64_t next = clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN));
     size_t kept;
 
-    s->run = loop_at(s->core.loop, next, on_queue_run, s);
-    control_desk_next_run(s->desk, next);
+    plan_queue_run(s);
     schedule_release(s->core.schedule, clock_ms());
-    dispatch_scan(&s->core, SCHEDULE_NOW); /* what others have added, or taken away */
+    scan_begin(&s->core, SCHEDULE_NOW); /* what others have added, or taken away */
     spool_clean(s->core.spool);
     kept = spool_expire(s->core.spool, (int64_t)clock_wall().tv_sec - KEPT_S);
     if (kept)
@@ -86,7 +97,7 @@ on_expire(void *ctx)
         step = EXPIRE_MIN_MS;
     if (step > EXPIRE_MAX_MS)
         step = EXPIRE_MAX_MS;
-    if (dispatch_expire(&s->core))
+    if (feed_expire(&s->core))
         step = EXPIRE_MORE_MS;
     s->expire = loop_at(s->core.loop, clock_deadline(step), on_expire, s);
 }
@@ -171,11 +182,9 @@ static void
 begin(struct serving *s)
 {
     s->begun = true;
-    s->run = loop_at(
-        s->core.loop, clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN)), on_queue_run, s);
-    control_desk_next_run(s->desk, clock_deadline(config_number(&s->core.config, 0, CONFIG_QUEUE_RUN)));
+    plan_queue_run(s);
     s->expire = loop_at(s->core.loop, clock_deadline(EXPIRE_MIN_MS), on_expire, s);
-    dispatch_scan(&s->core, SCHEDULE_NOW);
+    scan_begin(&s->core, SCHEDULE_NOW);
     say_alive(s);
 }
 
@@ -209,7 +218,7 @@ take_settings(struct serving *s, struct start_packet *p)
     core_configure(&s->core);
     pool_retire(s->core.pool);
     schedule_run(s->core.schedule, NULL, NULL, clock_ms());
-    dispatch_pump(&s->core);
+    feed_pump(&s->core);
 }
 
 static void
