@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "base/work.h"
 #include "daemon/delivery.h"
-#include "daemon/dispatch.h"
+#include "daemon/feed.h"
+#include "daemon/scan.h"
 
 enum { PIECE = 100 };
 
@@ -135,7 +136,7 @@ piece_done(void *arg)
     }
     b->at = b->end;
     tell_progress(b);
-    dispatch_pump(b->core);
+    feed_pump(b->core);
     next_piece(b);
 }
 
@@ -145,7 +146,7 @@ conclude(struct control_batch *b)
     struct buf answer;
 
     if (b->absent && b->q->verb != CONTROL_REMOVE)
-        dispatch_scan(b->core, SCHEDULE_NOW); /* what the schedule did not know */
+        scan_begin(b->core, SCHEDULE_NOW); /* what the schedule did not know */
     buf_init(&answer, 3 * ERROR_TEXT_MAX);
     control_changed(b->q, &answer, b->n, b->failed, &b->err);
     b->done(b->ctx, &answer);

@@ -13,7 +13,8 @@
 #include "base/mem.h"
 #include "daemon/control.h"
 #include "daemon/control_batch.h"
-#include "daemon/dispatch.h"
+#include "daemon/feed.h"
+#include "daemon/scan.h"
 #include "daemon/story.h"
 
 /* Sessions of all, of those who are no operators, of one of them */
@@ -199,7 +200,7 @@ select_done(void *arg)
         count_held(s);
         qsort(s->ids, s->nids, sizeof s->ids[0], compare_ids);
         schedule_run(c->schedule, is_selected, s, clock_ms());
-        dispatch_pump(c);
+        feed_pump(c);
     }
     answer_selected(s);
 }
@@ -261,13 +262,13 @@ run_queue_now(struct session *s)
 {
     struct core *c = s->desk->core;
 
-    dispatch_scan(c, SCHEDULE_NOW);
+    scan_begin(c, SCHEDULE_NOW);
     if (s->request.verb != CONTROL_RUN || !control_means_all(&s->request)) {
         hand_over(s, select_run, select_done);
         return;
     }
     schedule_run(c->schedule, NULL, NULL, clock_ms());
-    dispatch_pump(c);
+    feed_pump(c);
     finish(s, NULL);
 }
 
@@ -293,7 +294,7 @@ decide(struct session *s)
     } else if (s->request.verb == CONTROL_VERIFY) {
         verify(s);
     } else {
-        dispatch_scan(s->desk->core, SCHEDULE_NOW);
+        scan_begin(s->desk->core, SCHEDULE_NOW);
         finish(s, NULL);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/attempt.h"
 #include "daemon/dispatch.h"
 #include "daemon/report.h"
 #include "daemon/story.h"
@@ -24,7 +25,7 @@ schedule_limits_of(const struct core *c)
 void
 core_begin(struct core *c, int helper_sock, void (*control)(void *ctx, struct start_packet *p), void *ctx)
 {
-    c->pool_events = (struct pool_events){ dispatch_packet, dispatch_over, control };
+    c->pool_events = (struct pool_events){ attempt_packet, attempt_over, control };
     c->loop = loop_new();
     c->work = work_new(c->loop, STORE_THREADS);
     c->pool = pool_new(c->loop, helper_sock, &c->pool_events, ctx);

@@ -8,7 +8,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/dispatch.h"
+#include "config/route.h"
+#include "daemon/feed.h"
 #include "daemon/metrics.h"
 #include "daemon/story.h"
 
@@ -46,7 +47,7 @@ delivery_free(struct delivery *d)
     free(d->attempt.trouble);
     free(d->hold);
     free(d);
-    dispatch_pump(c);
+    feed_pump(c);
     if (!c->deliveries && c->rest)
         c->rest(c->rest_ctx);
 }
@@ -105,6 +106,25 @@ delivery_trouble(const struct delivery *d)
         if (!d->sub->member[i].delivered && d->sub->member[i].text)
             return d->sub->member[i].text;
     return d->reason;
+}
+
+void
+delivery_because(struct delivery *d, const char *reason)
+{
+    free(d->reason);
+    d->reason = mem_dup(reason);
+}
+
+const char *
+delivery_account(const struct core *c, const struct record *r)
+{
+    const char *name = r->account ? r->account : "";
+    size_t a = config_account_find(&c->config, name);
+
+    if (a >= c->config.n)
+        a = route_account(&c->config, r->envelope.sender ? r->envelope.sender : "", r->uid,
+            r->envelope.n ? r->envelope.rcpt[0].address : "");
+    return config_account_name(&c->config, a);
 }
 
 int64_t

@@ -1,6 +1,6 @@
 /*
  * delivery: a message that somebody works on, from the end of its content, or from when its turn comes, until what became of it is
- * written down (daemon/README.md). Shared by dispatch and settle, which change it; the loop's alone, but while settling.
+ * written down (daemon/README.md). Shared by dispatch, attempt, commit and settle, which change it; the loop's alone, but while settling.
  */
 #ifndef DAEMON_DELIVERY_H
 #define DAEMON_DELIVERY_H
@@ -28,7 +28,6 @@ struct delivery {
     struct loop_timer *timer;   /* InteractiveTimeout */
     bool storing, store_failed; /* a commit is under way; the queue cannot take it */
     bool answered, refused;     /* the client knows; it knows of a failure */
-    bool told;                  /* what the sender has to hear is in the queue */
     /* what the attempt that ended last, or is under way, said of its account */
     bool reached, account_failed, frozen, delivered;
     char *reason;
@@ -46,6 +45,10 @@ void delivery_log(const struct delivery *d, const char *status, const char *why)
 void delivery_attempt_begin(struct delivery *d);
 /* Why it is not, or not wholly, delivered; NULL: nobody said. */
 const char *delivery_trouble(const struct delivery *d);
+/* Why it is not delivered, where no recipient says more. */
+void delivery_because(struct delivery *d, const char *reason);
+/* The account of a message of the queue as it is now; where it has gone, the one such a message would get today. */
+const char *delivery_account(const struct core *c, const struct record *r);
 /* By the wall clock, never negative. */
 int64_t delivery_age_ms(const struct record *r);
 /* What is done with the active entry `e` ends with its being held, unless nothing is left of it; NULL: no more. */

@@ -156,7 +156,7 @@ start_failed(struct pool_worker *w, const struct error *err)
         (void)pool_queue_remove(pool_queue_of(job), job);
     pool_dispatch(p); /* others of that account have a try of their own */
     if (job)
-        pool_job_over(job, err, slice_of(NULL));
+        pool_job_over(job, err, false, slice_of(NULL));
 }
 
 static void

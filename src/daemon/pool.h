@@ -20,10 +20,11 @@ struct pool_job;
 struct pool_events {
     void (*packet)(void *owner, const struct job_packet *packet); /* STEP, LOG, FACT; not to be kept */
     /*
-     * The job is over and its handle gone. err == NULL after DONE, else why no (further) fact will come; text is DONE's
-     * "key=value ..." or "". The worker's place has been given on to who waits already.
+     * The job is over and its handle gone. err == NULL after DONE, else why no (further) fact will come: `maybe_sent` when its worker
+     * came to a bad end in the middle of it, so that nobody knows. text is DONE's "key=value ..." or "". The worker's place has been
+     * given on to who waits already.
      */
-    void (*over)(void *owner, const struct error *err, struct slice text);
+    void (*over)(void *owner, const struct error *err, bool maybe_sent, struct slice text);
     /*
      * What the helper says that is no answer to the pool, packet->fd being the receiver's; NULL: the helper has gone, and no more
      * workers come. May be NULL itself: nobody cares.

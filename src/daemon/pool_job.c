@@ -65,10 +65,10 @@ pool_queue_free(struct pool_queue *q)
 
 /* Tell the owner, and that is the end of it */
 void
-pool_job_over(struct pool_job *job, const struct error *err, struct slice text)
+pool_job_over(struct pool_job *job, const struct error *err, bool maybe_sent, struct slice text)
 {
     if (!job->forgotten)
-        job->pool->events->over(job->owner, err, text);
+        job->pool->events->over(job->owner, err, maybe_sent, text);
     pool_job_free(job);
 }
 
@@ -81,7 +81,7 @@ tell_failed(void *ctx)
     p->soon = NULL;
     while ((job = p->failed.first)) {
         (void)pool_queue_remove(&p->failed, job);
-        pool_job_over(job, &job->failure, slice_of(NULL));
+        pool_job_over(job, &job->failure, false, slice_of(NULL));
     }
 }
 

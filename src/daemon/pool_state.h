@@ -66,7 +66,7 @@ void pool_queue_free(struct pool_queue *q);
 struct pool_queue *pool_queue_of(const struct pool_job *job);
 struct pool_job *pool_first_waiting(const struct pool *p, const char *account);
 /* Tell the owner, and that is the end of the job; only from the loop. */
-void pool_job_over(struct pool_job *job, const struct error *err, struct slice text);
+void pool_job_over(struct pool_job *job, const struct error *err, bool maybe_sent, struct slice text);
 /* The same soon, from the loop, for a job that is in no queue. */
 void pool_job_fail_soon(struct pool_job *job, const struct error *err);
 void pool_job_free(struct pool_job *job);

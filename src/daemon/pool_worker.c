@@ -85,16 +85,22 @@ set_idle(struct pool_worker *w)
 
 /* ---------------------------------------------------------------- what it says */
 
+enum ending {
+    ENDED_BEFORE, /* it has certainly not begun its job */
+    ENDED_UNABLE, /* it says why it cannot do it */
+    ENDED_WITHIN, /* nobody knows how far it came */
+};
+
 /*
  * The worker is of no more use. A job that it certainly has not begun goes to another one, if it was not the first: a worker that
  * ends each time would be started for ever.
  */
 static void
-end_worker(struct pool_worker *w, bool untouched, struct error *err)
+end_worker(struct pool_worker *w, enum ending ending, struct error *err)
 {
     struct pool *p = w->pool;
     struct pool_job *job = w->job;
-    bool again = job && untouched && w->jobs > 0 && !job->forgotten;
+    bool again = job && ending == ENDED_BEFORE && w->jobs > 0 && !job->forgotten;
 
     pool_worker_remove(w);
     if (job)
@@ -103,7 +109,7 @@ end_worker(struct pool_worker *w, bool untouched, struct error *err)
         pool_queue_add_first(pool_queue_of(job), job);
     pool_dispatch(p);
     if (job && !again)
-        pool_job_over(job, err, slice_of(NULL));
+        pool_job_over(job, err, ending == ENDED_WITHIN, slice_of(NULL));
 }
 
 static void
@@ -117,7 +123,7 @@ done(struct pool_worker *w, struct slice text)
     if (w->retire || pool_worker_is_worn(w) || p->n > p->workers_max)
         pool_worker_remove(w);
     pool_dispatch(p);
-    pool_job_over(job, NULL, text);
+    pool_job_over(job, NULL, false, text);
 }
 
 static void
@@ -129,7 +135,7 @@ hear(struct pool_worker *w, const struct job_packet *packet)
     case JOB_FAILED:
         err.class = (enum error_class)packet->level;
         (void)text_escape(err.text, sizeof err.text, packet->text);
-        end_worker(w, false, &err);
+        end_worker(w, ENDED_UNABLE, &err);
         return;
     case JOB_DONE:
         if (!w->job)
@@ -150,7 +156,7 @@ hear(struct pool_worker *w, const struct job_packet *packet)
     }
     error_set(&err, ERROR_INTERNAL,
         "smtprelay-worker: said what it has no business to say; the message may have been sent");
-    end_worker(w, false, &err);
+    end_worker(w, ENDED_WITHIN, &err);
 }
 
 static void
@@ -176,7 +182,7 @@ worker_ready(void *ctx, int fd, short revents)
         error_set(&err, ERROR_TEMP, "smtprelay-worker: ended unexpectedly; the message may have been sent");
     else
         error_context(&err, "smtprelay-worker: the message may have been sent");
-    end_worker(w, untouched, &err);
+    end_worker(w, untouched ? ENDED_BEFORE : ENDED_WITHIN, &err);
 }
 
 /* ---------------------------------------------------------------- what it gets */

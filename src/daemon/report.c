@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/route.h"
-#include "daemon/dispatch.h"
+#include "daemon/feed.h"
 #include "daemon/intake.h"
 #include "daemon/report_cap.h"
 #include "daemon/story.h"
@@ -378,7 +378,7 @@ summary_done(void *arg)
     if (!s->report->stored)
         log_line(LOG_LEVEL_ERROR, "summary of reports: %s", s->err.text);
     report_end(s->core, s->report);
-    dispatch_pump(s->core);
+    feed_pump(s->core);
     free(s);
 }
 

@@ -26,7 +26,7 @@ struct report *report_begin(struct core *c, const struct submission *s, unsigned
 bool report_has_failure(const struct report *r, size_t i);
 /* Into the queue, durably; false with err. In any thread, once. */
 bool report_store(struct report *r, struct spool *spool, struct error *err);
-/* In the loop: what was stored is due (dispatch_pump is the caller's). Frees it; NULL is fine. */
+/* In the loop: what was stored is due (feed_pump is the caller's). Frees it; NULL is fine. */
 void report_end(struct core *c, struct report *r);
 
 /* The end of the core: what the cap has held back is told now, by c->work. */

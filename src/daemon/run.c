@@ -13,7 +13,9 @@
 #include "base/text.h"
 #include "daemon/core.h"
 #include "daemon/dispatch.h"
+#include "daemon/feed.h"
 #include "daemon/park.h"
+#include "daemon/scan.h"
 #include "daemon/settings.h"
 
 /* What has been tried once is not due again in this run */
@@ -89,9 +91,9 @@ try_all(struct run *r, int helper_sock)
     core_schedule(c, &limits);
     c->rest = on_rest;
     c->rest_ctx = r;
-    dispatch_scan_all(c, SCHEDULE_AT_RUN);
+    scan_all(c, SCHEDULE_AT_RUN);
     schedule_run(c->schedule, is_meant, r, clock_ms());
-    dispatch_pump(c);
+    feed_pump(c);
     if (!dispatch_is_idle(c))
         loop_run(c->loop);
 }

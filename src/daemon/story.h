@@ -11,7 +11,7 @@ struct story;
 
 /* Events of the core: nothing is kept where it has no queue. */
 void story_submitted(struct core *c, const struct record *r, uint64_t size, const char *about);
-/* An attempt ended: `err` as of dispatch_over, `used` is what the worker said it used ("key=value ..."). */
+/* An attempt ended: `err` as of attempt_over, `used` is what the worker said it used ("key=value ..."). */
 void story_attempt(struct delivery *d, const struct error *err, struct slice used);
 void story_status(const struct delivery *d, const char *status, const char *why);
 /* Have what was gathered written now. */

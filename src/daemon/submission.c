@@ -220,6 +220,7 @@ submission_next(struct submission *s, unsigned char **bitmap)
         (*bitmap)[i / 8] = (unsigned char)((*bitmap)[i / 8] | 1u << (i % 8));
         m->tried = true;
         m->class = ERROR_TEMP;
+        m->maybe_sent = false;
         free(m->text);
         m->text = NULL;
         forget_words(m);

@@ -19,6 +19,7 @@ struct submission_member {
     size_t recipient; /* index among the recipients as the client named them */
     char *account;
     bool tried, delivered, queued, of_recipient;
+    bool maybe_sent; /* it failed, and the peer may have it all the same */
     enum error_class class;
     char *text;
     /* what the peer said of it, or what went wrong, for reports */

@@ -32,6 +32,7 @@ struct owner {
     struct pool_job *job;
     int packets, overs;
     enum error_class class; /* NONE: done */
+    bool maybe_sent;
     char text[ERROR_TEXT_MAX];
 };
 
@@ -53,12 +54,13 @@ on_packet(void *owner, const struct job_packet *packet)
 }
 
 static void
-on_over(void *owner, const struct error *err, struct slice text)
+on_over(void *owner, const struct error *err, bool maybe_sent, struct slice text)
 {
     struct owner *o = owner;
 
     o->overs++;
     o->class = err ? err->class : ERROR_NONE;
+    o->maybe_sent = maybe_sent;
     (void)snprintf(o->text, sizeof o->text, "%.*s", err ? (int)strlen(err->text) : (int)text.len,
         err        ? err->text
         : text.len ? text.p
@@ -542,6 +544,7 @@ START_TEST(a_worker_that_ends_with_a_job_may_have_sent_the_message)
     ck_assert_int_eq(o[0].overs, 1);
     ck_assert_int_eq(o[0].class, ERROR_TEMP);
     ck_assert_msg(strstr(o[0].text, "may have been sent"), "%s", o[0].text);
+    ck_assert(o[0].maybe_sent);
     ck_assert_int_eq(o[1].overs, 0);
     ASKED(&s, "a");
     w = ready(&s);
@@ -566,6 +569,7 @@ START_TEST(a_worker_that_never_comes_to_life_is_not_started_for_ever)
     ck_assert_int_eq(o.overs, 1);
     ck_assert_int_eq(o.class, ERROR_TEMP);
     ck_assert_msg(!strstr(o.text, "may have been sent"), "%s", o.text);
+    ck_assert(!o.maybe_sent);
     ck_assert_ptr_null(asked(&s));
     close_scene(&s);
 }

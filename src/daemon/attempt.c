@@ -1,0 +1,224 @@
+/* attempt: jobs for workers and the facts they bring; what a fact means is mail/status's. */
+#include "daemon/attempt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/route.h"
+#include "daemon/client.h"
+#include "daemon/dispatch.h"
+#include "daemon/metrics.h"
+#include "daemon/settings.h"
+#include "daemon/story.h"
+#include "daemon/trouble.h"
+#include "mail/status.h"
+
+int64_t
+attempt_rate(const struct core *c, const char *account)
+{
+    size_t a = config_account_find(&c->config, account);
+    const struct config_value *v = a < c->config.n ? config_value(&c->config, a, CONFIG_RATE_LIMIT) : NULL;
+
+    return c->rates && v && v->set ? v->number : 0;
+}
+
+void
+attempt_next(struct delivery *d)
+{
+    unsigned char *bitmap = NULL;
+    const char *account = submission_next(d->sub, &bitmap);
+    bool urgent = !d->from_queue;
+
+    if (!account) {
+        dispatch_finish(d);
+        return;
+    }
+    d->reached = d->account_failed = d->frozen = d->delivered = false;
+    delivery_attempt_begin(d);
+    free(d->account);
+    d->account = mem_dup(account);
+    if (d->core->schedule && !d->entry)
+        schedule_probe(d->core->schedule, account, clock_ms());
+    if (d->core->rates)
+        rates_take(d->core->rates, account, attempt_rate(d->core, account), clock_ms());
+    d->job = pool_start(d->core->pool, d, account, d->sub->verbose ? JOB_VERBOSE : 0,
+        (uint32_t)d->sub->record.envelope.n, bitmap, d->sub->fd_read, urgent);
+    free(bitmap);
+}
+
+static bool
+is_fact_valid(const struct job_fact *f)
+{
+    return f->stage >= 0 && f->stage < STATUS_STAGES && f->cause >= 0 && f->cause < STATUS_CAUSES;
+}
+
+/* Workers know of more recipients than they are asked for */
+static bool
+is_asked(const struct delivery *d, uint32_t i)
+{
+    const struct submission_member *m;
+
+    if (i >= d->sub->record.envelope.n)
+        return false;
+    m = &d->sub->member[i];
+    return m->tried && submission_state(m) == ENVELOPE_OPEN && strcmp(m->account, d->account) == 0;
+}
+
+/* Who asked to be told of success is told that nobody will */
+static void
+take_relayed(struct delivery *d, const struct job_fact *f)
+{
+    struct submission_member *m = &d->sub->member[f->recipient];
+
+    m->is_relayed = !f->has_dsn && (d->sub->record.envelope.rcpt[f->recipient].notify & ENVELOPE_SUCCESS);
+    if (m->is_relayed)
+        submission_said(d->sub, f->recipient, f);
+}
+
+/* For the history; of several recipients the first with trouble is named */
+static void
+count_fact(struct delivery *d, uint32_t i, const struct status *s, const char *words)
+{
+    const struct envelope *e = &d->sub->record.envelope;
+    struct delivery_attempt *a = &d->attempt;
+    char **kept = s->outcome == STATUS_DELIVERED ? &a->reply : &a->trouble;
+
+    a->sent += s->outcome == STATUS_DELIVERED;
+    a->refused += s->outcome == STATUS_BOUNCED;
+    a->deferred += s->outcome != STATUS_DELIVERED && s->outcome != STATUS_BOUNCED;
+    if (!*kept)
+        *kept = s->scope == STATUS_RECIPIENT && e->n > 1 ? mem_format("<%s>: %s", e->rcpt[i].address, words)
+                                                         : mem_dup(words);
+}
+
+static void
+take_fact(struct delivery *d, const struct job_fact *f)
+{
+    struct status s;
+    char *text;
+
+    if (!is_fact_valid(f) || !is_asked(d, f->recipient))
+        return;
+    s = status_judge((enum status_stage)f->stage, (enum status_cause)f->cause, f->code);
+    d->reached =
+        d->reached || (f->stage >= STATUS_MAIL && s.scope != STATUS_ACCOUNT) || s.outcome == STATUS_DELIVERED;
+    if (s.outcome == STATUS_DELIVERED) {
+        submission_delivered(d->sub, f->recipient);
+        d->delivered = true;
+        count_fact(d, f->recipient, &s, f->text);
+        take_relayed(d, f);
+        if (!d->sub->used.len)
+            buf_add_format(&d->sub->used, "reply=\"%s\" ", f->text);
+        return;
+    }
+    text = settings_fact_text(f);
+    count_fact(d, f->recipient, &s, text);
+    submission_said(d->sub, f->recipient, f);
+    submission_failed(d->sub, f->recipient, s.scope == STATUS_RECIPIENT, s.class, text);
+    d->sub->member[f->recipient].maybe_sent = f->maybe_sent;
+    if (s.scope == STATUS_ACCOUNT) {
+        d->account_failed = true;
+        d->frozen = d->frozen || s.outcome == STATUS_FROZEN;
+        delivery_because(d, text);
+    }
+    free(text);
+}
+
+void
+attempt_packet(void *owner, const struct job_packet *p)
+{
+    struct delivery *d = owner;
+
+    if (p->type == JOB_FACT) {
+        take_fact(d, &p->fact);
+    } else if (p->type == JOB_STEP) {
+        if (d->client)
+            client_progress(d->client, p->text);
+    } else if (p->type == JOB_LOG) {
+        log_line((enum log_level)p->level, "%s: %.*s", d->sub->record.id, SLICE_ARG(p->text));
+    }
+}
+
+/* Members of the account just tried that no fact came for */
+static void
+fail_rest(struct delivery *d, const struct error *err, bool maybe_sent)
+{
+    for (size_t i = 0; i < d->sub->record.envelope.n; i++) {
+        struct submission_member *m = &d->sub->member[i];
+        if (!m->tried || submission_state(m) != ENVELOPE_OPEN || m->text)
+            continue;
+        submission_failed(d->sub, (uint32_t)i, false, err->class, err->text);
+        m->maybe_sent = maybe_sent;
+    }
+    /* a worker that died says nothing of the account; one that could not begin does */
+    if (maybe_sent)
+        return;
+    d->account_failed = true;
+    d->frozen = err->class == ERROR_ADMIN || err->class == ERROR_CONFIG;
+    delivery_because(d, err->text);
+}
+
+/* What the attempt has shown of its account */
+static void
+learn(struct delivery *d)
+{
+    struct core *c = d->core;
+    enum schedule_state state = d->reached ? SCHEDULE_UP : d->frozen ? SCHEDULE_FROZEN : SCHEDULE_DOWN;
+    const char *reason = d->reached ? NULL : d->reason;
+
+    if (!c->schedule || !(d->reached || d->account_failed))
+        return;
+    schedule_account(c->schedule, d->account, state, reason, clock_ms());
+    trouble_learnt(c, d->account, state, reason);
+    metrics_touch(c);
+}
+
+/* The account to take this one's place, NULL: there is none this user may use */
+const char *
+attempt_fallback(const struct delivery *d, const char *account)
+{
+    const struct config *c = &d->core->config;
+    size_t a = config_account_find(c, account);
+    const char *next = a < c->n ? config_text(c, a, CONFIG_FALLBACK) : NULL;
+
+    return next && route_may_use(c, config_account_find(c, next), d->sub->record.uid) ? next : NULL;
+}
+
+/* The account's place is taken by its fallback for what failed for the account's sake */
+static void
+fall_back(struct delivery *d)
+{
+    for (size_t i = 0; i < d->sub->record.envelope.n; i++) {
+        struct submission_member *m = &d->sub->member[i];
+        const char *next = attempt_fallback(d, m->account);
+        if (!next || !m->tried || submission_state(m) != ENVELOPE_OPEN || m->of_recipient ||
+            (m->class != ERROR_TEMP && m->class != ERROR_ADMIN) || m->maybe_sent)
+            continue;
+        char *copy = mem_dup(next);
+        free(m->account);
+        m->account = copy;
+        m->tried = false;
+    }
+}
+
+void
+attempt_over(void *owner, const struct error *err, bool maybe_sent, struct slice text)
+{
+    struct delivery *d = owner;
+
+    d->job = NULL;
+    if (maybe_sent)
+        d->sub->record.deaths++; /* it may be this very message that does it */
+    if (err)
+        fail_rest(d, err, maybe_sent);
+    buf_add_slice(&d->sub->used, text);
+    story_attempt(d, err, text);
+    learn(d);
+    if (d->core->rates && !d->delivered)
+        rates_give_back(d->core->rates, d->account);
+    fall_back(d);
+    attempt_next(d); /* or the end */
+}
