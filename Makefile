@@ -227,9 +227,9 @@ coverage:
 
 INSTALL = install
 MAN = $(wildcard $(srcdir)/man/*.[1-9])
-UNITS = smtprelayd.service smtprelayd.socket
+UNITS = smtprelay.service smtprelay.socket
 systemdunitdir = $(prefix)/lib/systemd/system
-EXPAND = sed -e 's,@sbindir@,$(sbindir),g' -e 's,@localstatedir@,$(localstatedir),g' -e 's,@runstatedir@,$(runstatedir),g'
+EXPAND = sed -e 's,@sbindir@,$(sbindir),g' -e 's,@sysconfdir@,$(sysconfdir),g' -e 's,@localstatedir@,$(localstatedir),g' -e 's,@runstatedir@,$(runstatedir),g'
 
 # 711: a program that its user cannot read is not dumpable from its first instruction on; the worker holds a secret
 install: all
@@ -256,8 +256,15 @@ uninstall:
 	rm -f $(DESTDIR)$(prefix)/lib/sysusers.d/smtprelay.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
 	for m in $(MAN); do rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done
 
+# what is committed; the same commit gives the same bytes
 dist:
-	cd $(srcdir) && git archive --prefix=smtprelay-$(VERSION)/ -o $(abspath .)/smtprelay-$(VERSION).tar.gz HEAD
+	$(Q)cd $(srcdir) && git archive --prefix=smtprelay-$(VERSION)/ HEAD | gzip -9n >$(abspath $(O))/smtprelay-$(VERSION).tar.gz
+	@echo $(O)/smtprelay-$(VERSION).tar.gz
+
+# Debian's package, from what `dist` makes, into $(O)/deb; DEB_BUILD_OPTIONS=nocheck leaves the tests out
+deb:
+	$(Q)mkdir -p $(O) && $(MAKE) --no-print-directory -s dist >/dev/null
+	$(Q)O=$(abspath $(O)) VERSION=$(VERSION) sh $(srcdir)/packaging/build-deb
 
 clean:
 	rm -rf $(O) $(O)-san $(O)-cov $(O)-clang $(O)-fuzz
@@ -268,6 +275,6 @@ distclean: clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*/  \1/p' $(srcdir)/Makefile | sort -u
 
-.PHONY: all root tests check check-san crash demo lint fuzz bench bench-scan format tidy coverage install uninstall dist clean distclean help
+.PHONY: all root tests check check-san crash demo lint fuzz bench bench-scan format tidy coverage install uninstall dist deb clean distclean help
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/src $(O)/tests -type f -name '*.d' 2>/dev/null)

@@ -183,8 +183,9 @@ fail_open(const struct config_request *req, const struct config *c, int e, struc
         return error_set(err, ERROR_TEMP, "%s%s may not be read by you",
             req->by_caller ? "smtprelayd: the daemon is not running, and " : "", c->path);
     if (e == ENOENT || e == ENOTDIR)
-        return error_set(
-            err, ERROR_CONFIG, "%s: there is no such file; smtprelay.conf(5) says what to write", c->path);
+        return error_set(err, ERROR_CONFIG,
+            "%s: there is no such file: 'smtprelay setup' makes one, or smtprelay.conf(5) says what to write",
+            c->path);
     return false; /* said already */
 }
 
