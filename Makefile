@@ -112,12 +112,14 @@ $(foreach p,$(PROGRAMS),$(eval $(call link_rule,$(p),$(O)/paths.o,$(O)/$(p))))
 # ---------------------------------------------------------------- a root of its own (tests, demo)
 
 # The same objects, linked with other compiled-in paths: nothing at run time can send a program elsewhere.
+TABLES = $(srcdir)/conf/explanations
 ifdef ROOT
 root_path = $(if $(filter smtprelay-worker,$(1)),$(ROOT)/libexec/$(1),$(ROOT)/sbin/$(1))
 ROOT_FLAGS = -DSBINDIR='"$(ROOT)/sbin"' -DLIBEXECDIR='"$(ROOT)/libexec"' -DSYSCONFDIR='"$(ROOT)/etc"' \
 	-DLOCALSTATEDIR='"$(ROOT)/var"' -DRUNSTATEDIR='"$(ROOT)/run"' -DDATADIR='"$(ROOT)/share"'
 root: $(foreach p,$(PROGRAMS),$(call root_path,$(p)))
-	@mkdir -p $(ROOT)/etc $(ROOT)/run $(ROOT)/var
+	@mkdir -p $(ROOT)/etc $(ROOT)/run $(ROOT)/var $(ROOT)/share/smtprelay
+	@cp $(TABLES) $(ROOT)/share/smtprelay
 $(ROOT)/paths.o: $(srcdir)/src/base/paths.c config.mk Makefile
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ROOT_FLAGS) $(ALL_CFLAGS) -c -o $@ $<
 $(foreach p,$(PROGRAMS),$(eval $(call link_rule,$(p),$(ROOT)/paths.o,$(call root_path,$(p)))))
@@ -241,6 +243,8 @@ install: all
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/newaliases
 	$(INSTALL) -d $(DESTDIR)$(datadir)/doc/smtprelay
 	$(INSTALL) -m 644 $(srcdir)/conf/smtprelay.conf $(srcdir)/README.md $(srcdir)/LICENSE $(DESTDIR)$(datadir)/doc/smtprelay
+	$(INSTALL) -d $(DESTDIR)$(datadir)/smtprelay
+	$(INSTALL) -m 644 $(TABLES) $(DESTDIR)$(datadir)/smtprelay
 	$(INSTALL) -d $(DESTDIR)$(systemdunitdir) $(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)$(prefix)/lib/tmpfiles.d
 	for u in $(UNITS); do $(EXPAND) $(srcdir)/packaging/systemd/$$u.in >$(DESTDIR)$(systemdunitdir)/$$u || exit 1; done
 	$(EXPAND) $(srcdir)/packaging/systemd/tmpfiles.conf.in >$(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
@@ -251,7 +255,7 @@ uninstall:
 	rm -f $(DESTDIR)$(sbindir)/sendmail $(DESTDIR)$(sbindir)/smtprelayd $(DESTDIR)$(sbindir)/smtprelay
 	rm -f $(DESTDIR)$(libexecdir)/smtprelay-worker $(DESTDIR)$(prefix)/lib/sendmail
 	rm -f $(DESTDIR)$(bindir)/mailq $(DESTDIR)$(bindir)/newaliases
-	rm -rf $(DESTDIR)$(datadir)/doc/smtprelay
+	rm -rf $(DESTDIR)$(datadir)/doc/smtprelay $(DESTDIR)$(datadir)/smtprelay
 	for u in $(UNITS); do rm -f $(DESTDIR)$(systemdunitdir)/$$u; done
 	rm -f $(DESTDIR)$(prefix)/lib/sysusers.d/smtprelay.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
 	for m in $(MAN); do rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done

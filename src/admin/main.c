@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "admin/explain.h"
 #include "admin/queue.h"
 #include "admin/why.h"
 #include "base/file.h"
@@ -21,6 +22,7 @@ extern char **environ;
 static const char usage[] =
     "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
     "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
+    "       smtprelay explain [TEXT ...]\n"
     "  check              validate the configuration and show each setting with where it came from\n"
     "  status             what waits and why, account by account, and what to do\n"
     "  queue [WHICH]      what waits, a line a message\n"
@@ -31,6 +33,7 @@ static const char usage[] =
     "  remove WHICH       remove them; nobody is told\n"
     "  why                what became of a message, attempt by attempt, with the smarthost's words\n"
     "  log                what happened last; with -f go on with what happens\n"
+    "  explain            what a reply or an error means and what helps; without TEXT from standard input\n"
     "WHICH: ids, --sender X, --recipient X, --account X, --unit X, --uid N, --older-than 2h, --larger-than "
     "1M,\n"
     "  --reason X, --held, --all; --failed: of what could not be returned instead\n"
@@ -249,7 +252,7 @@ expect_no_words(const struct arguments *a, bool json)
 int
 main(int argc, char **argv)
 {
-    static const char *const later[] = { "test", "setup", "import", "explain" };
+    static const char *const later[] = { "test", "setup", "import" };
     static const char *const messages[] = { "queue", "show", "retry", "hold", "release", "remove" };
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
@@ -266,6 +269,8 @@ main(int argc, char **argv)
         expect_no_words(&a, true);
         return queue_ask(&a.request, &a.q);
     }
+    if (is_command(&a, "explain"))
+        return explain_ask(a.request.uid, a.q.word, a.q.n);
     if (is_command(&a, "why"))
         return why_ask(&a.request, a.q.word, a.q.n);
     if (is_command(&a, "log"))

@@ -75,6 +75,7 @@ static const struct config_info infos[CONFIG_KEYS] = {
     [CONFIG_CERT_PEM] = { "cert-pem", CONFIG_TEXT, NULL, true },
     [CONFIG_KEY_PEM] = { "key-pem", CONFIG_TEXT, NULL, true },
     [CONFIG_OWN_NAMES] = { "own-names", CONFIG_LIST, NULL, false },
+    [CONFIG_EXPLANATIONS] = { "explanations", CONFIG_LIST, NULL, false },
 };
 
 const struct config_info *

@@ -86,6 +86,7 @@ enum config_key {
     CONFIG_CERT_PEM,
     CONFIG_KEY_PEM,
     CONFIG_OWN_NAMES,
+    CONFIG_EXPLANATIONS, /* for the daemon: texts of the tables (config/explanations) */
     CONFIG_KEYS
 };
 

@@ -13,7 +13,8 @@ config_encode(const struct config *c, size_t account, bool secrets, struct buf *
     buf_add_str(out, "account=\n");
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         const struct config_value *v = &c->account[account].value[i];
-        if (!v->set || (config_info((enum config_key)i)->secret && !secrets))
+        if (!v->set || (config_info((enum config_key)i)->secret && !secrets) ||
+            (i == CONFIG_EXPLANATIONS && secrets)) /* the daemon's, not a worker's */
             continue;
         for (size_t k = 0; k < v->n; k++) {
             buf_add_format(out, "%s=", config_info((enum config_key)i)->name);

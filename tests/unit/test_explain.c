@@ -1,0 +1,229 @@
+/* explain: the shipped table explains what it says it does, and each reply by the entry that knows most of it. */
+#include "unit/suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "mail/explain.h"
+
+static struct explain *
+shipped(void)
+{
+    struct explain *t = explain_new();
+    struct stat st;
+    struct error err;
+    struct buf text;
+    int fd = file_open_regular(TESTDATA "/../conf/explanations", &st, &err);
+
+    ck_assert_msg(fd >= 0, "%s", err.text);
+    buf_init(&text, EXPLAIN_TEXT_MAX);
+    ck_assert(file_read_all(fd, &text, "explanations", &err));
+    ck_assert_msg(explain_add(t, "explanations", buf_slice(&text), &err), "%s", err.text);
+    buf_clear(&text);
+    file_close(&fd);
+    return t;
+}
+
+START_TEST(each_entry_wins_its_own_examples_and_has_no_rival)
+{
+    struct explain *t = shipped();
+
+    for (size_t i = 0; i < explain_count(t); i++) {
+        const struct explain_entry *e = explain_entry(t, i), *found;
+        ck_assert_msg(e->nexamples > 0, "%.*s has no example", SLICE_ARG(e->name));
+        for (size_t k = 0; k < e->nexamples; k++) {
+            size_t rivals;
+            found = explain_find(t, slice_of(""), e->example[k], &rivals);
+            ck_assert_msg(found == e, "%.*s: example %zu is explained by %.*s", SLICE_ARG(e->name), k + 1,
+                SLICE_ARG(found ? found->name : slice_of("nothing")));
+            ck_assert_msg(rivals == 0, "%.*s: example %zu has %zu rivals", SLICE_ARG(e->name), k + 1, rivals);
+        }
+    }
+    explain_free(t);
+}
+END_TEST
+
+START_TEST(each_entry_is_short_and_says_where_it_is_known_from)
+{
+    struct explain *t = shipped();
+
+    for (size_t i = 0; i < explain_count(t); i++) {
+        const struct explain_entry *e = explain_entry(t, i);
+        ck_assert_msg(e->advice.len <= 320, "%.*s: advice of %zu bytes", SLICE_ARG(e->name), e->advice.len);
+        ck_assert_msg(slice_starts(e->source, "https://") || slice_starts(e->source, "smtprelay"),
+            "%.*s: source", SLICE_ARG(e->name));
+        for (size_t k = 0; k < i; k++)
+            ck_assert_msg(
+                !slice_eq(e->name, explain_entry(t, k)->name), "%.*s is there twice", SLICE_ARG(e->name));
+    }
+    explain_free(t);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- matching */
+
+static struct explain *
+table(const char *text)
+{
+    struct explain *t = explain_new();
+    struct error err;
+
+    ck_assert_msg(explain_add(t, "table", slice_of(text), &err), "%s", err.text);
+    return t;
+}
+
+static void
+expect(struct explain *t, const char *host, const char *text, const char *name)
+{
+    const struct explain_entry *e = explain_find(t, slice_of(host), slice_of(text), NULL);
+
+    ck_assert_msg(name ? e && slice_is(e->name, name) : !e, "%s: got %.*s, want %s", text,
+        SLICE_ARG(e ? e->name : slice_of("nothing")), name ? name : "nothing");
+}
+
+START_TEST(all_conditions_of_an_entry_have_to_fit)
+{
+    struct explain *t = table("[code]\ncode: 535\nadvice: a\n"
+                              "[enhanced]\ncode: 535\nenhanced: 5.7.8\nadvice: a\n"
+                              "[any-class]\nenhanced: x.4.1\nadvice: a\n"
+                              "[range]\ncode: 45x\nadvice: a\n"
+                              "[host]\nhost: example.com\ncode: 535\nadvice: a\n"
+                              "[words]\nwords: bad   Password | wrong word\nadvice: a\n"
+                              "[two]\nwords: bad password\nwords: locked\nadvice: a\n");
+
+    expect(t, "", "535 no", "code");
+    expect(t, "", "535 5.7.8 no", "enhanced");
+    expect(t, "", "535-5.7.8 no", "enhanced");
+    expect(t, "", "450 4.4.1 no", "any-class");
+    expect(t, "", "550 5.4.1 no", "any-class");
+    expect(t, "", "451 no", "range");
+    expect(t, "", "461 no", NULL);
+    expect(t, "mail.example.com", "535 5.7.8 no", "host");
+    expect(t, "MAIL.EXAMPLE.COM.", "535 5.7.8 no", "host");
+    expect(t, "badexample.com", "535 no", "code");
+    expect(t, "", "mail.example.com:587: AUTH: 535 no", "host");
+    expect(t, "", "535 <bob@example.com> is not you", "code");
+    expect(t, "", "535 https://example.com/help", "host");
+    expect(t, "", "535 example.com.evil.net", "code");
+    expect(t, "", "550 Bad\n550 Password", "words");
+    expect(t, "", "550-5.7.1 a BAD / password", "words");
+    expect(t, "", "550-5.7.1 a bad 550 5.7.1 password", "words");
+    expect(t, "", "550 bad passport", NULL);
+    expect(t, "", "550 bad password, locked", "two");
+    expect(t, "", "", NULL);
+    explain_free(t);
+}
+END_TEST
+
+START_TEST(a_number_in_a_sentence_is_no_code)
+{
+    struct explain *t = table("[code]\ncode: 450\nadvice: a\n[enhanced]\nenhanced: 5.7.8\nadvice: a\n");
+
+    expect(t, "", "it waited for 450 seconds", NULL);
+    expect(t, "", "mail.example.com:450: no connection", NULL);
+    expect(t, "", "version 5.7.8.9 is old", NULL);
+    expect(t, "", "host said: 450 wait", "code");
+    expect(t, "", "refused (#5.7.8)", "enhanced");
+    explain_free(t);
+}
+END_TEST
+
+START_TEST(what_the_user_adds_comes_first)
+{
+    struct explain *t = table("[a]\nhost: example.com\ncode: 535\nadvice: a\n");
+    struct error err;
+
+    ck_assert(explain_add(t, "own", slice_of("[mine]\ncode: 5xx\nadvice: ask Bob\n"), &err));
+    expect(t, "example.com", "535 no", "mine");
+    expect(t, "example.com", "435 no", NULL);
+    explain_free(t);
+}
+END_TEST
+
+START_TEST(a_wrong_file_is_named_with_its_line_and_what_was_right_stays)
+{
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        { "code: 535\n", "line 1: it belongs to no entry" },
+        { "[a]\n\nadvice: x\n", "line 3: the entry has no condition" },
+        { "[a]\ncode: 535\n", "line 2: the entry has no advice" },
+        { "[a]\ncode: 5355\nadvice: x\n", "line 2: a value that is not understood" },
+        { "[a]\ncode: 935\nadvice: x\n", "line 2: a value that is not understood" },
+        { "[a]\nenhanced: 5.7\nadvice: x\n", "line 2: a value that is not understood" },
+        { "[a]\nwords: a || b\nadvice: x\n", "line 2: an empty phrase" },
+        { "[a]\ncode: 535\nadvise: x\n", "line 3: none of code" },
+        { "[a]\ncode: 535\nadvice:\n", "line 3: the value is missing" },
+        { "[a]\ncode: 535\nadvice: x\nadvice: y\n", "line 4: it has been said before" },
+        { "[a b]\n", "line 1: a line [name] is expected" },
+        { "[a\n", "line 1: a line [name] is expected" },
+        { "what\n", "line 1: neither" },
+    };
+    char text[300];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct explain *t = explain_new();
+        struct error err;
+        ck_assert(!explain_add(t, "own", slice_of(cases[i].text), &err));
+        ck_assert_msg(strstr(err.text, cases[i].why) != NULL, "%s: %s", cases[i].text, err.text);
+        ck_assert_int_eq(err.class, ERROR_CONFIG);
+        ck_assert_uint_eq(explain_count(t), 0);
+        (void)snprintf(text, sizeof text, "[good]\ncode: 250\nadvice: fine\n%s", cases[i].text);
+        if (strncmp(cases[i].text, "[a", 2) == 0) {
+            ck_assert(!explain_add(t, "own", slice_of(text), &err));
+            expect(t, "", "250 ok", "good");
+        }
+        explain_free(t);
+    }
+}
+END_TEST
+
+START_TEST(advice_is_one_line_with_its_section_of_the_guide)
+{
+    struct explain *t = table("[a]\ncode: 535\nadvice: do this\n   and\x1b that\nguide: LOGIN REFUSED\n");
+    struct buf b;
+
+    buf_init(&b, 1000);
+    ck_assert(explain_advise(t, slice_of(""), slice_of("535 no"), &b));
+    ck_assert_slice(buf_slice(&b), "do this and\\x1B that (smtprelay-guide(7), LOGIN REFUSED)");
+    buf_reset(&b);
+    ck_assert(!explain_advise(t, slice_of(""), slice_of("435 no"), &b));
+    ck_assert(!explain_advise(NULL, slice_of(""), slice_of("535 no"), &b));
+    ck_assert_uint_eq(b.len, 0);
+    buf_clear(&b);
+    explain_free(t);
+}
+END_TEST
+
+START_TEST(codes_nobody_wrote_an_entry_for_are_put_into_words)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        { "550 5.1.1 unbekannt",
+            "550: the server does not take it: no such mailbox, or not allowed; permanent: trying again will "
+            "not help until something is mended. 5.1.1: there is no such mailbox" },
+        { "4.4.7", "4.4.7: the delivery took too long; temporary: it is tried again" },
+        { "499", "499: temporary: it is tried again" },
+        { "550 5.9.1 x", "5.9.1: a code of the server's own" },
+        { "550 5.7.999 x", "5.7.999: refused for a reason of security or policy" },
+    };
+    struct buf b;
+
+    buf_init(&b, 1000);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        buf_reset(&b);
+        ck_assert(explain_codes(slice_of(cases[i].text), &b));
+        ck_assert_msg(strstr(buf_str(&b), cases[i].says) != NULL, "%s: %s", cases[i].text, buf_str(&b));
+    }
+    ck_assert(!explain_codes(slice_of("no code at all"), &b));
+    buf_clear(&b);
+}
+END_TEST
+
+SUITE_MAIN("explain", each_entry_wins_its_own_examples_and_has_no_rival,
+    each_entry_is_short_and_says_where_it_is_known_from, all_conditions_of_an_entry_have_to_fit,
+    a_number_in_a_sentence_is_no_code, what_the_user_adds_comes_first,
+    a_wrong_file_is_named_with_its_line_and_what_was_right_stays,
+    advice_is_one_line_with_its_section_of_the_guide, codes_nobody_wrote_an_entry_for_are_put_into_words)
