@@ -15,7 +15,7 @@
 #include "base/rights.h"
 #include "base/text.h"
 #include "config/file.h"
-#include "config/route.h"
+#include "config/expand.h"
 
 extern char **environ;
 
@@ -118,7 +118,7 @@ check(const struct config_request *req)
 
     if (!config_load(req, &c, &err))
         return fail(&err);
-    ok = config_check_files(&c, &err) && route_check_aliases(&c, &aliases, &err);
+    ok = config_check_files(&c, &err) && expand_check(&c, &aliases, &err);
     if (ok)
         printf("# configuration: %s\n\n", c.path ? c.path : "the environment alone");
     for (size_t a = 0; ok && a < c.n; a++)

@@ -30,12 +30,17 @@ static void
 join_lines(struct aliases *a, struct slice text, struct joined *j)
 {
     struct slice line;
+    bool goes_on = false; /* a backslash ended the line before, as sendmail has it */
 
     for (unsigned n = 1; slice_cut(&text, '\n', &line); n++) {
         struct slice words = slice_trim(line);
+        bool is_entry = words.len && !goes_on && line.p[0] != ' ' && line.p[0] != '\t';
         if (words.len == 0 || words.p[0] == '#')
             continue;
-        if (line.p[0] != ' ' && line.p[0] != '\t') {
+        goes_on = words.p[words.len - 1] == '\\';
+        if (goes_on)
+            words.len--;
+        if (is_entry) {
             if (j->n)
                 buf_add_char(&a->text, '\n');
             add_entry(j, n);
@@ -67,7 +72,7 @@ split_entry(struct slice entry, struct alias *out)
     out->members = slice_trim(slice_from(entry, colon + 1));
     if (out->name.len >= 2 && out->name.p[0] == '"' && out->name.p[out->name.len - 1] == '"')
         out->name = slice_sub(out->name, 1, out->name.len - 2);
-    return out->name.len > 0;
+    return out->name.len > 0 && !slice_has(entry, '\0');
 }
 
 /* ---------------------------------------------------------------- order */
@@ -171,17 +176,31 @@ aliases_clear(struct aliases *a)
     memset(a, 0, sizeof *a);
 }
 
+/* Where the member at the start of `s` ends: commas in quotes and comments are its own */
+static size_t
+member_length(struct slice s)
+{
+    size_t i = 0, comments = 0;
+    bool quoted = false;
+
+    for (; i < s.len && (quoted || comments || s.p[i] != ','); i++) {
+        if (s.p[i] == '\\' && (quoted || comments) && i + 1 < s.len)
+            i++;
+        else if (s.p[i] == '"' && !comments)
+            quoted = !quoted;
+        else if (s.p[i] == '(' && !quoted)
+            comments++;
+        else if (s.p[i] == ')' && comments)
+            comments--;
+    }
+    return i;
+}
+
 bool
 aliases_next_member(struct slice *rest, struct slice *member)
 {
     while (rest->len > 0) {
-        size_t i = 0;
-        bool quoted = false;
-        while (i < rest->len && (quoted || rest->p[i] != ',')) {
-            if (rest->p[i] == '"')
-                quoted = !quoted;
-            i++;
-        }
+        size_t i = member_length(*rest);
         *member = slice_trim(slice_sub(*rest, 0, i));
         *rest = slice_from(*rest, i < rest->len ? i + 1 : i);
         if (member->len > 0)

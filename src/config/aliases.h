@@ -27,14 +27,14 @@ struct aliases {
 /* Read the file; one that is not there is an empty one. False with err (78, 75 for what may pass). Clear it either way. */
 bool aliases_read(struct aliases *a, const char *path, struct error *err);
 /*
- * The same from a text: "name: member, member"; a line that begins with a blank goes on with the one before; lines that are empty
- * or begin with # are left out, also in between.
+ * The same from a text: "name: member, member"; a line that begins with a blank goes on with the one before, and so does one
+ * behind a backslash; lines that are empty or begin with # are left out, also in between.
  */
 bool aliases_take(struct aliases *a, struct slice text, const char *path, struct error *err);
 void aliases_clear(struct aliases *a);
 /* Without case; NULL when there is none. */
 struct alias *aliases_find(struct aliases *a, struct slice name);
-/* The next member of a list; commas outside quotes separate. Empty ones are left out. False at the end. */
+/* The next member of a list; commas outside quotes and comments separate. Empty ones are left out. False at the end. */
 bool aliases_next_member(struct slice *rest, struct slice *member);
 
 #endif

@@ -35,7 +35,7 @@ static const struct config_info infos[CONFIG_KEYS] = {
     [CONFIG_REWRITE_DOMAIN] = { "rewriteDomain", CONFIG_TEXT, NULL, false },
     [CONFIG_ROOT] = { "root", CONFIG_TEXT, NULL, false },
     [CONFIG_MIN_USER_ID] = { "MinUserId", CONFIG_NUMBER, "1000", false },
-    [CONFIG_ALIASES] = { "aliases", CONFIG_TEXT, "/etc/aliases", false },
+    [CONFIG_ALIASES] = { "aliases", CONFIG_LIST, "/etc/aliases", false },
     [CONFIG_ADD_HEADER] = { "AddHeader", CONFIG_LIST, NULL, false },
     [CONFIG_DELIVERY] = { "Delivery", CONFIG_TEXT, "interactive", false },
     [CONFIG_INTERACTIVE_TIMEOUT] = { "InteractiveTimeout", CONFIG_TIME, "10s", false },
@@ -76,6 +76,7 @@ static const struct config_info infos[CONFIG_KEYS] = {
     [CONFIG_KEY_PEM] = { "key-pem", CONFIG_TEXT, NULL, true },
     [CONFIG_OWN_NAMES] = { "own-names", CONFIG_LIST, NULL, false },
     [CONFIG_EXPLANATIONS] = { "explanations", CONFIG_LIST, NULL, false },
+    [CONFIG_FOREIGN] = { "foreign", CONFIG_BOOL, NULL, false },
 };
 
 const struct config_info *

@@ -87,6 +87,7 @@ enum config_key {
     CONFIG_KEY_PEM,
     CONFIG_OWN_NAMES,
     CONFIG_EXPLANATIONS, /* for the daemon: texts of the tables (config/explanations) */
+    CONFIG_FOREIGN,      /* it may have been injected, see struct config */
     CONFIG_KEYS
 };
 

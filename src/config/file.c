@@ -57,12 +57,15 @@ check_foreign_aliases(const struct config *c, size_t account, struct error *err)
     const struct config_value *v = config_value(c, account, CONFIG_ALIASES);
     struct stat st;
 
-    if (!v->set || !v->n || stat(v->item[0], &st) != 0 || (st.st_mode & 04) ||
-        (st.st_uid == c->uid && !(st.st_mode & 077)))
-        return true;
-    return error_set(err, ERROR_CONFIG,
-        "%s: aliases: %s has to be readable by everybody, or to belong to you and be readable by nobody else",
-        v->origin, v->item[0]);
+    for (size_t i = 0; v->set && i < v->n; i++) {
+        if (stat(v->item[i], &st) != 0 || (st.st_mode & 04) || (st.st_uid == c->uid && !(st.st_mode & 077)))
+            continue;
+        return error_set(err, ERROR_CONFIG,
+            "%s: aliases: %s has to be readable by everybody, or to belong to you and be readable by nobody "
+            "else",
+            v->origin, v->item[i]);
+    }
+    return true;
 }
 
 /* What could turn an injected -C into something */
@@ -225,6 +228,8 @@ complete(struct config *c, struct error *err)
         error_context(err, "%s", c->path);
     if (ok)
         config_add_own_names(c, names, sizeof names / sizeof names[0]);
+    if (ok && c->foreign)
+        ok = config_set(c, 0, CONFIG_FOREIGN, slice_of("true"), true, "-C", err);
     free(machine);
     free(mailname);
     free(full);

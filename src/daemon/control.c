@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/expand.h"
 #include "config/route.h"
 #include "daemon/control_filter.h"
 #include "daemon/control_list.h"
@@ -403,12 +404,13 @@ verify_one(const struct control_request *q, const struct config *c, const char *
     size_t account = route_account(c, "", q->peer.uid, address);
     const struct config_value *hubs = config_value(c, account, CONFIG_MAILHUB);
     struct found f = { c, answer };
+    struct expand_hooks hooks = { .found = add_found, .ctx = &f };
     bool ok;
 
     buf_add_char(answer, ' ');
     text_add_escaped(answer, slice_of(address));
     buf_add_char(answer, ':');
-    ok = route_recipient(c, address, add_found, &f, err);
+    ok = expand_recipient(c, account, address, &hooks, err);
     if (ok)
         buf_add_format(answer, " by %s\n", hubs->n ? hubs->item[0] : "?");
     else

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/expand.h"
 #include "config/route.h"
 #include "mail/address.h"
 #include "mail/stamp.h"
@@ -112,6 +113,19 @@ on_found(void *ctx, const char *address)
     submission_add(f->sub, f->named, address, config_account_name(f->config, a), 0, NULL);
 }
 
+/* By the settings of the account that carries mail for it as it is written */
+static bool
+expand(struct found *f, const char *address, struct error *err)
+{
+    size_t n = f->sub->record.envelope.n, account;
+    struct expand_hooks hooks = { .found = on_found, .ctx = f, .max = JOB_RECIPIENTS_MAX - n };
+
+    if (n >= JOB_RECIPIENTS_MAX) /* aliases make more of them than MaxRecipients says */
+        return error_set(err, ERROR_REFUSED, "the message has too many recipients");
+    account = route_account(f->config, f->sender, f->peer->uid, address);
+    return expand_recipient(f->config, account, address, &hooks, err);
+}
+
 bool
 intake_recipient(const struct config *c, const struct peer *p, struct submission *s,
     const struct server_transaction *t, const char *address, struct error *err)
@@ -120,7 +134,7 @@ intake_recipient(const struct config *c, const struct peer *p, struct submission
     bool by_from = t->own_sender && t->from_address && *t->from_address;
     struct found f = { c, p, s, by_from ? t->from_address : path, submission_name(s, address) };
     /* a refused one leaves a name without members, which counts for nothing */
-    bool ok = route_recipient(c, address, on_found, &f, err);
+    bool ok = expand(&f, address, err);
 
     free(path);
     return ok;

@@ -22,7 +22,7 @@
 #include "base/mem.h"
 #include "base/paths.h"
 #include "base/rights.h"
-#include "config/route.h"
+#include "config/expand.h"
 #include "daemon/ctl.h"
 #include "daemon/daemon.h"
 #include "daemon/helper.h"
@@ -162,7 +162,7 @@ check_aliases(const struct arguments *a)
     struct error err;
     size_t n;
 
-    if (!load_for_aliases(&a->request, &c, &err) || !route_check_aliases(&c, &n, &err))
+    if (!load_for_aliases(&a->request, &c, &err) || !expand_check(&c, &n, &err))
         fatal((int)err.class, "%s", err.text);
     printf("%zu aliases\n", n);
     config_end(&c);

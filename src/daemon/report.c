@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/route.h"
+#include "config/expand.h"
 #include "daemon/feed.h"
 #include "daemon/intake.h"
 #include "daemon/report_cap.h"
@@ -134,6 +134,8 @@ static void
 make_record(
     struct core *c, struct record *r, const char *to, const char *account, int64_t uid, const char *login)
 {
+    struct expand_hooks hooks = { .found = on_found, .ctx = &r->envelope };
+    size_t a = config_account_find(&c->config, account);
     struct timespec now = clock_wall();
     struct error err;
     struct buf b;
@@ -154,7 +156,7 @@ make_record(
     stamp_message_id(&b, slice_of(r->id), r->time, slice_of(host_of(c)));
     r->message_id = buf_steal(&b);
     envelope_set_sender(&r->envelope, "");
-    if (!route_recipient(&c->config, to, on_found, &r->envelope, &err) || r->envelope.n == 0)
+    if (!expand_recipient(&c->config, a < c->config.n ? a : 0, to, &hooks, &err) || r->envelope.n == 0)
         (void)envelope_add(&r->envelope, to, 0, NULL);
 }
 

@@ -38,6 +38,7 @@ submission_clear(struct submission *s)
     free(s->member);
     free(s->named);
     buf_clear(&s->used);
+    addrset_clear(&s->seen);
     record_clear(&s->record);
     file_close(&s->fd);
     file_close(&s->fd_read);
@@ -75,35 +76,14 @@ submission_name(struct submission *s, const char *name)
     return s->nnamed++;
 }
 
-/* The domain without case, the local part with it (RFC 5321, 2.4) */
-static bool
-same_address(const char *a, const char *b)
-{
-    struct slice x = slice_of(a), y = slice_of(b);
-    size_t i = slice_find_last(x, '@'), j = slice_find_last(y, '@');
-
-    return i == j && slice_eq(slice_sub(x, 0, i), slice_sub(y, 0, j)) &&
-           slice_eq_nocase(slice_from(x, i), slice_from(y, j));
-}
-
-static bool
-is_there(const struct submission *s, const char *address, const char *account)
-{
-    for (size_t i = 0; i < s->record.envelope.n; i++)
-        if (same_address(s->record.envelope.rcpt[i].address, address) &&
-            strcmp(s->member[i].account, account) == 0)
-            return true;
-    return false;
-}
-
 void
 submission_add(struct submission *s, size_t recipient, const char *address, const char *account,
     unsigned notify, const char *orcpt)
 {
-    /* merging is for what aliases double; 10,000 recipients of one list are told apart by the client already */
-    if (s->record.envelope.n < 1000 && is_there(s, address, account))
+    if (addrset_has(&s->seen, address))
         return;
     size_t i = envelope_add(&s->record.envelope, address, notify, orcpt);
+    (void)addrset_add(&s->seen, s->record.envelope.rcpt[i].address); /* it is not there */
     if (i >= s->cap) {
         s->cap = s->cap ? s->cap * 2 : 4;
         s->member = mem_resize(s->member, s->cap, sizeof *s->member);

@@ -12,6 +12,7 @@
 #include "daemon/peer.h"
 #include "daemon/verdict.h"
 #include "ipc/job.h"
+#include "mail/addrset.h"
 #include "queue/record.h"
 
 /* An address of the record: what became of it. */
@@ -43,6 +44,7 @@ struct submission {
     size_t cap;
     char **named; /* the recipients as the client named them */
     size_t nnamed;
+    struct addrset seen; /* the recipients of the record */
     bool content_begun;
 };
 
