@@ -25,21 +25,33 @@ shipped(void)
     return t;
 }
 
+/* All that is wrong, at once: a new entry often takes an example away from an old one */
+static void
+try_examples(const struct explain *t, const struct explain_entry *e, struct buf *wrong)
+{
+    for (size_t k = 0; k < e->nexamples; k++) {
+        size_t rivals;
+        const struct explain_entry *found = explain_find(t, slice_of(""), e->example[k], &rivals);
+        struct slice name = found ? found->name : slice_of("nothing");
+        if (found != e || rivals)
+            buf_add_format(wrong, "%.*s: example %zu goes to %.*s, %zu rivals\n", SLICE_ARG(e->name), k + 1,
+                SLICE_ARG(name), rivals);
+    }
+    if (e->nexamples == 0)
+        buf_add_format(wrong, "%.*s has no example\n", SLICE_ARG(e->name));
+}
+
 START_TEST(each_entry_wins_its_own_examples_and_has_no_rival)
 {
     struct explain *t = shipped();
+    struct buf wrong;
 
-    for (size_t i = 0; i < explain_count(t); i++) {
-        const struct explain_entry *e = explain_entry(t, i), *found;
-        ck_assert_msg(e->nexamples > 0, "%.*s has no example", SLICE_ARG(e->name));
-        for (size_t k = 0; k < e->nexamples; k++) {
-            size_t rivals;
-            found = explain_find(t, slice_of(""), e->example[k], &rivals);
-            ck_assert_msg(found == e, "%.*s: example %zu is explained by %.*s", SLICE_ARG(e->name), k + 1,
-                SLICE_ARG(found ? found->name : slice_of("nothing")));
-            ck_assert_msg(rivals == 0, "%.*s: example %zu has %zu rivals", SLICE_ARG(e->name), k + 1, rivals);
-        }
-    }
+    buf_init(&wrong, 1 << 20);
+    ck_assert_uint_ge(explain_count(t), 60);
+    for (size_t i = 0; i < explain_count(t); i++)
+        try_examples(t, explain_entry(t, i), &wrong);
+    ck_assert_msg(wrong.len == 0, "%s", buf_str(&wrong));
+    buf_clear(&wrong);
     explain_free(t);
 }
 END_TEST
