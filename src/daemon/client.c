@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +22,13 @@
  * fast as whoever writes it to sendmail, which has its own limits, so that one may take hours.
  */
 enum { IDLE_MS = 300000, IDLE_IN_MESSAGE_MS = 4 * 3600000 };
+/*
+ * By TCP each command, and the first byte of a message, has to come within IDLE_MS, however many bytes of it trickle in, and every
+ * MIN_RATE bytes of a message give it a second more (Postfix has the same rate).
+ */
+enum { MIN_RATE = 500 };
+/* So long what a stranger still sends is thrown away behind our last word: a reset would take that word from him */
+enum { LINGER_MS = 2000 };
 /* after its last byte: what the network may take on top of InteractiveTimeout */
 enum { WAIT_MARGIN_S = 60 };
 
@@ -32,7 +40,11 @@ struct client {
     int in, out;
     struct loop_watch *in_watch, *out_watch;
     struct loop_timer *idle, *end;
-    bool in_ended, stopping;
+    int64_t idle_at;      /* when `idle` is due */
+    int64_t since;        /* of client_idle_since */
+    uint64_t steps, paid; /* of the server by then, and content since */
+    bool in_ended, stopping, refused, lingering;
+    struct party *party;       /* a stranger's, NULL = it is none */
     struct submission *sub;    /* the message that comes in, NULL = none */
     struct delivery *delivery; /* the message whose verdict is awaited, NULL = none */
     void (*closed)(void *ctx, struct client *c);
@@ -53,6 +65,20 @@ drop_submission(struct client *c)
     c->sub = NULL;
 }
 
+/* Has the party of a stranger brought too much of late? */
+static bool
+may_bring(struct client *c, struct error *err)
+{
+    int64_t now = clock_ms(), size = config_number(&c->core->config, 0, CONFIG_MAX_MESSAGE_SIZE);
+
+    if (!party_may(c->party, CROWD_MESSAGE, CROWD_MESSAGES, now))
+        return error_set(err, ERROR_TEMP, "%s: too many messages within a minute", c->peer.address);
+    if (!party_may(
+            c->party, CROWD_BYTE, size > INT64_MAX / CROWD_SIZES ? INT64_MAX : size * CROWD_SIZES, now))
+        return error_set(err, ERROR_TEMP, "%s: too much mail within a minute", c->peer.address);
+    return true;
+}
+
 static bool
 on_recipient(void *ctx, const struct server_transaction *t, const char *address, struct error *err)
 {
@@ -61,6 +87,8 @@ on_recipient(void *ctx, const struct server_transaction *t, const char *address,
     if (t->envelope.n == 0)
         drop_submission(c);
     if (!c->sub) {
+        if (c->party && !may_bring(c, err))
+            return false;
         c->sub = mem_alloc(sizeof *c->sub);
         submission_init(c->sub);
     }
@@ -71,6 +99,8 @@ static bool
 on_begin(void *ctx, struct server_transaction *t, struct error *err)
 {
     struct client *c = ctx;
+    if (c->party)
+        party_took(c->party, CROWD_MESSAGE, 1);
     const char *origin = c->kind == SERVER_LISTENER ? "listener" : server_is_own(c->server) ? "local" : "bs";
 
     return intake_begin(&c->core->config, &c->peer, origin, c->sub, t, err);
@@ -83,6 +113,9 @@ on_content(void *ctx, struct slice bytes, struct error *err)
     const struct config *config = &c->core->config;
     uint64_t max = (uint64_t)config_number(config, 0, CONFIG_MAX_MESSAGE_SIZE);
 
+    if (c->party)
+        party_took(c->party, CROWD_BYTE, (int64_t)bytes.len);
+    c->paid += bytes.len;
     if (c->sub->size + bytes.len > max)
         return error_set(
             err, ERROR_REFUSED, "message: larger than MaxMessageSize (%llu bytes)", (unsigned long long)max);
@@ -154,24 +187,48 @@ end_soon(struct client *c)
     c->end = loop_at(c->core->loop, clock_ms(), end_now, c);
 }
 
+static int64_t
+idle_deadline(const struct client *c)
+{
+    if (c->lingering)
+        return c->since + LINGER_MS;
+    if (c->kind == SERVER_LISTENER)
+        return c->since + IDLE_MS + (int64_t)(c->paid / MIN_RATE * 1000);
+    return c->since + (c->sub ? IDLE_IN_MESSAGE_MS : IDLE_MS);
+}
+
 static void
 on_idle(void *ctx)
 {
     struct client *c = ctx;
 
     c->idle = NULL;
-    end_soon(c);
+    if (c->delivery)
+        return;
+    if (idle_deadline(c) <= clock_ms()) {
+        end_soon(c);
+        return;
+    }
+    c->idle_at = idle_deadline(c);
+    c->idle = loop_at(c->core->loop, c->idle_at, on_idle, c);
 }
 
+/* The timer may come too early, then it is set again; so most of what is read costs none */
 static void
 watch_idle(struct client *c)
 {
-    int64_t limit = c->sub && c->kind != SERVER_LISTENER ? IDLE_IN_MESSAGE_MS : IDLE_MS;
-
+    if (!c->core->is_daemon || c->delivery)
+        return;
+    if (c->kind != SERVER_LISTENER || c->steps != server_steps(c->server)) {
+        c->since = clock_ms();
+        c->steps = server_steps(c->server);
+        c->paid = 0;
+    }
+    if (c->idle && c->idle_at <= idle_deadline(c))
+        return;
     loop_cancel(c->idle);
-    c->idle = NULL;
-    if (c->core->is_daemon && !c->delivery)
-        c->idle = loop_at(c->core->loop, clock_deadline(limit), on_idle, c);
+    c->idle_at = idle_deadline(c);
+    c->idle = loop_at(c->core->loop, c->idle_at, on_idle, c);
 }
 
 static void
@@ -202,6 +259,23 @@ may_wait(const struct client *c)
     return c->delivery && !c->stopping && server_is_own(c->server);
 }
 
+/* All is said */
+static void
+finish(struct client *c)
+{
+    if (c->kind != SERVER_LISTENER || c->refused || c->stopping || c->in_ended ||
+        shutdown(c->out, SHUT_WR) != 0) {
+        end_soon(c);
+        return;
+    }
+    c->lingering = true;
+    c->since = clock_ms();
+    loop_events(c->out_watch, 0);
+    loop_events(c->in_watch, POLLIN);
+    c->steps = server_steps(c->server);
+    watch_idle(c);
+}
+
 /* Write what there is; watch for more room, and for input while it is wanted */
 static void
 pump(struct client *c)
@@ -217,7 +291,7 @@ pump(struct client *c)
     over = server_finished(c->server) ||
            ((c->in_ended || c->stopping) && !server_is_waiting(c->server) && !server_is_held(c->server));
     if (over && out->len == 0) {
-        end_soon(c);
+        finish(c);
         return;
     }
     loop_events(c->out_watch, out->len && !hold ? POLLOUT : 0);
@@ -229,15 +303,21 @@ static void
 in_ready(void *ctx, int fd, short revents)
 {
     struct client *c = ctx;
-    char piece[65536];
+    char piece[65536], more;
     ssize_t n = file_read_some(fd, piece, sizeof piece);
 
     (void)revents;
-    if (c->end || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)))
+    if (c->end || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) || (n > 0 && c->lingering))
         return;
+    if (c->lingering) {
+        end_soon(c);
+        return;
+    }
     if (n <= 0)
         c->in_ended = true;
-    else
+    if (n > 0 && c->kind == SERVER_LISTENER)
+        server_more(c->server, recv(fd, &more, 1, MSG_PEEK | MSG_DONTWAIT) == 1);
+    if (n > 0)
         server_feed(c->server, slice_make(piece, (size_t)n));
     pump(c);
 }
@@ -249,7 +329,7 @@ out_ready(void *ctx, int fd, short revents)
 
     (void)fd;
     (void)revents;
-    if (!c->end)
+    if (!c->end && !c->lingering)
         pump(c);
 }
 
@@ -321,6 +401,8 @@ begin(struct client *c, const struct error *refusal)
 
     if (!refusal && is_barred(c, &err))
         refusal = &err;
+    c->refused = refusal != NULL;
+    c->since = clock_ms();
     c->server = server_new(c->kind, refusal ? "localhost" : config_text(&c->core->config, 0, CONFIG_HOSTNAME),
         &limits, &server_events, c);
     c->in_watch = loop_watch(c->core->loop, c->in, POLLIN, in_ready, c);
@@ -341,32 +423,36 @@ client_new(struct core *core, int in, int out, enum server_kind kind, const stru
 }
 
 struct client *
-client_new_tcp(struct core *core, int fd, const struct tcp_peer *from, int64_t uid,
+client_new_tcp(struct core *core, int fd, const struct tcp_peer *from, int64_t uid, struct party *party,
     const struct error *refusal, void (*closed)(void *ctx, struct client *c), void *ctx)
 {
     struct client *c = make(core, fd, fd, SERVER_LISTENER, closed, ctx);
 
+    c->party = party;
     peer_identify_tcp(uid, from->literal, &c->peer);
     return begin(c, refusal);
 }
 
-int64_t
-client_uid(const struct client *c)
+bool
+client_is_tcp(const struct client *c)
 {
-    return c->peer.uid;
+    return c->kind == SERVER_LISTENER;
 }
 
-const char *
-client_address(const struct client *c)
+int64_t
+client_idle_since(const struct client *c, bool *in_message)
 {
-    return c->peer.address;
+    *in_message = c->sub != NULL;
+    return c->delivery || c->stopping || c->end || c->lingering || server_finished(c->server) ? -1 : c->since;
 }
 
 void
-client_stop(struct client *c)
+client_stop(struct client *c, const char *why)
 {
     c->stopping = true;
-    server_stop(c->server);
-    if (!c->end)
+    server_stop(c->server, why);
+    if (c->lingering)
+        end_soon(c);
+    else if (!c->end)
         pump(c);
 }

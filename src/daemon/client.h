@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "daemon/core.h"
+#include "daemon/crowd.h"
 #include "daemon/server.h"
 #include "daemon/tcp.h"
 
@@ -14,16 +15,20 @@
  */
 struct client *client_new(struct core *core, int in, int out, enum server_kind kind,
     const struct error *refusal, void (*closed)(void *ctx, struct client *c), void *ctx);
-/* The same for somebody who came by TCP. */
+/* The same for somebody who came by TCP; `party` (NULL with a refusal) is whose session it is, and must live as long. */
 struct client *client_new_tcp(struct core *core, int fd, const struct tcp_peer *from, int64_t uid,
-    const struct error *refusal, void (*closed)(void *ctx, struct client *c), void *ctx);
-/* The uid of its peer, -1 when the kernel does not say; and its address, NULL when it is no TCP. */
-int64_t client_uid(const struct client *c);
-const char *client_address(const struct client *c);
+    struct party *party, const struct error *refusal, void (*closed)(void *ctx, struct client *c), void *ctx);
+/* It came by TCP. */
+bool client_is_tcp(const struct client *c);
+/*
+ * Since when (clock_ms) it has brought nothing forward: begun, said a command, or ended a message. -1: it cannot be ended for
+ * somebody else's sake, as it awaits a verdict or is at its end. `in_message`: content is on its way.
+ */
+int64_t client_idle_since(const struct client *c, bool *in_message);
 /* End it whatever it waits for; `closed` is called from within. */
 void client_free(struct client *c);
-/* No more messages: end the session now, or behind the verdict that is awaited. */
-void client_stop(struct client *c);
+/* No more messages, as `why` says: end the session now, or behind the verdict that is awaited. */
+void client_stop(struct client *c, const char *why);
 
 /* dispatch: the verdict on its message (server_verdict), and a line of the dialog on the way. */
 void client_verdict(

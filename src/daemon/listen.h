@@ -7,7 +7,10 @@
 
 struct listen;
 
-/* All sessions together, those over TCP, those of one user but root, and those of one address whose user is not known */
+/*
+ * All sessions together, those over TCP, those of one user but root, and those of one address whose user is not known. Where
+ * descriptors are short there are fewer. When all are taken, whoever has fewer than somebody else gets one that is idle of his.
+ */
 enum {
     LISTEN_SESSIONS_MAX = 1000,
     LISTEN_TCP_MAX = 500,

@@ -33,7 +33,7 @@ server_reset(struct server *s)
 static const struct server_traits traits[] = {
     [SERVER_LOCAL] = { .is_own = true, .chunking = true, .ending = CONTENT_CRLF },
     [SERVER_BS] = { .ending = CONTENT_UNDECIDED, .errors_limit = 100 },
-    [SERVER_LISTENER] = { .ending = CONTENT_CRLF, .is_network = true, .errors_limit = 20 },
+    [SERVER_LISTENER] = { .ending = CONTENT_CRLF, .is_network = true, .errors_limit = 20, .junk_limit = 100 },
 };
 
 struct server *
@@ -99,22 +99,37 @@ server_end(struct server *s, const char *text)
 }
 
 void
-server_stop(struct server *s)
+server_stop(struct server *s, const char *why)
 {
     if (s->state == SERVER_WAITING || s->state == SERVER_FINISHED)
         return;
     server_reset(s);
     buf_reset(&s->in);
-    server_reply_line(s, 421, ' ', "4.3.2", ERROR_TEMP, "smtprelayd: it is being stopped");
+    server_reply_line(s, 421, ' ', "4.3.2", ERROR_TEMP, why);
     s->state = SERVER_FINISHED;
 }
 
 /* ---------------------------------------------------------------- commands */
 
+/*
+ * Whoever says more before he can have seen an answer on which it depends (RFC 2920, 3.1) does not listen: a web page or a server
+ * that was talked into sending a whole dialog here (gopher://, HTTP). No program that speaks SMTP does.
+ */
+bool
+server_is_out_of_turn(struct server *s)
+{
+    if (!s->traits->is_network || (s->in.len == 0 && !s->more && !s->rest))
+        return false;
+    server_end(s, "554 5.5.0 commands came before their turn (RFC 2920)");
+    return true;
+}
+
 static void
 command_hello(struct server *s, const struct command *c)
 {
     server_reset(s);
+    if (server_is_out_of_turn(s))
+        return;
     s->greeted = true;
     free(s->helo);
     s->helo = slice_dup(slice_sub(c->argument, 0, 255));
@@ -130,6 +145,16 @@ command_hello(struct server *s, const struct command *c)
     if (s->traits->is_own)
         server_reply(s, "250-X-SMTPRELAY");
     server_reply(s, "250 ENHANCEDSTATUSCODES");
+}
+
+/* What brings no message nearer is not to be said for ever */
+static void
+count_junk(struct server *s, enum command_verb verb)
+{
+    if (s->state != SERVER_AT_COMMAND || verb == COMMAND_MAIL || verb == COMMAND_RCPT)
+        return;
+    if (s->traits->junk_limit && ++s->junk > s->traits->junk_limit && ++s->errors >= s->traits->errors_limit)
+        server_end(s, "421 4.7.0 too many commands without a message");
 }
 
 static void
@@ -228,6 +253,7 @@ handle_command(struct server *s, struct slice line)
         command_session(s, &c);
         break;
     }
+    count_junk(s, c.verb);
 }
 
 /* ---------------------------------------------------------------- input */
@@ -271,11 +297,16 @@ take_command(struct server *s)
     size_t used;
     char *copy;
 
+    if (s->traits->is_network && s->in.data[0] == 0x16) { /* a handshake: it would wait for ours */
+        server_end(s, "554 5.5.1 this is SMTP without TLS");
+        return;
+    }
     if (!next_line(s, &line, &used))
         return;
     copy = slice_dup(line); /* the input may move while the command is handled */
     size_t len = line.len;
     buf_consume(&s->in, used);
+    s->steps++;
     handle_command(s, slice_make(copy, len));
     free(copy);
 }
@@ -302,6 +333,12 @@ run(struct server *s)
 }
 
 void
+server_more(struct server *s, bool more)
+{
+    s->more = more;
+}
+
+void
 server_feed(struct server *s, struct slice bytes)
 {
     /* in pieces, so that a chunk of any size passes through a small buffer */
@@ -309,6 +346,7 @@ server_feed(struct server *s, struct slice bytes)
         struct slice piece = slice_sub(bytes, 0, 65536);
         buf_add_slice(&s->in, piece);
         bytes = slice_from(bytes, piece.len);
+        s->rest = bytes.len > 0;
         if (s->state != SERVER_WAITING)
             run(s);
         if (s->in.overflow)
@@ -349,6 +387,12 @@ server_finished(const struct server *s)
     return s->state == SERVER_FINISHED;
 }
 
+uint64_t
+server_steps(const struct server *s)
+{
+    return s->steps;
+}
+
 bool
 server_is_waiting(const struct server *s)
 {
@@ -374,8 +418,9 @@ server_verdict(
     if (s->state != SERVER_WAITING)
         return;
     s->state = SERVER_AT_COMMAND;
+    s->steps++;
     if (class == ERROR_NONE) {
-        s->errors = 0;
+        s->errors = s->junk = 0;
         for (size_t i = 0; i < nrefused && s->traits->is_own; i++)
             server_reply_line(s, 250, '-', "2.0.0", ERROR_NOUSER, refused[i]);
         server_reply_line(s, 250, ' ', "2.0.0", ERROR_NONE, text);

@@ -62,8 +62,10 @@ void server_free(struct server *s);
 bool server_is_own(const struct server *s);
 /* Put the greeting into the output; with `refusal` the 421 that ends the session. */
 void server_greet(struct server *s, const struct error *refusal);
-/* The session is to end: 421 now, unless a verdict is awaited; then the owner ends it behind that. */
-void server_stop(struct server *s);
+/* The session is to end: 421 with `why` now, unless a verdict is awaited; then the owner ends it behind that. */
+void server_stop(struct server *s, const char *why);
+/* The peer had said more before it could hear the answer to what is fed next. */
+void server_more(struct server *s, bool more);
 /* Take bytes that were read. What cannot be handled yet (a verdict is awaited) is kept; see server_wants_input(). */
 void server_feed(struct server *s, struct slice bytes);
 /* False while enough is buffered already: the owner stops reading. */
@@ -76,6 +78,8 @@ bool server_resume(struct server *s);
 struct buf *server_output(struct server *s);
 /* The session is over: write the output, then close. */
 bool server_finished(const struct server *s);
+/* Commands handled and messages ended so far. */
+uint64_t server_steps(const struct server *s);
 /* A verdict is awaited. */
 bool server_is_waiting(const struct server *s);
 /* A line of the dialog for a client that asked for X-VERBOSE. */

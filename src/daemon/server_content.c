@@ -44,7 +44,7 @@ server_data(struct server *s)
         server_reset(s);
         return;
     }
-    if (!may_begin(s))
+    if (!may_begin(s) || server_is_out_of_turn(s))
         return;
     if (!begin_content(s, &err)) {
         server_reset(s);

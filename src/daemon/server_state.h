@@ -18,6 +18,8 @@ struct server_traits {
     enum content_ending ending;
     bool is_network;       /* strangers: HTTP is told so and cut off */
     unsigned errors_limit; /* 5xx replies in a row without a message taken; 0 = any number */
+    unsigned
+        junk_limit; /* NOOPs and the like without a message taken; more count as errors; 0 = any number */
 };
 
 struct server {
@@ -34,7 +36,9 @@ struct server {
     bool failed;   /* a refused part of a local transaction, or of its content: the rest is answered alike */
     bool content_begun; /* events->begin was called */
     bool by_chunks;
-    unsigned errors;
+    unsigned errors, junk;
+    uint64_t steps;
+    bool more, rest; /* there is more to read, and more to feed, behind what stands in `in` */
     enum content_ending ending;
     struct content content;
     struct server_transaction t;
@@ -66,6 +70,8 @@ void server_bdat(struct server *s, const struct command *c);
 void server_take_data(struct server *s);
 void server_take_chunk(struct server *s);
 
+/* server: commands of a stranger lie behind one that has to be the last of its group: the session is over. */
+bool server_is_out_of_turn(struct server *s);
 /* server: forget the transaction; the owner is told where there was one. */
 void server_reset(struct server *s);
 /* What the session cannot go on after: the reply, then the end. */

@@ -14,10 +14,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/slice.h"
 
-enum { BACKLOG = 256, DIAG_MS = 200 };
+enum { BACKLOG = 1024, DIAG_MS = 200 };
 
 /* "ADDRESS:PORT" or "[ADDRESS]:PORT"; 0: it is neither */
 static socklen_t
@@ -106,6 +107,22 @@ is_loopback(const struct sockaddr_storage *a)
     return len == 4 ? p[0] == 127 : memcmp(p, one, sizeof one) == 0;
 }
 
+/* A machine has all addresses of its /64 */
+static void
+set_network(struct tcp_peer *peer)
+{
+    struct sockaddr_in6 v6;
+    char text[INET6_ADDRSTRLEN];
+
+    memcpy(peer->network, peer->literal, sizeof peer->network);
+    if (peer->address.ss_family != AF_INET6 || peer->is_loopback)
+        return;
+    memcpy(&v6, &peer->address, sizeof v6);
+    memset(v6.sin6_addr.s6_addr + 8, 0, 8);
+    if (inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text))
+        (void)snprintf(peer->network, sizeof peer->network, "[IPv6:%s/64]", text);
+}
+
 bool
 tcp_identify(int fd, struct tcp_peer *peer)
 {
@@ -122,6 +139,7 @@ tcp_identify(int fd, struct tcp_peer *peer)
     (void)snprintf(peer->literal, sizeof peer->literal, "[%s%s]",
         peer->address.ss_family == AF_INET6 ? "IPv6:" : "", text);
     peer->is_loopback = is_loopback(&peer->address);
+    set_network(peer);
     return true;
 }
 
@@ -178,22 +196,40 @@ set_end(unsigned char *address, __be16 *port, const struct sockaddr_storage *a)
                                     : ((const struct sockaddr_in6 *)a)->sin6_port;
 }
 
+/* What the kernel says of one socket */
+struct diag_answer {
+    struct nlmsghdr head;
+    struct inet_diag_msg body;
+    char rest[4096];
+};
+
+/* Only what was asked now: an answer that was too late for its own question is thrown away */
+static bool
+receive(int diag, uint32_t number, struct diag_answer *answer)
+{
+    for (;;) {
+        ssize_t n = recv(diag, answer, sizeof *answer, 0);
+        if (n < (ssize_t)sizeof answer->head)
+            return false;
+        if (answer->head.nlmsg_seq != number)
+            continue;
+        return answer->head.nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+               n >= (ssize_t)(sizeof answer->head + sizeof answer->body);
+    }
+}
+
 int64_t
 tcp_uid(int diag, int fd, const struct tcp_peer *peer)
 {
     struct {
         struct nlmsghdr head;
         struct inet_diag_req_v2 req;
-    } ask = { { sizeof ask, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 1, 0 },
+    } ask = { { sizeof ask, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, 0 },
         { .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1u << TCP_ESTABLISHED } };
     struct sockaddr_storage own;
     struct timeval limit = { 0, DIAG_MS * 1000 };
     socklen_t len = sizeof own;
-    struct {
-        struct nlmsghdr head;
-        struct inet_diag_msg body;
-        char rest[4096];
-    } answer;
+    struct diag_answer answer;
 
     if (diag < 0 || getsockname(fd, (struct sockaddr *)&own, &len) != 0)
         return -1;
@@ -201,16 +237,17 @@ tcp_uid(int diag, int fd, const struct tcp_peer *peer)
     if (own.ss_family != peer->address.ss_family)
         return -1;
     /* the socket at the other end has our peer's address as its own */
+    ask.head.nlmsg_seq = (uint32_t)clock_us();
     ask.req.sdiag_family = (unsigned char)own.ss_family;
     set_end((unsigned char *)ask.req.id.idiag_src, &ask.req.id.idiag_sport, &peer->address);
     set_end((unsigned char *)ask.req.id.idiag_dst, &ask.req.id.idiag_dport, &own);
     ask.req.id.idiag_cookie[0] = ask.req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
     (void)setsockopt(diag, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (send(diag, &ask, sizeof ask, 0) != (ssize_t)sizeof ask)
+    if (send(diag, &ask, sizeof ask, 0) != (ssize_t)sizeof ask || !receive(diag, ask.head.nlmsg_seq, &answer))
         return -1;
-    ssize_t n = recv(diag, &answer, sizeof answer, 0);
-    if (n < (ssize_t)(sizeof answer.head + sizeof answer.body) ||
-        answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+    /* one that its process has closed already belongs to nobody, and the kernel says root; nor may it be a stranger's listener */
+    if (answer.body.idiag_inode == 0 || answer.body.idiag_state == TCP_LISTEN ||
+        answer.body.id.idiag_dport != ask.req.id.idiag_dport)
         return -1;
     return answer.body.idiag_uid;
 }

@@ -17,6 +17,7 @@ struct tcp_peer {
     struct sockaddr_storage address; /* an IPv4-mapped one is IPv4 */
     bool is_loopback;
     char literal[64]; /* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321, 4.1.3) */
+    char network[64]; /* what it cannot change by itself: the literal, of IPv6 with the first 64 bits */
 };
 /* False: it has gone already. */
 bool tcp_identify(int fd, struct tcp_peer *peer);
@@ -24,7 +25,7 @@ bool tcp_identify(int fd, struct tcp_peer *peer);
 bool tcp_is_allowed(const struct tcp_peer *peer, const struct config_value *networks);
 /*
  * The uid of the process at the other end of a connection within this machine, as the kernel knows it (sock_diag(7)); -1: it does
- * not say. `diag` is a socket of tcp_open_diag, which a confined process can no longer make.
+ * not say, or its process has closed it already. `diag` is a socket of tcp_open_diag, which a confined process can no longer make.
  */
 int64_t tcp_uid(int diag, int fd, const struct tcp_peer *peer);
 /* -1: there is none to be had. */

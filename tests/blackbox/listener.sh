@@ -52,7 +52,7 @@ finish() {
 
 # the dialog on standard input, in CRLF
 talk() {
-    sed 's/$/\r/' | timeout 60 "$HUB" --talk "$PORT" >"$T/out" 2>"$T/err"
+    sed 's/$/\r/' | timeout 60 "$HUB" --talk "$PORT" --in-turn >"$T/out" 2>"$T/err"
 }
 expect_out() { grep -q -e "$1" "$T/out" || fail "no $1 in the replies"; }
 
@@ -137,7 +137,7 @@ finish
 
 listener "bare line feeds in the text end the session with 550 5.5.2, and nothing is sent" -
 printf 'EHLO x\r\nMAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\nSubject: x\r\n\r\nhello\n.\nMAIL FROM:<evil@example.org>\r\n.\r\nQUIT\r\n' |
-    timeout 60 "$HUB" --talk "$PORT" >"$T/out" 2>"$T/err"
+    timeout 60 "$HUB" --talk "$PORT" --in-turn >"$T/out" 2>"$T/err"
 expect_out '^550 5.5.2'
 expect_messages 0
 finish
@@ -184,6 +184,103 @@ timeout 60 "$SENDMAIL" -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
 rc=$?
 expect_rc 0
 expect_messages 1
+for pid in $pids; do kill "$pid" 2>/dev/null; done
+# shellcheck disable=SC2086
+wait $pids 2>/dev/null
+exec 9>&-
+finish
+
+listener "what the client left out is put in: Date, Message-ID, From, and a domain for each address (RFC 6409, 8)" - rewriteDomain=example.org
+talk <<END
+EHLO client.example.com
+MAIL FROM:<alice>
+RCPT TO:<bob@example.net>
+DATA
+To: bob@example.net, carol
+Bcc: hidden@example.net
+Subject: by tcp
+Return-Path: <x@y>
+
+hello
+.
+QUIT
+END
+expect_out '^250 2.0.0 sent as'
+expect_env 'mail: <alice@example.org>'
+for line in 'Date: .' 'Message-ID: <.*@client.example.org>' 'From: .*alice@example.org' 'To: bob@example.net, carol@example.org'; do
+    grep -q -i -e "^$line" "$HUB_DIR/1.msg" || fail "no $line in it"
+done
+if grep -q -i -e '^Bcc' -e '^Return-Path' "$HUB_DIR/1.msg"; then fail "Bcc or Return-Path are still there"; fi
+finish
+
+listener "who is denied sends nothing by TCP either" - "DenyUsers=( \"$(id -un)\" )"
+talk <<END
+EHLO client.example.com
+END
+expect_out '^554 5.7.1 .*not permitted'
+expect_messages 0
+finish
+
+listener "at SIGHUP the addresses stay, and the log says that a change waits for the next start" -
+sed "s/127.0.0.1:$PORT/127.0.0.1:1/" "$T/conf" >"$ROOT/etc/smtprelay.conf"
+kill -HUP "$D"
+wait_for 20 says "Listen: has changed" || fail "the log does not say so"
+printf 'NOOP\nQUIT\n' | talk
+expect_out '^250 2.0.0'
+finish
+
+if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
+    listener "it listens at IPv6, too, beside IPv4 at the same port" - "Listen=( \"127.0.0.1:$PORT\", \"[::1]:$PORT\" )"
+    if command -v python3 >/dev/null; then
+        python3 -c 'import smtplib, sys; print(smtplib.SMTP("::1", int(sys.argv[1]), "x", 20).sendmail("a@example.org", ["bob@example.net"], "Subject: six\r\n\r\nx\r\n"))' \
+            "$PORT" >"$T/out" 2>&1 || fail "$(tail -n 1 "$T/out")"
+        expect_messages 1
+        grep -q 'IPv6:::1' "$HUB_DIR/1.msg" || fail "Received does not say from where"
+        says "uid=$(id -u)" || fail "the log does not say whose connection it was"
+    fi
+    finish
+fi
+
+listener "250 survives a crash of the daemon right behind it" - Delivery=queue
+talk <<END
+EHLO client.example.com
+MAIL FROM:<alice@example.org>
+RCPT TO:<bob@example.net>
+DATA
+Subject: durable
+
+hello
+.
+QUIT
+END
+expect_out '^250 2.0.0 queued as'
+for pid in $(ps -o pid= --ppid "$D") $D; do kill -9 "$pid"; done
+wait "$D" 2>/dev/null
+D=
+[ "$(find "$QUEUE/queue" -type f | wc -l)" -eq 1 ] || fail "it is not in the queue"
+finish
+
+listener "with few descriptors the sessions are fewer, and sendmail has its own" -
+daemon_stop
+# shellcheck disable=SC3045 # each sh of today has it
+(ulimit -n 256 && exec "$DAEMON") >"$T/daemon.out" 2>"$LOG" &
+D=$!
+wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+mkfifo "$T/nothing-2"
+exec 9<>"$T/nothing-2"
+pids=''
+i=0
+while [ $i -lt 150 ]; do
+    "$HUB" --talk "$PORT" <&9 >/dev/null 2>&1 &
+    pids="$pids $!"
+    i=$((i + 1))
+done
+wait_for 20 says 'too many sessions' || fail "all 150 may stay"
+timeout 60 "$SENDMAIL" -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 0
+expect_messages 1
+if grep -q 'Too many open files' "$LOG"; then fail "descriptors ran out"; fi
 for pid in $pids; do kill "$pid" 2>/dev/null; done
 # shellcheck disable=SC2086
 wait $pids 2>/dev/null

@@ -34,7 +34,7 @@ struct options {
     size_t offers;
     int64_t port, accept, sessions, buffer, hurry, iterations, seed;
     int64_t delay_ms, max_time_ms, drip_handshake_ms;
-    bool ipv6, require_auth, auth_clear, client_cert, once, help;
+    bool ipv6, require_auth, auth_clear, client_cert, once, in_turn, help;
 };
 
 void options_init(struct options *opt);
@@ -238,6 +238,6 @@ bool certs_make(const char *dir, struct error *err);
 /* ---- talk: a client, for tests of servers */
 
 /* Send standard input to HOST:PORT or a Unix socket once it has greeted, show what comes back until it closes. */
-int talk_run(const char *where, int64_t max_time_ms);
+int talk_run(const char *where, bool in_turn, int64_t max_time_ms);
 
 #endif

@@ -214,7 +214,7 @@ usage(void)
 {
     puts("hub [-s SCRIPT] [-d OUTDIR] [-p PORT] [-6] [--tls starttls|implicit|none] [--auth \"PLAIN ...\"] "
          "...\n"
-         "hub --make-certs DIR\nhub --talk PORT|SOCKET <commands\nSee tests/hub/README.md.");
+         "hub --make-certs DIR\nhub --talk PORT|SOCKET [--in-turn] <commands\nSee tests/hub/README.md.");
 }
 
 int
@@ -233,7 +233,7 @@ main(int argc, char **argv)
     if (opt.help)
         usage();
     else if (opt.talk)
-        rc = talk_run(opt.talk, opt.max_time_ms);
+        rc = talk_run(opt.talk, opt.in_turn, opt.max_time_ms);
     else if (opt.make_certs) {
         if (!certs_make(opt.make_certs, &err))
             fatal((int)err.class, "%s", err.text);

@@ -49,6 +49,7 @@ static const struct entry entries[] = {
     { "once", 0, KIND_SWITCH, AT(once), NULL },
     { "make-certs", 0, KIND_TEXT, AT(make_certs), NULL },
     { "talk", 0, KIND_TEXT, AT(talk), NULL },
+    { "in-turn", 0, KIND_SWITCH, AT(in_turn), NULL },
     { "help", 'h', KIND_SWITCH, AT(help), NULL },
 };
 

@@ -1,8 +1,9 @@
-/* talk: the smallest client there is, so that shell scripts can speak to a server. */
+/* talk: the smallest client there is, so that shell scripts can speak to a server: all at once, or in turn. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,8 +51,56 @@ copy(int from, int to)
     return n > 0 && file_write(to, piece, (size_t)n);
 }
 
+/* Copy until a reply is complete; false at the end. */
+static bool
+hear(int fd, char last[3])
+{
+    char c, line[5];
+    size_t n = 0;
+
+    while (file_read_some(fd, &c, 1) == 1 && file_write(STDOUT_FILENO, &c, 1)) {
+        if (c == '\n' && n >= 4 && line[3] == ' ') {
+            memcpy(last, line, 3);
+            return true;
+        }
+        if (n < sizeof line)
+            line[n++] = c;
+        if (c == '\n')
+            n = 0;
+    }
+    return false;
+}
+
+/* Each command when the one before is answered, as a stranger has to; the text as it stands. At the end of input it hangs up. */
+static int
+take_turns(int fd)
+{
+    char line[70000], last[3] = "";
+    bool in_text = false;
+
+    if (!hear(fd, last))
+        return 0;
+    while (fgets(line, sizeof line, stdin)) {
+        size_t n = strlen(line);
+        if (!file_write(fd, line, n)) {
+            while (hear(fd, last))
+                ;
+            return 0;
+        }
+        if (in_text && strcmp(line, ".\r\n") != 0)
+            continue;
+        if (!hear(fd, last))
+            return 0;
+        in_text = memcmp(last, "354", 3) == 0;
+    }
+    (void)shutdown(fd, SHUT_WR); /* it may be closed already */
+    while (hear(fd, last))
+        ;
+    return 0;
+}
+
 int
-talk_run(const char *where, int64_t max_time_ms)
+talk_run(const char *where, bool in_turn, int64_t max_time_ms)
 {
     int fd = where[0] == '/' ? connect_unix(where) : connect_tcp(where);
     struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
@@ -61,6 +110,8 @@ talk_run(const char *where, int64_t max_time_ms)
         perror(where);
         return 1;
     }
+    if (in_turn)
+        return take_turns(fd);
     while (poll(p, 2, clock_left(deadline)) > 0) {
         if (p[0].revents && !copy(fd, STDOUT_FILENO))
             return 0;

@@ -69,6 +69,20 @@ on_drop(void *ctx)
 static const struct server_events events = { on_recipient, on_begin, on_content, on_end, on_drop };
 static const struct server_limits limits = { 1000, 3, 0 };
 
+/* `piece` of all that is said, but not beyond what a stranger has to see the answer of */
+static struct slice
+in_turn(const char *all, struct slice piece)
+{
+    for (size_t n = 1; n < piece.len; n++) {
+        struct slice said = slice_make(all, (size_t)(piece.p - all) + n);
+        struct slice line = slice_from(said, slice_find_last(slice_sub(said, 0, said.len - 1), '\n') + 1);
+        if (slice_is(line, "EHLO s\r\n") || slice_is(line, "DATA\r\n") ||
+            (said.len == 8 && slice_is(said, "EHLO s\r\n")))
+            return slice_sub(piece, 0, n);
+    }
+    return piece;
+}
+
 /* Play `in` in pieces of `step` bytes, answer each content with a verdict; out and log are fresh C strings. */
 static void
 play(enum server_kind kind, struct owner *o, const char *in, size_t step, char **out, char **log)
@@ -80,6 +94,8 @@ play(enum server_kind kind, struct owner *o, const char *in, size_t step, char *
     server_greet(s, NULL);
     while (rest.len) {
         struct slice piece = slice_sub(rest, 0, step);
+        if (kind == SERVER_LISTENER)
+            piece = in_turn(in, piece);
         rest = slice_from(rest, piece.len);
         server_feed(s, piece);
         while (server_is_waiting(s))
@@ -289,7 +305,7 @@ END_TEST
 
 START_TEST(a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not)
 {
-    static const char message[] = "RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\na\r\n.\r\n";
+    static const char envelope[] = "RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
     struct owner o = { .refuse = NULL };
     struct server *s = server_new(SERVER_LISTENER, "h", &limits, &events, &o);
 
@@ -298,7 +314,9 @@ START_TEST(a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not)
     for (unsigned i = 0; i < 100; i++) {
         server_feed(s, slice_of("FOO\r\n"));
         if (i % 10 == 0)
-            server_feed(s, slice_of(message));
+            server_feed(s, slice_of(envelope));
+        if (i % 10 == 0)
+            server_feed(s, slice_of("a\r\n.\r\n"));
         server_verdict(s, ERROR_NONE, "sent", NULL, 0);
         ck_assert(!server_finished(s));
     }
@@ -306,6 +324,65 @@ START_TEST(a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not)
         server_feed(s, slice_of("FOO\r\n"));
     ck_assert(server_finished(s));
     ck_assert(strstr(buf_str(server_output(s)), "421 4.7.0 too many errors") != NULL);
+    server_free(s);
+    buf_clear(&o.log);
+}
+END_TEST
+
+START_TEST(what_comes_before_its_turn_ends_a_strangers_session_and_nobody_elses)
+{
+    static const char *const early[] = { "EHLO s\r\nMAIL FROM:<a@b>\r\n", "HELO s\r\nNOOP\r\n",
+        "EHLO s\r\n\r\n", "EHLO s\r\n|MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\na\r\n.\r\n" };
+    static const enum server_kind kinds[] = { SERVER_LISTENER, SERVER_BS, SERVER_LOCAL };
+
+    for (size_t i = 0; i < 3 * sizeof early / sizeof early[0]; i++) {
+        struct owner o = { .refuse = NULL };
+        struct server *s = server_new(kinds[i % 3], "h", &limits, &events, &o);
+        struct slice rest = slice_of(early[i / 3]), part;
+        buf_init(&o.log, 1000);
+        while (slice_cut(&rest, '|', &part))
+            server_feed(s, part);
+        ck_assert_int_eq(server_finished(s), kinds[i % 3] == SERVER_LISTENER);
+        ck_assert_int_eq(strstr(buf_str(server_output(s)), "\n554 5.5.0 ") != NULL ||
+                             strncmp(buf_str(server_output(s)), "554 5.5.0 ", 10) == 0,
+            kinds[i % 3] == SERVER_LISTENER);
+        ck_assert(kinds[i % 3] != SERVER_LISTENER || !strstr(buf_str(&o.log), "begin"));
+        server_free(s);
+        buf_clear(&o.log);
+    }
+}
+END_TEST
+
+START_TEST(commands_that_lead_nowhere_end_a_strangers_session)
+{
+    static const char *const lines[] = { "NOOP\r\n", "RSET\r\n", "VRFY a\r\n", "EHLO s\r\n", "HELP\r\n",
+        "DATA\r\n" };
+
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct owner o = { .refuse = NULL };
+        struct server *s = server_new(SERVER_LISTENER, "h", &limits, &events, &o);
+        int n = 0;
+        buf_init(&o.log, 10000);
+        for (; n < 1000 && !server_finished(s); n++)
+            server_feed(s, slice_of(lines[i]));
+        ck_assert_int_le(n, 200);
+        ck_assert_int_ge(n, 20);
+        ck_assert(strstr(buf_str(server_output(s)), "\n421 4.7.0 ") != NULL);
+        server_free(s);
+        buf_clear(&o.log);
+    }
+}
+END_TEST
+
+START_TEST(a_stranger_who_begins_with_tls_is_told_at_once)
+{
+    struct owner o = { .refuse = NULL };
+    struct server *s = server_new(SERVER_LISTENER, "h", &limits, &events, &o);
+
+    buf_init(&o.log, 1000);
+    server_feed(s, slice_make("\x16\x03\x01", 3));
+    ck_assert(server_finished(s));
+    ck_assert_str_eq(buf_str(server_output(s)), "554 5.5.1 this is SMTP without TLS\r\n");
     server_free(s);
     buf_clear(&o.log);
 }
@@ -365,5 +442,7 @@ END_TEST
 SUITE_MAIN("server", a_client_that_reads_nothing_is_held_up_and_answered_when_it_reads,
     no_form_but_the_agreed_one_ends_a_message,
     a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not,
+    what_comes_before_its_turn_ends_a_strangers_session_and_nobody_elses,
+    commands_that_lead_nowhere_end_a_strangers_session, a_stranger_who_begins_with_tls_is_told_at_once,
     any_number_of_tiny_chunks_takes_no_memory, sessions_go_as_their_rfc_says,
     content_that_cannot_be_kept_is_refused_at_its_end, a_verdict_names_the_refused_recipients)
