@@ -1,4 +1,5 @@
 /* smtprelay: the administrator's program; so far `check`, `status`, what has to do with the queue, `why` and `log`. */
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static const char usage[] =
     "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
     "       smtprelay explain [TEXT ...]\n"
     "  check              validate the configuration and show each setting with where it came from\n"
+    "  check ADDRESS ...  the way of mail to these addresses, step by step; --from ADDRESS, --user LOGIN\n"
     "  status             what waits and why, account by account, and what to do\n"
     "  queue [WHICH]      what waits, a line a message\n"
     "  show WHICH         messages with their content\n"
@@ -146,7 +148,7 @@ static bool
 has_value(const char *option)
 {
     static const char *const names[] = { "--sender", "--recipient", "--account", "--unit", "--uid",
-        "--older-than", "--larger-than", "--reason" };
+        "--older-than", "--larger-than", "--reason", "--from", "--user" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(option, names[i]) == 0)
@@ -242,11 +244,49 @@ is_command(const struct arguments *a, const char *name)
 
 /* Those that take no message's id */
 static void
-expect_no_words(const struct arguments *a, bool json)
+expect_no_words(const struct arguments *a)
 {
     for (size_t i = 1; i < a->q.n; i++)
-        if (!json || strcmp(a->q.word[i], "--json") != 0)
+        if (strcmp(a->q.word[i], "--json") != 0)
             fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", a->q.word[i]);
+}
+
+static const char *
+value_of(const char *word, const char *option)
+{
+    size_t n = strlen(option);
+
+    return strncmp(word, option, n) == 0 && word[n] == '=' && word[n + 1] ? word + n + 1 : NULL;
+}
+
+/* check ADDRESS: as root by the configuration as it is now, else by what the daemon has */
+static int
+check_addresses(const struct arguments *a)
+{
+    struct queue_request q = { .word = { "trace", "-", "-" }, .n = 3, .direct = a->request.uid == 0 };
+    char uid[24];
+
+    for (size_t i = 1; i < a->q.n; i++) {
+        const char *word = a->q.word[i], *from = value_of(word, "--from"), *user = value_of(word, "--user");
+        struct passwd *pw = user ? getpwnam(user) : NULL;
+        if (user && !pw && user[strspn(user, "0123456789")])
+            fatal(EX_NOUSER, "%s: there is no such user", user);
+        if (user)
+            (void)snprintf(uid, sizeof uid, "%s", user);
+        if (pw)
+            (void)snprintf(uid, sizeof uid, "%lu", (unsigned long)pw->pw_uid);
+        if (from)
+            q.word[1] = from;
+        else if (user)
+            q.word[2] = uid;
+        else if (strncmp(word, "--", 2) == 0)
+            fatal(EX_USAGE, "%s: check knows no such option", word);
+        else
+            q.word[q.n++] = word;
+    }
+    if (q.n == 3)
+        fatal(EX_USAGE, "check: --from and --user need an address; see smtprelay --help");
+    return queue_ask(&a->request, &q);
 }
 
 int
@@ -261,12 +301,10 @@ main(int argc, char **argv)
         return EX_OSERR;
     parse_arguments(argc, argv, &a);
     order_words(&a);
-    if (is_command(&a, "check")) {
-        expect_no_words(&a, false);
-        return check(&a.request);
-    }
+    if (is_command(&a, "check"))
+        return a.q.n > 1 ? check_addresses(&a) : check(&a.request);
     if (is_command(&a, "status")) {
-        expect_no_words(&a, true);
+        expect_no_words(&a);
         return queue_ask(&a.request, &a.q);
     }
     if (is_command(&a, "explain"))

@@ -32,12 +32,12 @@ start_own(const struct config_request *req, pid_t *pid, struct error *err)
     return fd;
 }
 
-/* As sendmail does: an own file serves without the system's daemon */
+/* As sendmail does: an own file serves without the system's daemon, and so do we where nothing else is wanted */
 static int
-connect_daemon(const struct config_request *req, struct error *err)
+connect_daemon(const struct config_request *req, bool direct, struct error *err)
 {
     char *own = req->file ? NULL : ask_own_config(req->uid), *path;
-    bool other = req->file || own;
+    bool other = req->file || own || direct;
     int fd;
 
     free(own);
@@ -111,7 +111,7 @@ ask_once(const struct config_request *req, const struct queue_request *q, const 
     struct error err;
     struct buf line;
     pid_t pid = -1;
-    int fd = connect_daemon(req, &err), code = 0;
+    int fd = connect_daemon(req, q->direct, &err), code = 0;
     bool own = fd == ASK_NOBODY;
 
     if (own)

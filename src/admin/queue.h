@@ -13,6 +13,7 @@ struct queue_request {
     const char *word[1000];
     size_t n;
     bool json;
+    bool direct;   /* not by the daemon: what the configuration says now */
     bool yes;      /* whoever asks is sure */
     bool removes;  /* more than one is to be confirmed on a terminal */
     bool progress; /* it may take long, which is shown on a terminal */

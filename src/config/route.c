@@ -2,13 +2,15 @@
 #include "config/route.h"
 
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/slice.h"
+#include "base/text.h"
 
-/* An address, or "@domain" */
-static bool
-address_matches(const struct config_value *v, const char *address)
+/* An address, or "@domain"; NULL: none of them */
+static const char *
+address_match(const struct config_value *v, const char *address)
 {
     struct slice a = slice_of(address);
 
@@ -17,9 +19,15 @@ address_matches(const struct config_value *v, const char *address)
         if (pattern.len && pattern.p[0] == '@'
                 ? slice_eq_nocase(slice_from(a, slice_find_last(a, '@')), pattern)
                 : slice_eq_nocase(a, pattern))
-            return true;
+            return v->item[i];
     }
-    return false;
+    return NULL;
+}
+
+static bool
+address_matches(const struct config_value *v, const char *address)
+{
+    return address_match(v, address) != NULL;
 }
 
 static bool
@@ -50,6 +58,37 @@ route_account(const struct config *c, const char *sender, int64_t uid, const cha
             return a;
     }
     return 0;
+}
+
+static void
+add_match(struct buf *out, const char *key, const char *item, const char *value)
+{
+    buf_add_format(out, "%s%s ", out->len ? ", " : "", key);
+    text_add_escaped(out, slice_of(item));
+    if (value) {
+        buf_add_str(out, " for ");
+        text_add_escaped(out, slice_of(value));
+    }
+}
+
+void
+route_why(const struct config *c, size_t account, const char *sender, int64_t uid, const char *recipient,
+    struct buf *out)
+{
+    const struct config_value *s = config_value(c, account, CONFIG_SENDER),
+                              *r = config_value(c, account, CONFIG_RECIPIENT);
+    const char *of_sender = address_match(s, sender), *of_recipient = address_match(r, recipient);
+    char number[24];
+
+    (void)snprintf(number, sizeof number, "%lld", (long long)uid);
+    if (of_sender)
+        add_match(out, "sender", of_sender, sender);
+    if (config_value(c, account, CONFIG_FOR_USER)->set)
+        add_match(out, "user, uid", number, NULL);
+    if (of_recipient)
+        add_match(out, "recipient", of_recipient, recipient);
+    if (account == 0)
+        buf_add_str(out, c->n > 1 ? "no account's keys match" : "the only one");
 }
 
 bool

@@ -9,6 +9,9 @@
 
 /* The account for a message of `uid` from `sender` to `recipient`; 0 where no group matches. */
 size_t route_account(const struct config *c, const char *sender, int64_t uid, const char *recipient);
+/* The same in words: which keys of `account` match this message. */
+void route_why(const struct config *c, size_t account, const char *sender, int64_t uid, const char *recipient,
+    struct buf *out);
 /* May this user hand in mail (AllowUsers, DenyUsers)? */
 bool route_is_allowed(const struct config *c, int64_t uid, const char *login);
 /* May this user's mail go by this account, also as a fallback? */

@@ -13,8 +13,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/expand.h"
-#include "config/route.h"
 #include "daemon/control_filter.h"
 #include "daemon/control_list.h"
 #include "daemon/control_why.h"
@@ -36,6 +34,7 @@ static const struct {
     [CONTROL_REMOVE] = { "remove", 0, CONTROL_LINE_MAX },
     [CONTROL_RUN] = { "run", 0, 1 },
     [CONTROL_VERIFY] = { "verify", 1, CONTROL_LINE_MAX },
+    [CONTROL_TRACE] = { "trace", 3, CONTROL_LINE_MAX },
     [CONTROL_WAKE] = { "wake", 0, 0 },
 };
 
@@ -136,6 +135,23 @@ place_filter(struct control_request *q, struct error *err)
     return true;
 }
 
+/* trace: on behalf of whom */
+static bool
+place_sender(struct control_request *q, struct error *err)
+{
+    uint64_t uid;
+    bool named = strcmp(q->address[1], "-") != 0;
+
+    if (named && !slice_number(slice_of(q->address[1]), UINT32_MAX, &uid))
+        return error_set(err, ERROR_USAGE, "trace: %s is no uid", q->address[1]);
+    q->filter.uid = named ? (int64_t)uid : -1;
+    q->text = q->address[0];
+    free(q->address[1]);
+    q->naddress -= 2;
+    memmove(q->address, q->address + 2, q->naddress * sizeof *q->address);
+    return true;
+}
+
 /* Where the arguments belong */
 static bool
 place_arguments(struct control_request *q, struct error *err)
@@ -144,6 +160,8 @@ place_arguments(struct control_request *q, struct error *err)
 
     if (q->verb == CONTROL_VERIFY || ((q->verb == CONTROL_RUN || q->verb == CONTROL_LOG) && q->naddress == 0))
         return true;
+    if (q->verb == CONTROL_TRACE)
+        return place_sender(q, err);
     if (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)
         return place_number(q, err);
     if (q->verb != CONTROL_RUN)
@@ -227,13 +245,21 @@ control_identify(int sock, int64_t group, struct control_peer *peer)
     return true;
 }
 
+/* wake, and asking on behalf of somebody else */
+static bool
+is_for_operators(const struct control_request *q)
+{
+    return q->verb == CONTROL_WAKE ||
+           (q->verb == CONTROL_TRACE && q->filter.uid >= 0 && q->filter.uid != q->peer.uid);
+}
+
 bool
 control_is_permitted(const struct control_request *q, struct error *err)
 {
-    if (q->verb != CONTROL_WAKE || q->peer.is_operator)
+    if (!is_for_operators(q) || q->peer.is_operator)
         return true;
     return error_set(err, ERROR_ADMIN, "smtprelayd: %s is for operators: root and the members of %s",
-        verbs[q->verb].name, CONTROL_GROUP);
+        q->verb == CONTROL_TRACE ? "the way of another user's mail" : verbs[q->verb].name, CONTROL_GROUP);
 }
 
 bool
@@ -376,56 +402,4 @@ control_select(const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], 
     }
     spool_close(s);
     return control_walk_end(&w, err);
-}
-
-/* ---------------------------------------------------------------- verify */
-
-struct found {
-    const struct config *c;
-    struct buf *out;
-};
-
-static void
-add_found(void *ctx, const char *address)
-{
-    struct found *f = ctx;
-    const char *domain = config_text(f->c, 0, CONFIG_REWRITE_DOMAIN);
-
-    buf_add_char(f->out, ' ');
-    text_add_escaped(f->out, slice_of(address));
-    if (!strchr(address, '@'))
-        buf_add_format(f->out, "@%s", domain ? domain : config_text(f->c, 0, CONFIG_HOSTNAME));
-}
-
-static bool
-verify_one(const struct control_request *q, const struct config *c, const char *address, struct buf *answer,
-    struct error *err)
-{
-    size_t account = route_account(c, "", q->peer.uid, address);
-    const struct config_value *hubs = config_value(c, account, CONFIG_MAILHUB);
-    struct found f = { c, answer };
-    struct expand_hooks hooks = { .found = add_found, .ctx = &f };
-    bool ok;
-
-    buf_add_char(answer, ' ');
-    text_add_escaped(answer, slice_of(address));
-    buf_add_char(answer, ':');
-    ok = expand_recipient(c, account, address, &hooks, err);
-    if (ok)
-        buf_add_format(answer, " by %s\n", hubs->n ? hubs->item[0] : "?");
-    else
-        buf_add_format(answer, " refused: %s\n", err->text);
-    return ok;
-}
-
-void
-control_verify(const struct control_request *q, const struct config *c, struct buf *answer)
-{
-    struct error err, first;
-
-    error_init(&first);
-    for (size_t i = 0; i < q->naddress; i++)
-        if (!verify_one(q, c, q->address[i], answer, &err) && first.class == ERROR_NONE)
-            first = err;
-    control_end(answer, first.class ? ERROR_NOUSER : ERROR_NONE, first.text);
 }

@@ -17,6 +17,7 @@
  *     status        what waits and why, by account, and what to do; CODE 1: something is in trouble, 2: somebody has to mend it
  *     run [I|R|S]   make all messages due, or those whose id, a recipient, the sender has the text in it
  *     verify A...   where mail for these addresses would go
+ *     trace S U A...  the same step by step, for mail from S of the user with that uid; "-": the peer's own
  *     wake          another process has added to the queue
  *
  * F is the id of a message, or an option of struct control_filter, `--older-than=2h`; all of them together say which are meant. With
@@ -41,8 +42,9 @@
 #include "queue/spool.h"
 
 enum { CONTROL_NUMBER_MAX = 10000 };
-enum { CONTROL_LINE_MAX = 70000 }; /* a little more than our own clients send */
-#define CONTROL_SUFFIX ".ctl"      /* behind the path of `Socket` */
+enum { CONTROL_LINE_MAX = 70000 };      /* a little more than our own clients send */
+enum { CONTROL_VERIFY_MAX = 16 << 20 }; /* an answer to verify and trace */
+#define CONTROL_SUFFIX ".ctl"           /* behind the path of `Socket` */
 #define CONTROL_GROUP "smtprelay-admin"
 
 enum control_verb {
@@ -58,6 +60,7 @@ enum control_verb {
     CONTROL_REMOVE,
     CONTROL_RUN,
     CONTROL_VERIFY,
+    CONTROL_TRACE,
     CONTROL_WAKE
 };
 
@@ -109,10 +112,10 @@ struct control_filter {
 struct control_request {
     enum control_verb verb;
     char by;       /* run: 'I', 'R', 'S', 0 = all */
-    char *text;    /* run: what is looked for; why, log: the first word */
+    char *text;    /* run: what is looked for; why, log: the first word; trace: the sender */
     size_t number; /* why, log: 0 = as usual */
     struct control_filter filter;
-    char **address; /* verify */
+    char **address; /* verify, trace; the uid of trace is filter.uid */
     size_t naddress;
     /* set by the owner before the answer */
     struct control_peer peer;
@@ -140,11 +143,11 @@ void control_add_account(struct control_request *q, const char *name, enum contr
     const char *reason, int64_t next_s);
 void control_add_active(struct control_request *q, const char *id);
 
-/* Has control_answer the answer? Else (run, verify, wake, what changes messages) the owner has, with the functions below. */
+/* Has control_answer the answer? Else (run, verify, trace, wake, what changes messages) the owner has, with the functions below. */
 bool control_is_answered(const struct control_request *q);
 /* Write the whole answer to `fd`, which stays the caller's. A client that does not read gets no more of it. */
 void control_answer(const struct control_request *q, int fd);
-/* May this peer ask that (wake is the operators')? False with err (77). */
+/* May this peer ask that (wake, and trace for others, are the operators')? False with err (77). */
 bool control_is_permitted(const struct control_request *q, struct error *err);
 
 /* run and what changes messages: is this message meant, by its owner and what is looked for? */
@@ -165,7 +168,7 @@ bool control_change(
 /* The end of the answer to a change of n messages, of which `failed` were not changed, because of err */
 void control_changed(
     const struct control_request *q, struct buf *answer, size_t n, size_t failed, const struct error *err);
-/* verify: the whole answer */
+/* verify, trace: the whole answer (control_verify.c) */
 void control_verify(const struct control_request *q, const struct config *c, struct buf *answer);
 /* The last line: of run and wake it is all of the answer. */
 void control_end(struct buf *answer, enum error_class class, const char *text);

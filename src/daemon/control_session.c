@@ -32,6 +32,7 @@ struct session {
     struct control_request request;
     bool in_thread;
     struct control_batch *batch;
+    struct buf answer; /* of verify and trace */
     /* of a selection */
     char (*ids)[SPOOL_ID_MAX + 1];
     size_t nids, nheld;
@@ -66,6 +67,7 @@ session_free(struct session *s)
     loop_cancel(s->late);
     file_close(&s->fd);
     buf_clear(&s->line);
+    buf_clear(&s->answer);
     control_batch_free(s->batch);
     control_clear(&s->request);
     free(s->ids);
@@ -91,18 +93,6 @@ finish(struct session *s, const struct error *err)
     session_free(s);
 }
 
-static void
-verify(struct session *s)
-{
-    struct buf answer;
-
-    buf_init(&answer, 1u << 20);
-    control_verify(&s->request, &s->desk->core->config, &answer);
-    say(s, &answer);
-    buf_clear(&answer);
-    session_free(s);
-}
-
 /* ---------------------------------------------------------------- what threads do */
 
 static void
@@ -117,6 +107,15 @@ static void
 answer_done(void *arg)
 {
     session_free(arg);
+}
+
+/* It is made already, but may be longer than the socket takes at once */
+static void
+verify_run(void *arg)
+{
+    struct session *s = arg;
+
+    (void)file_write(s->fd, s->answer.data, s->answer.len); /* who has gone wants it no more */
 }
 
 static void
@@ -273,6 +272,13 @@ run_queue_now(struct session *s)
 }
 
 static void
+verify(struct session *s)
+{
+    control_verify(&s->request, &s->desk->core->config, &s->answer);
+    hand_over(s, verify_run, answer_done);
+}
+
+static void
 decide(struct session *s)
 {
     struct error err;
@@ -291,7 +297,7 @@ decide(struct session *s)
         run_queue_now(s);
     } else if (is_batch(&s->request)) {
         hand_over(s, select_run, select_done);
-    } else if (s->request.verb == CONTROL_VERIFY) {
+    } else if (s->request.verb == CONTROL_VERIFY || s->request.verb == CONTROL_TRACE) {
         verify(s);
     } else {
         scan_begin(s->desk->core, SCHEDULE_NOW);
@@ -365,6 +371,7 @@ on_ready(void *ctx, int fd, short revents)
     s->fd = client;
     s->peer = peer;
     buf_init(&s->line, CONTROL_LINE_MAX);
+    buf_init(&s->answer, CONTROL_VERIFY_MAX);
     control_init(&s->request);
     s->watch = loop_watch(d->core->loop, client, POLLIN, session_ready, s);
     s->late = loop_at(d->core->loop, clock_deadline(QUESTION_MS), on_late, s);

@@ -174,7 +174,7 @@ answer_verify(struct ctl *c)
 
     if (!c->has_config)
         return finish(c, c->config_err.class, c->config_err.text);
-    buf_init(&b, 64u << 20);
+    buf_init(&b, CONTROL_VERIFY_MAX);
     control_verify(&c->q, &c->config, &b);
     ok = file_write(c->out, b.data, b.len);
     buf_clear(&b);
@@ -374,6 +374,7 @@ answer(struct ctl *c)
     case CONTROL_REMOVE:
         return control_is_answered(&c->q) ? answer_from_queue(c) : answer_change(c);
     case CONTROL_VERIFY:
+    case CONTROL_TRACE:
         return answer_verify(c);
     case CONTROL_RUN:
         return answer_run(c);

@@ -177,6 +177,34 @@ if [ "$(id -u)" -eq 0 ]; then
     expect_out 'refused'
     expect_one_line
     finish
+
+    a_daemon "smtprelay check ADDRESS tells a user the way of his own mail, and operators that of anybody's" - \
+        rewriteDomain=example.org 'accounts=( { name = "own"; user = "64213"; mailhub = "own.example:25"; } )'
+    run_as 64213 "$ADMIN" check bob@example.net
+    expect_rc 0
+    expect_out 'by account own (user, uid 64213): own.example:25'
+    run_as 64213 "$ADMIN" check --user=0 bob@example.net
+    expect_rc 77
+    expect_one_line
+    run "$ADMIN" check --user=64213 bob@example.net
+    expect_rc 0
+    expect_out 'by account own'
+    run "$ADMIN" check bob@example.net
+    expect_rc 0
+    expect_out 'by account default'
+    finish
+
+    awk 'BEGIN {printf "crowd: r0@example.net"; for (i = 1; i < 20000; i++) printf ", r%d@a-domain-of-some-length.example.net", i; print ""}' >"$T/aliases"
+    a_daemon "the way of an address that leads to very many is shown to the end, to who reads slowly, too" - "aliases=$T/aliases"
+    chmod 644 "$T/aliases"
+    run_as 64213 sh -c "\"$ADMIN\" check crowd | (sleep 1; cat) | tail -n 3"
+    expect_out 'by account default'
+    run_as 64213 sh -c "\"$ADMIN\" check crowd | head -n 2"
+    expect_out 'crowd'
+    run_as 64213 "$ADMIN" check bob@example.net
+    expect_rc 0
+    finish
+    rm -f "$T/aliases"
 else
     echo "ok (skipped, needs root) others than operators see and try their own"
 fi

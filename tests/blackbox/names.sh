@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 hub_options='--tls none'
+ADMIN=$O/root/sbin/smtprelay
 letter
 
 # a_machine SENTENCE [settings]: a case with a hub and $T/aliases
@@ -152,4 +153,70 @@ send -i long
 expect_rc 67
 expect_one_line
 [ "$(wc -c <"$T/err")" -lt 1200 ] || fail "$(wc -c <"$T/err") octets on stderr"
+end
+
+# ---------------------------------------------------------------- the way of an address
+
+# run PROGRAM ARGUMENTS...
+run() {
+    timeout 60 "$@" >"$T/out" 2>"$T/err" </dev/null
+    rc=$?
+}
+expect_out() {
+    grep -qF -e "$1" "$T/out" || fail "no '$1' in $(tr '\n' '|' <"$T/out")"
+}
+
+cat >"$T/aliases" <<'END'
+staff: bob, carol@partner.example
+pipe: |prog
+END
+accounts='( { name = "partners"; recipient = "@partner.example"; mailhub = ( "a.example:25", "b.example:25" ); fallback = "spare"; From = "p@example.com"; },
+  { name = "shop"; sender = "@shop.example"; mailhub = "shop.example:25"; },
+  { name = "spare"; user = "4711"; mailhub = "spare.example:25"; } )'
+a_machine "sendmail -bv says in a line where mail for each address goes, or 67" root=admin@example.net "accounts=$accounts"
+run "$SENDMAIL" -C "$T/conf" -bv dave@example.net staff daemon
+expect_rc 0
+expect_out "dave@example.net: dave@example.net by 127.0.0.1:$HUB_PORT"
+expect_out "staff: bob@example.org by 127.0.0.1:$HUB_PORT, carol@partner.example by a.example:25"
+expect_out "daemon: admin@example.net by"
+run "$SENDMAIL" -C "$T/conf" -bv dave@example.net pipe
+expect_rc 67
+expect_one_line
+expect_out "dave@example.net: dave@example.net by"
+expect_out "pipe: refused: $T/aliases line 2: |prog"
+expect_messages 0
+end
+
+a_machine "smtprelay check ADDRESS shows each step, the account with its key, the smarthosts and what takes over" root=admin@example.net \
+    "accounts=$accounts"
+run "$ADMIN" -C "$T/conf" check staff
+expect_rc 0
+expect_out "staff: the alias, $T/aliases line 1: bob, carol@partner.example"
+expect_out "bob: no alias, and no user of this machine"
+expect_out "> bob@example.org"
+expect_out "by account default (no account's keys match): 127.0.0.1:$HUB_PORT"
+expect_out "> carol@partner.example"
+expect_out "by account partners (recipient @partner.example for carol@partner.example): a.example:25, else b.example:25"
+expect_out "else by account spare: not for uid $(id -u)"
+expect_out "FromPolicy auto with p@example.com"
+run "$ADMIN" -C "$T/conf" check --from me@shop.example daemon
+expect_rc 0
+expect_out "is below MinUserId (1000), so its mail is root's"
+expect_out "> admin@example.net"
+expect_out "by account shop (sender @shop.example for me@shop.example): shop.example:25"
+run "$ADMIN" -C "$T/conf" check pipe
+expect_rc 67
+expect_one_line
+run "$ADMIN" -C "$T/conf" check --nonsense pipe
+expect_rc 64
+run "$ADMIN" -C "$T/conf" check --user zz-no-such bob
+expect_rc 67
+if [ "$(id -u)" -eq 0 ]; then
+    run "$ADMIN" -C "$T/conf" check --user=4711 carol@partner.example
+    expect_out "else by account spare: spare.example:25"
+else
+    run "$ADMIN" -C "$T/conf" check --user=4711 carol@partner.example
+    expect_rc 77
+fi
+expect_messages 0
 end

@@ -1,0 +1,218 @@
+/* control_verify: the way of an address, in one line or step by step; the same functions decide it as for mail. */
+#include "daemon/control.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/expand.h"
+#include "config/route.h"
+
+/* Whose mail it would be, and what has been found for one address */
+struct verify {
+    const struct config *c;
+    struct buf *out;
+    char *sender;
+    int64_t uid;
+    bool steps;
+    char **found;
+    size_t n;
+};
+
+static const char *
+qualifier(const struct config *c, size_t account)
+{
+    const char *domain = config_text(c, account, CONFIG_REWRITE_DOMAIN);
+
+    return domain ? domain : config_text(c, account, CONFIG_HOSTNAME);
+}
+
+static char *
+default_sender(const struct config *c, int64_t uid)
+{
+    struct passwd *pw = uid >= 0 ? getpwuid((uid_t)uid) : NULL;
+
+    return pw ? mem_format("%s@%s", pw->pw_name, qualifier(c, 0))
+              : mem_format("uid%lld@%s", (long long)uid, qualifier(c, 0));
+}
+
+/* As intake has it: "<>" is the null sender, and what has no domain gets one */
+static char *
+sender_of(const struct control_request *q, const struct config *c, int64_t uid)
+{
+    if (q->verb != CONTROL_TRACE || strcmp(q->text, "-") == 0)
+        return default_sender(c, uid);
+    if (strcmp(q->text, "<>") == 0)
+        return mem_dup("");
+    return strchr(q->text, '@') ? mem_dup(q->text) : mem_format("%s@%s", q->text, qualifier(c, 0));
+}
+
+static void
+on_found(void *ctx, const char *address)
+{
+    struct verify *v = ctx;
+
+    v->found = mem_resize(v->found, v->n + 1, sizeof *v->found);
+    v->found[v->n++] = mem_dup(address);
+}
+
+static void
+on_step(void *ctx, unsigned depth, const char *text)
+{
+    struct verify *v = ctx;
+
+    buf_add_format(v->out, " %*s%s\n", 2 + 2 * (int)depth, "", text);
+}
+
+static void
+add_address(const struct verify *v, size_t account, const char *address)
+{
+    text_add_escaped(v->out, slice_of(address));
+    if (!strchr(address, '@'))
+        buf_add_format(v->out, "@%s", qualifier(v->c, account));
+}
+
+static size_t
+account_of(const struct verify *v, size_t i)
+{
+    return route_account(v->c, v->sender, v->uid, v->found[i]);
+}
+
+static void
+add_hubs(const struct verify *v, size_t account)
+{
+    const struct config_value *hubs = config_value(v->c, account, CONFIG_MAILHUB);
+    const char *provider = config_text(v->c, account, CONFIG_PROVIDER);
+
+    for (size_t i = 0; i < hubs->n; i++)
+        buf_add_format(v->out, "%s%s", i ? ", else " : "", hubs->item[i]);
+    if (hubs->n == 0)
+        buf_add_str(v->out, provider ? provider : "?");
+}
+
+/* ---------------------------------------------------------------- in one line */
+
+static void
+add_line(struct verify *v)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        size_t account = account_of(v, i);
+        const struct config_value *hubs = config_value(v->c, account, CONFIG_MAILHUB);
+        buf_add_char(v->out, ' ');
+        add_address(v, account, v->found[i]);
+        if (i + 1 < v->n && account_of(v, i + 1) == account)
+            continue;
+        buf_add_format(v->out, " by %s%s", hubs->n ? hubs->item[0] : "?", i + 1 < v->n ? "," : "\n");
+    }
+}
+
+/* ---------------------------------------------------------------- step by step */
+
+static void
+add_fallbacks(struct verify *v, size_t account)
+{
+    const char *next = config_text(v->c, account, CONFIG_FALLBACK);
+
+    for (; next; next = config_text(v->c, account, CONFIG_FALLBACK)) {
+        account = config_account_find(v->c, next);
+        buf_add_str(v->out, "     else by account ");
+        text_add_escaped(v->out, slice_of(next));
+        buf_add_str(v->out, ": ");
+        if (route_may_use(v->c, account, v->uid))
+            add_hubs(v, account);
+        else
+            buf_add_format(v->out, "not for uid %lld, so the mail waits", (long long)v->uid);
+        buf_add_char(v->out, '\n');
+        if (!route_may_use(v->c, account, v->uid))
+            return;
+    }
+}
+
+static void
+add_account(struct verify *v, size_t account, const char *address)
+{
+    const char *from = config_text(v->c, account, CONFIG_FROM);
+    struct buf why;
+
+    buf_init(&why, 3000);
+    route_why(v->c, account, v->sender, v->uid, address, &why);
+    buf_add_str(v->out, "     by account ");
+    text_add_escaped(v->out, slice_of(config_account_name(v->c, account)));
+    buf_add_format(v->out, " (%s): ", buf_str(&why));
+    add_hubs(v, account);
+    buf_add_char(v->out, '\n');
+    buf_clear(&why);
+    add_fallbacks(v, account);
+    buf_add_str(v->out, "     from ");
+    text_add_escaped(v->out, slice_of(*v->sender ? v->sender : "<>"));
+    buf_add_format(v->out, ", FromPolicy %s%s%s\n", config_text(v->c, account, CONFIG_FROM_POLICY),
+        from ? " with " : "", from ? from : "");
+}
+
+/* Those that go the same way stand together */
+static void
+add_ways(struct verify *v)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        size_t account = account_of(v, i);
+        buf_add_str(v->out, "   > ");
+        add_address(v, account, v->found[i]);
+        buf_add_char(v->out, '\n');
+        if (i + 1 == v->n || account_of(v, i + 1) != account)
+            add_account(v, account, v->found[i]);
+    }
+}
+
+/* ---------------------------------------------------------------- all */
+
+static bool
+verify_one(struct verify *v, const char *address, struct error *err)
+{
+    size_t account = route_account(v->c, v->sender, v->uid, address);
+    struct expand_hooks hooks = { .found = on_found, .step = v->steps ? on_step : NULL, .ctx = v };
+    bool ok;
+
+    buf_add_char(v->out, ' ');
+    text_add_escaped(v->out, slice_of(address));
+    buf_add_str(v->out, v->steps ? ":\n" : ":");
+    ok = expand_recipient(v->c, account, address, &hooks, err);
+    if (!ok)
+        buf_add_format(v->out, "%s refused: %s\n", v->steps ? "   >" : "", err->text);
+    else if (v->steps)
+        add_ways(v);
+    else
+        add_line(v);
+    for (size_t i = 0; i < v->n; i++)
+        free(v->found[i]);
+    free(v->found);
+    v->found = NULL;
+    v->n = 0;
+    return ok;
+}
+
+void
+control_verify(const struct control_request *q, const struct config *c, struct buf *answer)
+{
+    bool steps = q->verb == CONTROL_TRACE;
+    struct verify v = { .c = c, .out = answer, .steps = steps };
+    struct error err, first;
+
+    v.uid = steps && q->filter.uid >= 0 ? q->filter.uid : q->peer.uid;
+    v.sender = sender_of(q, c, v.uid);
+    error_init(&first);
+    for (size_t i = 0; i < q->naddress && !answer->overflow; i++)
+        if (!verify_one(&v, q->address[i], &err) && first.class == ERROR_NONE)
+            first = err;
+    if (answer->overflow) {
+        buf_reset(answer);
+        error_set(&first, ERROR_REFUSED, "that leads to more addresses than can be shown");
+    }
+    control_end(answer,
+        first.class == ERROR_NONE      ? ERROR_NONE
+        : first.class == ERROR_REFUSED ? ERROR_REFUSED
+                                       : ERROR_NOUSER,
+        first.text);
+    free(v.sender);
+}
