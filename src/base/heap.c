@@ -24,6 +24,32 @@ heap_first(const struct heap *h)
     return h->n ? h->slot[0] : NULL;
 }
 
+/* Each node's children join those who may be next, kept in their order behind what is taken already */
+size_t
+heap_line(const struct heap *h, const struct heap_node **line, size_t max)
+{
+    size_t n = h->n && max ? 1 : 0;
+
+    if (n)
+        line[0] = h->slot[0];
+    for (size_t done = 0; done < n; done++) {
+        uint32_t first = 2 * (line[done]->at - 1) + 1;
+        for (uint32_t child = first; child < h->n && child < first + 2; child++) {
+            size_t at = n;
+            while (at > done + 1 && h->before(h->slot[child], line[at - 1]))
+                at--;
+            if (at == max)
+                continue;
+            if (n < max)
+                n++;
+            for (size_t i = n - 1; i > at; i--)
+                line[i] = line[i - 1];
+            line[at] = h->slot[child];
+        }
+    }
+    return n;
+}
+
 bool
 heap_has(const struct heap_node *node)
 {

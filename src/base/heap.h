@@ -29,6 +29,8 @@ void heap_init(struct heap *h, heap_before *before);
 void heap_clear(struct heap *h);
 /* The first one, NULL when it is empty. */
 struct heap_node *heap_first(const struct heap *h);
+/* The first `max` in their order, which changes nothing; returns how many. O(max * max). */
+size_t heap_line(const struct heap *h, const struct heap_node **line, size_t max);
 /* `node` must be in no heap. */
 void heap_add(struct heap *h, struct heap_node *node);
 /* `node` must be in this heap; it is in none afterwards. */

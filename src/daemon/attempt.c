@@ -15,6 +15,7 @@
 #include "daemon/story.h"
 #include "daemon/trouble.h"
 #include "mail/status.h"
+#include "mail/throttle.h"
 
 int64_t
 attempt_rate(const struct core *c, const char *account)
@@ -36,7 +37,7 @@ attempt_next(struct delivery *d)
         dispatch_finish(d);
         return;
     }
-    d->reached = d->account_failed = d->frozen = d->delivered = false;
+    d->reached = d->account_failed = d->frozen = d->delivered = d->throttled = false;
     delivery_attempt_begin(d);
     free(d->account);
     d->account = mem_dup(account);
@@ -94,6 +95,22 @@ count_fact(struct delivery *d, uint32_t i, const struct status *s, const char *w
                                                          : mem_dup(words);
 }
 
+/* Whoever is slow by himself is not made slow by others: less comes, nothing is refused */
+static void
+slow_down(struct delivery *d, const struct job_fact *f, const char *text)
+{
+    struct core *c = d->core;
+    int64_t rate = attempt_rate(c, d->account), now = clock_ms();
+
+    if (!c->rates || f->cause != STATUS_REPLY || !throttle_is_said(f->code, f->enhanced, slice_of(f->text)))
+        return;
+    d->throttled = true;
+    if (!rates_slow(c->rates, d->account, rate, text, now))
+        return;
+    log_line(LOG_LEVEL_WARNING, "account %s: slows down to %lld messages an hour: %s", d->account,
+        (long long)rates_limit(c->rates, d->account, rate, now), text);
+}
+
 static void
 take_fact(struct delivery *d, const struct job_fact *f)
 {
@@ -115,6 +132,7 @@ take_fact(struct delivery *d, const struct job_fact *f)
         return;
     }
     text = settings_fact_text(f);
+    slow_down(d, f, text);
     count_fact(d, f->recipient, &s, text);
     submission_said(d->sub, f->recipient, f);
     submission_failed(d->sub, f->recipient, s.scope == STATUS_RECIPIENT, s.class, text);
@@ -217,7 +235,7 @@ attempt_over(void *owner, const struct error *err, bool maybe_sent, struct slice
     buf_add_slice(&d->sub->used, text);
     story_attempt(d, err, text);
     learn(d);
-    if (d->core->rates && !d->delivered)
+    if (d->core->rates && !d->delivered && !d->throttled)
         rates_give_back(d->core->rates, d->account);
     fall_back(d);
     attempt_next(d); /* or the end */

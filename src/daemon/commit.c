@@ -47,6 +47,8 @@ schedule_parcels(struct storing *s)
             !c->schedule ? NULL
                          : schedule_add(c->schedule, p->id, p->record.account, delivery_age_ms(&p->record),
                                p->record.attempts, s->due, clock_ms());
+        if (e && delivery_is_of_system(c, p->record.uid))
+            schedule_alert(c->schedule, e, p->record.uid);
         if (s->which == PARK_DEFERRED)
             continue;
         /* the attempt that is under way is the file's */

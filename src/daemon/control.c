@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "daemon/control_filter.h"
 #include "daemon/control_list.h"
+#include "daemon/control_rate.h"
 #include "daemon/control_why.h"
 
 /* What each request takes, by enum control_verb */
@@ -57,6 +58,7 @@ control_clear(struct control_request *q)
     for (size_t i = 0; i < q->snapshot.naccounts; i++) {
         free(q->snapshot.account[i].name);
         free(q->snapshot.account[i].reason);
+        control_rate_clear(&q->snapshot.account[i].rate);
     }
     free(q->address);
     free(q->snapshot.account);
@@ -277,8 +279,9 @@ control_add_account(
     struct control_snapshot *s = &q->snapshot;
 
     s->account = mem_resize(s->account, s->naccounts + 1, sizeof *s->account);
-    s->account[s->naccounts++] =
-        (struct control_account){ mem_dup(name), mem_dup(reason ? reason : ""), state, next_s };
+    s->account[s->naccounts++] = (struct control_account){
+        .name = mem_dup(name), .reason = mem_dup(reason ? reason : ""), .state = state, .next_s = next_s
+    };
 }
 
 void

@@ -70,6 +70,21 @@ struct control_peer {
     bool is_operator;
 };
 
+/* A message that waits for the rate of its account */
+struct control_turn {
+    char id[SPOOL_ID_MAX + 1];
+    int64_t at_s; /* seconds from now */
+};
+
+/* What holds the mail of an account to a rate; zeroed: nothing does */
+struct control_rate {
+    int64_t per_hour; /* in force, 0: none */
+    char *why;        /* the peer's words, if it is slower than RateLimit for them; NULL: it is not */
+    struct control_turn *turn; /* those that are over it, by id */
+    size_t nturns;
+    int64_t after_s; /* more may wait, and go after that; 0: all are in `turn` */
+};
+
 /* What the scheduler knows of an account */
 enum control_state { CONTROL_UP, CONTROL_DOWN, CONTROL_FROZEN };
 struct control_account {
@@ -77,6 +92,7 @@ struct control_account {
     char *reason; /* of DOWN and FROZEN */
     enum control_state state;
     int64_t next_s; /* DOWN and FROZEN: seconds until it is tried again, -1 = not planned */
+    struct control_rate rate;
 };
 
 /* What only a running daemon knows; all zero without one. Of what is not there, nothing is said. */

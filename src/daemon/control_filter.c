@@ -152,13 +152,14 @@ bool
 control_filter_matches(const struct control_request *q, const struct record *r)
 {
     const struct control_filter *f = &q->filter;
+    char made[CONTROL_REASON_MAX];
 
     if (f->nid == 0 && ((q->verb == CONTROL_RELEASE && !r->is_held) ||
                            (q->verb == CONTROL_RETRY && !f->failed && r->is_held)))
         return false;
     return (!f->sender || has_text(r->envelope.sender, f->sender)) &&
            (!f->recipient || has_recipient(r, f->recipient)) && is_same(r->account, f->account) &&
-           is_same(r->unit, f->unit) && (!f->reason || has_text(control_reason(q, r), f->reason)) &&
+           is_same(r->unit, f->unit) && (!f->reason || has_text(control_reason(q, r, made), f->reason)) &&
            (f->uid < 0 || r->uid == f->uid) && (f->older_s < 0 || control_age(r) >= f->older_s) &&
            (f->larger < 0 || r->content_size > (uint64_t)f->larger) && (!f->held || r->is_held);
 }

@@ -13,6 +13,7 @@ state_word(char state)
 void
 control_message(const struct control_request *q, struct control_out *o, const struct record *r)
 {
+    char made[CONTROL_REASON_MAX];
     bool active = control_is_active(q, r->id);
     int64_t next = active ? 0 : control_next(q, r);
 
@@ -38,7 +39,7 @@ control_message(const struct control_request *q, struct control_out *o, const st
         control_word_number(o, "last_attempt", r->last_try);
     if (next >= 0)
         control_word_number(o, "next_in", next);
-    control_word_text(o, "reason", control_reason(q, r));
+    control_word_text(o, "reason", control_reason(q, r, made));
     for (size_t i = 0; i < r->envelope.n; i++) {
         control_word_object(o, "recipients");
         control_word_text(o, "address", r->envelope.rcpt[i].address);

@@ -37,10 +37,10 @@ control_account(const struct control_request *q, const char *name)
 }
 
 const char *
-control_reason(const struct control_request *q, const struct record *r)
+control_reason(const struct control_request *q, const struct record *r, char made[CONTROL_REASON_MAX])
 {
     const struct control_account *a = control_account(q, r->account);
-    const char *own = r->reason ? r->reason : "";
+    const char *own = r->reason ? r->reason : "", *rate;
 
     if (r->is_held)
         return r->hold_reason && *r->hold_reason ? r->hold_reason : "held";
@@ -49,7 +49,8 @@ control_reason(const struct control_request *q, const struct record *r)
     /* what holds all mail of an account says more than what one message met last */
     if (a && *a->reason && (a->state == CONTROL_FROZEN || (a->state == CONTROL_DOWN && !*own)))
         return a->reason;
-    return own;
+    rate = control_rate_reason(q, r, made);
+    return rate ? rate : own;
 }
 
 int64_t
@@ -66,11 +67,15 @@ control_next(const struct control_request *q, const struct record *r)
     const struct control_snapshot *s = &q->snapshot;
     const struct control_account *a = control_account(q, r->account);
     int64_t wait, since;
+    bool after;
 
     if (!s->is_daemon || r->is_held || q->filter.failed)
         return -1;
     if (a && a->state != CONTROL_UP)
         return a->next_s;
+    wait = control_rate_wait(q, r, &after);
+    if (wait >= 0)
+        return wait;
     if (r->attempts == 0)
         return r->mode && strcmp(r->mode, "queue") == 0 ? s->next_run_s : 0;
     /* the scheduler's own rule (queue/schedule), without its jitter */
@@ -140,7 +145,8 @@ format_stamp(int64_t seconds, char out[64])
 static void
 print_mailq(const struct control_request *q, struct control_out *o, const struct record *r)
 {
-    const char *reason = control_reason(q, r);
+    char made[CONTROL_REASON_MAX];
+    const char *reason = control_reason(q, r, made);
     size_t width = strlen(reason);
     char stamp[64], name[SPOOL_ID_MAX + 2];
 
@@ -227,7 +233,8 @@ add_right(struct control_out *o, int width, struct buf *column)
 static void
 print_line(const struct control_request *q, struct control_out *o, const struct record *r)
 {
-    const char *reason = control_reason(q, r);
+    char made[CONTROL_REASON_MAX];
+    const char *reason = control_reason(q, r, made);
     struct buf column;
 
     buf_init(&column, 100);
@@ -317,6 +324,8 @@ print_origin(struct control_out *o, const struct record *r)
 static void
 print_attempts(const struct control_request *q, struct control_out *o, const struct record *r)
 {
+    char made[CONTROL_REASON_MAX];
+
     control_line_begin(o);
     buf_add_format(&o->b, "attempts: %lld", (long long)r->attempts);
     if (r->last_try > 0) {
@@ -331,7 +340,7 @@ print_attempts(const struct control_request *q, struct control_out *o, const str
         add_next(&o->b, q, r);
         control_line_end(o);
     }
-    print_field(o, "why", control_reason(q, r));
+    print_field(o, "why", control_reason(q, r, made));
 }
 
 static const char *

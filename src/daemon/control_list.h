@@ -3,6 +3,7 @@
 #define DAEMON_CONTROL_LIST_H
 
 #include "daemon/control_out.h"
+#include "daemon/control_rate.h"
 
 /* The queue of the request; NULL and *none where there is no queue, NULL with err where it cannot be read. */
 struct spool *control_open(const struct control_request *q, bool *none, struct error *err);
@@ -10,8 +11,9 @@ bool control_may_see(const struct control_request *q, const struct record *r);
 bool control_is_active(const struct control_request *q, const char *id);
 /* The account as the daemon knows it, NULL = it says nothing of it. */
 const struct control_account *control_account(const struct control_request *q, const char *name);
-/* Why it waits, as known best; "" = not known. */
-const char *control_reason(const struct control_request *q, const struct record *r);
+/* Why it waits, as known best; "" = not known. `made` is where it stands if it had to be worded. */
+const char *control_reason(
+    const struct control_request *q, const struct record *r, char made[CONTROL_REASON_MAX]);
 /* Seconds until about the next try; -1: not known */
 int64_t control_next(const struct control_request *q, const struct record *r);
 int64_t control_age(const struct record *r);

@@ -11,8 +11,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "daemon/attempt.h"
 #include "daemon/control.h"
 #include "daemon/control_batch.h"
+#include "daemon/control_rate.h"
+#include "daemon/delivery.h"
 #include "daemon/feed.h"
 #include "daemon/scan.h"
 #include "daemon/story.h"
@@ -206,6 +209,22 @@ select_done(void *arg)
 
 /* ---------------------------------------------------------------- questions */
 
+/* Who waits for the rate, in the order in which they will go */
+static void
+add_rate(const struct core *c, struct control_request *q, const char *name)
+{
+    const struct schedule_entry *line[CONTROL_TURNS_MAX];
+    int64_t limit = attempt_rate(c, name), now = clock_ms(),
+            wait = rates_wait(c->rates, name, limit, false, now),
+            every = rates_every_ms(c->rates, name, limit, now);
+    size_t n = wait > 0 ? schedule_line(c->schedule, name, now, line, CONTROL_TURNS_MAX) : 0;
+
+    control_rate_begin(q, rates_limit(c->rates, name, limit, now), rates_why(c->rates, name, limit, now));
+    for (size_t i = 0; i < n; i++)
+        control_rate_turn(q, schedule_id(line[i]), (wait + (int64_t)i * every + 999) / 1000);
+    control_rate_end(q);
+}
+
 static void
 take_snapshot(struct session *s)
 {
@@ -233,10 +252,11 @@ take_snapshot(struct session *s)
         enum schedule_state state = schedule_account_last(c->schedule, name, &why);
         control_add_account(
             q, name, states[state], why, schedule_account_next(c->schedule, name, now) / 1000);
+        add_rate(c, q, name);
     }
-    for (struct schedule_entry *e = schedule_first(c->schedule); e; e = schedule_after(e))
-        if (schedule_is_active(e))
-            control_add_active(q, schedule_id(e));
+    for (const struct delivery *e = c->deliveries; e; e = e->next)
+        if (e->entry)
+            control_add_active(q, schedule_id(e->entry));
 }
 
 /* From here on the descriptor is written to by a thread, which may wait */

@@ -196,6 +196,43 @@ advice(const struct control_snapshot *d, const struct control_account *a)
     return NULL;
 }
 
+/* What may go in an hour, and how much is over it */
+static void
+print_rate(struct control_out *o, const struct control_account *a)
+{
+    const struct control_rate *r = &a->rate;
+    int64_t first = INT64_MAX, end = 0;
+    char when[40];
+
+    if (r->per_hour == 0)
+        return;
+    for (size_t i = 0; i < r->nturns; i++) {
+        first = r->turn[i].at_s < first ? r->turn[i].at_s : first;
+        end = r->turn[i].at_s > end ? r->turn[i].at_s : end;
+    }
+    control_line_begin(o);
+    buf_add_str(&o->b, "account ");
+    control_add_text(o, a->name);
+    buf_add_format(&o->b, ": rate: %lld/h", (long long)r->per_hour);
+    if (r->nturns) {
+        control_rate_clock(when, sizeof when, first);
+        buf_add_format(
+            &o->b, ", %zu%s over it: the next goes at %s", r->nturns, r->after_s ? " and more" : "", when);
+        control_rate_clock(when, sizeof when, end);
+        if (r->nturns > 1)
+            buf_add_format(&o->b, ", the last %s %s", r->after_s ? "after" : "at", when);
+    }
+    control_line_end(o);
+    if (!r->why)
+        return;
+    control_line_begin(o);
+    buf_add_str(&o->b, "account ");
+    control_add_text(o, a->name);
+    buf_add_str(&o->b, ": slowed down, rises again by itself: ");
+    control_add_text(o, r->why);
+    control_line_end(o);
+}
+
 static void
 print_account(const struct control_request *q, struct control_out *o, const struct waiting *w)
 {
@@ -220,6 +257,8 @@ print_account(const struct control_request *q, struct control_out *o, const stru
         control_add_duration(&o->b, a->next_s);
     }
     control_line_end(o);
+    if (a)
+        print_rate(o, a);
     if (reason && *reason)
         print_why(o, w->name, reason);
     if (what) {
@@ -247,6 +286,11 @@ add_account(const struct control_request *q, struct control_out *o, const struct
     if (a && a->state != CONTROL_UP && a->next_s >= 0)
         control_word_number(o, "next_in", a->next_s);
     control_word_text(o, "reason", a && *a->reason ? a->reason : w->reason);
+    if (a && a->rate.per_hour) {
+        control_word_number(o, "rate", a->rate.per_hour);
+        control_word_number(o, "over_rate", (int64_t)a->rate.nturns);
+        control_word_text(o, "slowed", a->rate.why);
+    }
 }
 
 static void

@@ -127,6 +127,12 @@ delivery_account(const struct core *c, const struct record *r)
     return config_account_name(&c->config, a);
 }
 
+bool
+delivery_is_of_system(const struct core *c, int64_t uid)
+{
+    return uid >= 0 && uid < config_number(&c->config, 0, CONFIG_MIN_USER_ID);
+}
+
 int64_t
 delivery_age_ms(const struct record *r)
 {

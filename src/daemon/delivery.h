@@ -29,7 +29,7 @@ struct delivery {
     bool storing, store_failed; /* a commit is under way; the queue cannot take it */
     bool answered, refused;     /* the client knows; it knows of a failure */
     /* what the attempt that ended last, or is under way, said of its account */
-    bool reached, account_failed, frozen, delivered;
+    bool reached, account_failed, frozen, delivered, throttled;
     char *reason;
     struct delivery_attempt attempt;
     char *hold; /* somebody wants it held when the attempt is over, and why; NULL: nobody */
@@ -49,6 +49,8 @@ const char *delivery_trouble(const struct delivery *d);
 void delivery_because(struct delivery *d, const char *reason);
 /* The account of a message of the queue as it is now; where it has gone, the one such a message would get today. */
 const char *delivery_account(const struct core *c, const struct record *r);
+/* Of a service, not of a person: what it has to say is short of time. */
+bool delivery_is_of_system(const struct core *c, int64_t uid);
 /* By the wall clock, never negative. */
 int64_t delivery_age_ms(const struct record *r);
 /* What is done with the active entry `e` ends with its being held, unless nothing is left of it; NULL: no more. */

@@ -193,26 +193,20 @@ is_account_down(struct delivery *d)
     return false;
 }
 
-/* Of a service, not of a person: what it has to say is short of time */
-static bool
-is_of_system(const struct core *c, int64_t uid)
-{
-    return uid >= 0 && uid < config_number(&c->config, 0, CONFIG_MIN_USER_ID);
-}
-
-/* RateLimit is reached: it waits its turn in the queue */
+/* The rate is reached: it waits its turn in the queue */
 static bool
 is_over_rate(struct delivery *d)
 {
     struct core *c = d->core;
     const char *account = d->sub->member[0].account;
-    int64_t per_hour = attempt_rate(c, account),
-            wait = rates_wait(c->rates, account, per_hour, is_of_system(c, d->sub->record.uid), clock_ms());
+    bool reserve = delivery_is_of_system(c, d->sub->record.uid);
+    int64_t per_hour = attempt_rate(c, account), now = clock_ms();
     char text[100];
 
-    if (wait == 0)
+    if (rates_wait(c->rates, account, per_hour, reserve, now) == 0)
         return false;
-    (void)snprintf(text, sizeof text, "RateLimit of %lld an hour is reached", (long long)per_hour);
+    (void)snprintf(text, sizeof text, "over the rate of %lld/h",
+        (long long)rates_limit(c->rates, account, per_hour, now));
     delivery_because(d, text);
     return true;
 }

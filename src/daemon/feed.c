@@ -127,9 +127,10 @@ is_queue_busy(const struct core *c)
 
 /* Else it is remembered when it will be */
 static bool
-is_within_rate(struct core *c, const char *account)
+is_within_rate(struct core *c, const char *account, bool reserve)
 {
-    int64_t wait = c->rates ? rates_wait(c->rates, account, attempt_rate(c, account), true, clock_ms()) : 0;
+    int64_t wait =
+        c->rates ? rates_wait(c->rates, account, attempt_rate(c, account), reserve, clock_ms()) : 0;
 
     if (wait > 0 && (c->rate_wait < 0 || wait < c->rate_wait))
         c->rate_wait = wait;
@@ -137,19 +138,19 @@ is_within_rate(struct core *c, const char *account)
 }
 
 static bool
-may_go_on(void *ctx, const char *account)
+may_go_on(void *ctx, const char *account, bool reserve)
 {
     struct core *c = ctx;
 
-    return !is_queue_busy(c) && pool_is_warm(c->pool, account) && is_within_rate(c, account);
+    return !is_queue_busy(c) && pool_is_warm(c->pool, account) && is_within_rate(c, account, reserve);
 }
 
 static bool
-may_start(void *ctx, const char *account)
+may_start(void *ctx, const char *account, bool reserve)
 {
     struct core *c = ctx;
 
-    return !is_queue_busy(c) && pool_has_room(c->pool, account) && is_within_rate(c, account);
+    return !is_queue_busy(c) && pool_has_room(c->pool, account) && is_within_rate(c, account, reserve);
 }
 
 /* Where a connection is there first, or accounts would close each other's connections by turns */

@@ -1,8 +1,10 @@
 /*
- * rate: `RateLimit`, messages of an account in an hour; pure, time as an argument (milliseconds of one clock that never jumps).
+ * rate: how many messages of an account may go in an hour; pure, time as an argument (milliseconds of one clock that never jumps).
  *
- * A tenth of the limit may go at once, the rest comes evenly, so that no hour sees more than the limit. The last fifth of what
- * may go at once is for system users: an alert is not held up by a newsletter.
+ * The rate in force is the smaller of `RateLimit` and of a pace of the account's own, which it has while its smarthost complains: a
+ * complaint halves it (without one: what went lately), each five minutes without one give a tenth back, until it limits nothing any more.
+ * A tenth of the rate may go at once, the rest comes evenly, so that no hour sees more. The last fifth of what may go at once is kept
+ * for alerts, which are not to be held up by a newsletter.
  */
 #ifndef DAEMON_RATE_H
 #define DAEMON_RATE_H
@@ -14,11 +16,22 @@ struct rates;
 
 struct rates *rates_new(void);
 void rates_free(struct rates *r);
-/* `per_hour` is the account's limit, 0 = none. How long until one more message may go, 0 = now; `is_system`: of a system user. */
-int64_t rates_wait(struct rates *r, const char *account, int64_t per_hour, bool is_system, int64_t now);
+/* The account's rate in force, messages an hour; 0: it has none. `per_hour` is its RateLimit, 0 = none, here and below. */
+int64_t rates_limit(struct rates *r, const char *account, int64_t per_hour, int64_t now);
+/* How long until one more message may go, 0 = now; `reserve`: it may use what is kept for alerts. */
+int64_t rates_wait(struct rates *r, const char *account, int64_t per_hour, bool reserve, int64_t now);
+/* So long it is from one to the next when many wait. 0: there is no rate. */
+int64_t rates_every_ms(struct rates *r, const char *account, int64_t per_hour, int64_t now);
 /* One goes. */
 void rates_take(struct rates *r, const char *account, int64_t per_hour, int64_t now);
 /* It did not go after all. */
 void rates_give_back(struct rates *r, const char *account);
+/*
+ * The peer finds that too much comes, in its words `why` (copied). True: the pace is a new one. False: that is what it said within the
+ * last minute, too; what was under way then says nothing new.
+ */
+bool rates_slow(struct rates *r, const char *account, int64_t per_hour, const char *why, int64_t now);
+/* Why the account has a pace of its own; NULL: it has none. Valid until the next call. */
+const char *rates_why(struct rates *r, const char *account, int64_t per_hour, int64_t now);
 
 #endif

@@ -11,6 +11,7 @@ enum { SCAN_PIECE_MS = 5 };
 static void
 take_in(struct core *c, const char *id)
 {
+    struct schedule_entry *e;
     struct record r;
     struct error err;
 
@@ -24,8 +25,10 @@ take_in(struct core *c, const char *id)
             c->schedule, id, config_account_name(&c->config, 0), 0, 0, c->scan_due, clock_ms());
         return;
     }
-    (void)schedule_add(c->schedule, id, delivery_account(c, &r), delivery_age_ms(&r), r.attempts,
+    e = schedule_add(c->schedule, id, delivery_account(c, &r), delivery_age_ms(&r), r.attempts,
         r.is_held ? SCHEDULE_HELD : c->scan_due, clock_ms());
+    if (delivery_is_of_system(c, r.uid))
+        schedule_alert(c->schedule, e, r.uid);
     record_clear(&r);
 }
 

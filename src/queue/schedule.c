@@ -17,14 +17,24 @@
 struct account {
     char *name;
     struct health health;
-    struct heap waiting; /* its entries that are not active */
+    struct heap waiting; /* its entries that are not active, */
+    struct heap alerts;  /* and those of them that overtake */
+    unsigned in_a_row;   /* alerts taken while others waited */
     bool blocked;        /* may_start said no in the last schedule_take */
 };
+
+/* Alerts of a user that are in the schedule */
+struct alerting {
+    int64_t uid;
+    unsigned n; /* 0: the place is free */
+};
+enum { ALERTING_MAX = 100, ALERTS_IN_A_ROW = 4 };
 
 /* A hundred thousand of them fit in little memory: 64 bytes and the id. */
 struct schedule_entry {
     struct heap_node node; /* first: a node is its entry */
     uint8_t failures;      /* see schedule_is_expired; stops at 255 */
+    uint8_t alert;         /* its user's place + 1, 0 = it is none */
     bool active, held;
     struct schedule_entry *before, *after; /* in the list */
     struct schedule_entry *chain;          /* in the table */
@@ -41,6 +51,7 @@ struct schedule {
     size_t accounts, turn; /* where schedule_take begins */
     struct schedule_entry **table;
     size_t buckets, count; /* buckets is a power of two */
+    struct alerting alerting[ALERTING_MAX];
     struct schedule_entry *first, *last;
 };
 
@@ -80,6 +91,7 @@ want_account(struct schedule *s, const char *name)
     a = mem_alloc(sizeof *a);
     a->name = mem_dup(name);
     heap_init(&a->waiting, is_before);
+    heap_init(&a->alerts, is_before);
     s->account = mem_resize(s->account, s->accounts + 1, sizeof(struct account *));
     s->account[s->accounts++] = a;
     return a;
@@ -216,6 +228,7 @@ schedule_free(struct schedule *s)
         schedule_remove(s, s->first);
     for (size_t i = 0; i < s->accounts; i++) {
         heap_clear(&s->account[i]->waiting);
+        heap_clear(&s->account[i]->alerts);
         health_clear(&s->account[i]->health);
         free(s->account[i]->name);
         free(s->account[i]);
@@ -233,14 +246,57 @@ schedule_set_limits(struct schedule *s, const struct schedule_limits *limits)
     s->limits.lifetime_ms = clamp(limits->lifetime_ms, 0, SPAN_MAX);
 }
 
+static struct heap *
+heap_of(const struct schedule_entry *e)
+{
+    return e->alert ? &e->account->alerts : &e->account->waiting;
+}
+
 static void
 wait_until(struct schedule_entry *e, int64_t due)
 {
     e->due = due;
     if (heap_has(&e->node))
-        heap_moved(&e->account->waiting, &e->node);
+        heap_moved(heap_of(e), &e->node);
     else
-        heap_add(&e->account->waiting, &e->node);
+        heap_add(heap_of(e), &e->node);
+}
+
+static void
+leave_heap(struct schedule_entry *e)
+{
+    if (heap_has(&e->node))
+        heap_remove(heap_of(e), &e->node);
+}
+
+/* The user's place, or a free one; ALERTING_MAX: there is none */
+static size_t
+find_alerting(const struct schedule *s, int64_t uid)
+{
+    size_t vacant = ALERTING_MAX;
+
+    for (size_t i = 0; i < ALERTING_MAX; i++)
+        if (s->alerting[i].n == 0)
+            vacant = i;
+        else if (s->alerting[i].uid == uid)
+            return i;
+    return vacant;
+}
+
+void
+schedule_alert(struct schedule *s, struct schedule_entry *e, int64_t uid)
+{
+    size_t i = find_alerting(s, uid);
+    bool waits = heap_has(&e->node);
+
+    if (e->alert || i == ALERTING_MAX || s->alerting[i].n == SCHEDULE_ALERTS_MAX)
+        return;
+    s->alerting[i].uid = uid;
+    s->alerting[i].n++;
+    leave_heap(e);
+    e->alert = (uint8_t)(i + 1);
+    if (waits)
+        heap_add(heap_of(e), &e->node);
 }
 
 static int64_t
@@ -278,8 +334,7 @@ schedule_add(struct schedule *s, const char *id, const char *account, int64_t ag
 static void
 activate(struct schedule_entry *e)
 {
-    if (heap_has(&e->node)) /* one that is held is not there */
-        heap_remove(&e->account->waiting, &e->node);
+    leave_heap(e); /* one that is held is not there */
     e->held = false;
     e->active = true;
 }
@@ -298,29 +353,48 @@ void
 schedule_remove(struct schedule *s, struct schedule_entry *e)
 {
     deactivate(e);
-    if (heap_has(&e->node))
-        heap_remove(&e->account->waiting, &e->node);
+    leave_heap(e);
+    if (e->alert)
+        s->alerting[e->alert - 1].n--;
     table_remove(s, e);
     free(e);
 }
 
 /* ---------------------------------------------------------------- attempts */
 
+static int64_t
+first_due(const struct heap *h)
+{
+    const struct heap_node *node = heap_first(h);
+
+    return node ? ((const struct schedule_entry *)node)->due : HEALTH_NEVER;
+}
+
 /* When the account's next attempt may begin, HEALTH_NEVER = not without an event */
 static int64_t
 ready(const struct account *a)
 {
-    const struct heap_node *node = heap_first(&a->waiting);
-    int64_t at = health_ready(&a->health), due;
+    int64_t alert = first_due(&a->alerts), other = first_due(&a->waiting), at = health_ready(&a->health);
+    int64_t due = alert < other ? alert : other;
 
-    if (!node)
-        return HEALTH_NEVER;
-    due = ((const struct schedule_entry *)node)->due;
     return due > at ? due : at;
 }
 
+/* The heap whose first entry is to be tried, NULL: may_start says no */
+static struct heap *
+choose(struct account *a, int64_t now, schedule_may_start *may_start, void *ctx)
+{
+    bool alert = first_due(&a->alerts) <= now, other = first_due(&a->waiting) <= now;
+    bool turn = other && (!alert || a->in_a_row >= ALERTS_IN_A_ROW);
+
+    if (may_start && !may_start(ctx, a->name, alert))
+        return NULL;
+    a->in_a_row = turn || !other ? 0 : a->in_a_row + 1;
+    return turn ? &a->waiting : &a->alerts;
+}
+
 struct schedule_entry *
-schedule_take(struct schedule *s, int64_t now, bool (*may_start)(void *ctx, const char *account), void *ctx)
+schedule_take(struct schedule *s, int64_t now, schedule_may_start *may_start, void *ctx)
 {
     for (size_t i = 0; i < s->accounts; i++)
         s->account[i]->blocked = false;
@@ -329,10 +403,11 @@ schedule_take(struct schedule *s, int64_t now, bool (*may_start)(void *ctx, cons
         struct account *a = s->account[at];
         if (ready(a) > now)
             continue;
-        a->blocked = may_start && !may_start(ctx, a->name);
-        if (a->blocked)
+        struct heap *h = choose(a, now, may_start, ctx);
+        a->blocked = !h;
+        if (!h)
             continue;
-        struct schedule_entry *e = (struct schedule_entry *)heap_first(&a->waiting);
+        struct schedule_entry *e = (struct schedule_entry *)heap_first(h);
         activate(e);
         if (a->health.state != SCHEDULE_UP)
             a->health.probe = e;
@@ -340,6 +415,29 @@ schedule_take(struct schedule *s, int64_t now, bool (*may_start)(void *ctx, cons
         return e;
     }
     return NULL;
+}
+
+/* In their order, as far as they are due */
+static size_t
+add_due(const struct heap *h, int64_t now, const struct schedule_entry **line, size_t max)
+{
+    const struct heap_node **node = mem_array(max ? max : 1, sizeof *node);
+    size_t n = heap_line(h, node, max), due = 0;
+
+    for (; due < n && ((const struct schedule_entry *)node[due])->due <= now; due++)
+        line[due] = (const struct schedule_entry *)node[due];
+    free(node);
+    return due;
+}
+
+size_t
+schedule_line(const struct schedule *s, const char *account, int64_t now, const struct schedule_entry **line,
+    size_t max)
+{
+    const struct account *a = find_account(s, account);
+    size_t alerts = a ? add_due(&a->alerts, now, line, max) : 0;
+
+    return a ? alerts + add_due(&a->waiting, now, line + alerts, max - alerts) : 0;
 }
 
 int64_t
@@ -398,8 +496,7 @@ schedule_hold(struct schedule *s, struct schedule_entry *e)
 {
     (void)s;
     deactivate(e);
-    if (heap_has(&e->node))
-        heap_remove(&e->account->waiting, &e->node);
+    leave_heap(e);
     e->held = true;
 }
 

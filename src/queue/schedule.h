@@ -19,6 +19,8 @@
 
 /* Attempts without success that expiry needs besides age, of the message or of its account while that is down. */
 #define SCHEDULE_EXPIRY_ATTEMPTS 3
+/* Messages of one user that overtake others at the same time. */
+#define SCHEDULE_ALERTS_MAX 10
 /* The longest an account rests when one attempt after another cannot begin, so that thousands of messages do not spin. */
 #define SCHEDULE_PAUSE_MS 1000
 
@@ -73,11 +75,25 @@ int64_t schedule_next(const struct schedule_entry *e, int64_t now);
 int64_t schedule_age(const struct schedule *s, const struct schedule_entry *e, int64_t now);
 
 /*
- * The next entry that may be tried now, active from now on; NULL: none. Accounts take turns; in one, the most overdue comes
- * first. `may_start` (NULL: always) says whether one more attempt of the account can begin at once.
+ * It is of a system user (`uid`): it overtakes the others of its account. Of one user only so many at a time do (SCHEDULE_ALERTS_MAX):
+ * a hundred messages are no alert.
+ */
+void schedule_alert(struct schedule *s, struct schedule_entry *e, int64_t uid);
+
+/*
+ * May one more attempt of the account begin at once? `reserve`: it may use what is kept for alerts: it is one, or others have had to
+ * let so many alerts pass that it is their turn.
+ */
+typedef bool schedule_may_start(void *ctx, const char *account, bool reserve);
+/*
+ * The next entry that may be tried now, active from now on; NULL: none. Accounts take turns; in one, alerts come first (four in a row
+ * while others wait), then the most overdue. `may_start` NULL: always.
  */
 struct schedule_entry *schedule_take(
-    struct schedule *s, int64_t now, bool (*may_start)(void *ctx, const char *account), void *ctx);
+    struct schedule *s, int64_t now, schedule_may_start *may_start, void *ctx);
+/* Those of an account that are due, the first `max` of them in the order in which they will be tried; returns how many. */
+size_t schedule_line(const struct schedule *s, const char *account, int64_t now,
+    const struct schedule_entry **line, size_t max);
 /*
  * Ms until schedule_take may have something, 0 = now, -1 = not without an event. Accounts that `may_start` refused in the last
  * schedule_take are left out: whoever ends an attempt calls schedule_take anyway.

@@ -241,7 +241,7 @@ send -v -i bob@example.net
 expect_err 'sent as'
 send -v -i bob@example.net
 expect_rc 0
-expect_err 'RateLimit of 10 an hour'
+expect_err 'over the rate of 10/h'
 [ "$(queued)" -eq 1 ] || fail "$(queued) in the queue"
 [ "$(count_messages)" -eq 1 ] || fail "$(count_messages) went at once"
 daemon_conf RateLimit=100/h

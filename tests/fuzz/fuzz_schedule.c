@@ -102,6 +102,8 @@ add(struct model *m, size_t i, unsigned how)
     struct schedule_entry *e =
         schedule_add(m->s, id_name[i], account_name[account], age, how / 64 % 2, due, m->now);
 
+    if (how & 128)
+        schedule_alert(m->s, e, (int64_t)i);
     if (msg->e) {
         ensure(e == msg->e);
         return;
@@ -115,10 +117,11 @@ add(struct model *m, size_t i, unsigned how)
 }
 
 static bool
-may_start(void *ctx, const char *account)
+may_start(void *ctx, const char *account, bool reserve)
 {
     const struct model *m = ctx;
 
+    (void)reserve;
     return m->busy < 0 || strcmp(account, account_name[m->busy]) != 0;
 }
 

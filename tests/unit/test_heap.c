@@ -90,4 +90,31 @@ START_TEST(a_hundred_thousand_cost_a_few_comparisons_each)
 }
 END_TEST
 
-SUITE_MAIN("heap", what_comes_out_is_in_order, a_hundred_thousand_cost_a_few_comparisons_each)
+START_TEST(the_line_is_what_would_come_out_first)
+{
+    struct item item[300] = { 0 };
+    const struct heap_node *line[300];
+    uint32_t seed = 7;
+    struct heap h;
+
+    heap_init(&h, before);
+    ck_assert_uint_eq(heap_line(&h, line, 5), 0);
+    for (size_t i = 0; i < 300; i++) {
+        item[i].key = number(&seed);
+        heap_add(&h, &item[i].node);
+    }
+    ck_assert_uint_eq(heap_line(&h, line, 0), 0);
+    ck_assert_uint_eq(heap_line(&h, line, 300), 300);
+    for (size_t i = 1; i < 300; i++)
+        ck_assert_uint_ge(((const struct item *)line[i])->key, ((const struct item *)line[i - 1])->key);
+    ck_assert_uint_eq(heap_line(&h, line, 100), 100);
+    for (size_t i = 0; i < 100; i++) {
+        ck_assert_ptr_eq(heap_first(&h), line[i]);
+        heap_remove(&h, heap_first(&h));
+    }
+    heap_clear(&h);
+}
+END_TEST
+
+SUITE_MAIN("heap", what_comes_out_is_in_order, the_line_is_what_would_come_out_first,
+    a_hundred_thousand_cost_a_few_comparisons_each)

@@ -77,6 +77,91 @@ START_TEST(what_did_not_go_is_given_back_and_no_limit_is_none)
 }
 END_TEST
 
+START_TEST(a_complaint_halves_the_rate_and_it_rises_again_by_itself)
+{
+    struct rates *r = rates_new();
+    int64_t now = HOUR, minutes = 0;
+
+    ck_assert_int_eq(rates_limit(r, "a", 1000, now), 1000);
+    ck_assert(rates_slow(r, "a", 1000, "421 4.7.28 unusual rate", now));
+    ck_assert_int_eq(rates_limit(r, "a", 1000, now), 500);
+    ck_assert_str_eq(rates_why(r, "a", 1000, now), "421 4.7.28 unusual rate");
+    ck_assert_int_gt(rates_wait(r, "a", 1000, true, now), 0); /* nothing goes at once */
+    /* those who were under way say the same */
+    ck_assert(!rates_slow(r, "a", 1000, "again", now + 59000));
+    ck_assert_int_eq(rates_limit(r, "a", 1000, now + 59000), 500);
+    ck_assert(rates_slow(r, "a", 1000, "and again", now + 60000));
+    ck_assert_int_eq(rates_limit(r, "a", 1000, now + 60000), 250);
+    ck_assert_int_eq(rates_limit(r, "b", 1000, now), 1000);
+    for (now += 60000; rates_why(r, "a", 1000, now); now += 60000, minutes++)
+        ck_assert_int_le(rates_limit(r, "a", 1000, now), 1000);
+    ck_assert_int_eq(rates_limit(r, "a", 1000, now), 1000);
+    ck_assert_int_ge(minutes, 60);
+    ck_assert_int_le(minutes, 90);
+    rates_free(r);
+}
+END_TEST
+
+START_TEST(without_a_limit_a_complaint_begins_from_what_went_lately)
+{
+    struct rates *r = rates_new();
+    int64_t now = HOUR;
+
+    ck_assert_int_eq(rates_limit(r, "a", 0, now), 0);
+    for (int i = 0; i < 60; i++)
+        rates_take(r, "a", 0, now += 500);
+    ck_assert(rates_slow(r, "a", 0, "421 too many messages", now));
+    ck_assert_int_ge(rates_limit(r, "a", 0, now), 900);
+    ck_assert_int_le(rates_limit(r, "a", 0, now), 1800);
+    ck_assert_int_gt(rates_wait(r, "a", 0, true, now), 0);
+    ck_assert_int_eq(rates_limit(r, "a", 0, now + 3 * HOUR), 0);
+    ck_assert_ptr_null(rates_why(r, "a", 0, now + 3 * HOUR));
+    ck_assert_int_eq(rates_wait(r, "a", 0, false, now + 3 * HOUR), 0);
+    rates_free(r);
+}
+END_TEST
+
+START_TEST(however_much_a_peer_complains_an_alert_goes_within_minutes)
+{
+    struct rates *r = rates_new();
+    int64_t now = 0;
+
+    for (int i = 0; i < 100; i++, now += 61000)
+        (void)rates_slow(r, "a", i % 2 ? 100 : 0, "too many", now);
+    ck_assert_int_ge(rates_limit(r, "a", 0, now), 20);
+    ck_assert_int_le(rates_wait(r, "a", 0, true, now), 240000);
+    /* a RateLimit below that stands */
+    ck_assert_int_eq(rates_limit(r, "b", 5, now), 5);
+    (void)rates_slow(r, "b", 5, "too many", now);
+    ck_assert_int_eq(rates_limit(r, "b", 5, now), 5);
+    rates_free(r);
+}
+END_TEST
+
+START_TEST(while_the_pace_rises_no_burst_comes_with_each_step)
+{
+    struct rates *r = rates_new();
+    int64_t now = HOUR, went = 0;
+
+    (void)rates_slow(r, "a", 1000, "too many", now);
+    for (int64_t end = now + HOUR / 2; now < end;) {
+        int64_t wait = rates_wait(r, "a", 1000, true, now);
+        if (wait == 0) {
+            rates_take(r, "a", 1000, now);
+            went++;
+        }
+        now += wait < 1000 ? wait : 1000;
+    }
+    ck_assert_int_ge(went, 200);
+    ck_assert_int_le(went, 500);
+    rates_free(r);
+}
+END_TEST
+
 SUITE_MAIN("rate", no_hour_sees_more_than_the_limit,
     a_tenth_may_go_at_once_and_its_last_fifth_is_for_system_users,
-    what_did_not_go_is_given_back_and_no_limit_is_none)
+    what_did_not_go_is_given_back_and_no_limit_is_none,
+    a_complaint_halves_the_rate_and_it_rises_again_by_itself,
+    without_a_limit_a_complaint_begins_from_what_went_lately,
+    however_much_a_peer_complains_an_alert_goes_within_minutes,
+    while_the_pace_rises_no_burst_comes_with_each_step)

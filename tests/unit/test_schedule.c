@@ -317,8 +317,9 @@ END_TEST
 /* ---------------------------------------------------------------- accounts */
 
 static bool
-is_free(void *ctx, const char *account)
+is_free(void *ctx, const char *account, bool reserve)
 {
+    (void)reserve;
     return strcmp(account, ctx) != 0;
 }
 
@@ -336,6 +337,99 @@ START_TEST(accounts_take_turns_and_a_busy_one_holds_up_nobody)
     ck_assert_ptr_null(schedule_take(m.s, m.now, is_free, busy));
     ck_assert_int_eq(schedule_wait(m.s, m.now), -1);
     expect_take(&m, a2);
+    schedule_free(m.s);
+}
+END_TEST
+
+static struct schedule_entry *
+add_alert(struct machine *m, const char *id, int64_t uid)
+{
+    struct schedule_entry *e = add(m, id, "hub");
+
+    schedule_alert(m->s, e, uid);
+    return e;
+}
+
+START_TEST(an_alert_overtakes_what_waits_but_others_have_their_turn)
+{
+    struct machine m;
+    struct schedule_entry *bulk[3], *alert[6];
+    char id[10];
+
+    machine_init(&m, 0);
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(id, sizeof id, "b%d", i);
+        bulk[i] = add(&m, id, "hub");
+    }
+    m.now += 1000;
+    for (int i = 0; i < 6; i++) {
+        (void)snprintf(id, sizeof id, "a%d", i);
+        alert[i] = add_alert(&m, id, 0);
+    }
+    for (int i = 0; i < 4; i++)
+        expect_take(&m, alert[i]);
+    expect_take(&m, bulk[0]);
+    expect_take(&m, alert[4]);
+    schedule_tried(m.s, alert[0], m.now); /* its next time has not come */
+    schedule_remove(m.s, alert[1]);
+    expect_take(&m, alert[5]);
+    expect_take(&m, bulk[1]);
+    expect_take(&m, bulk[2]);
+    expect_take(&m, NULL);
+    schedule_free(m.s);
+}
+END_TEST
+
+START_TEST(a_hundred_messages_of_one_user_are_no_alerts)
+{
+    struct machine m;
+    struct schedule_entry *mail[SCHEDULE_ALERTS_MAX + 5], *alert;
+    const struct schedule_entry *line[4];
+    char id[10];
+
+    machine_init(&m, 0);
+    for (int i = 0; i < SCHEDULE_ALERTS_MAX + 5; i++) {
+        (void)snprintf(id, sizeof id, "m%02d", i);
+        mail[i] = add_alert(&m, id, 33);
+    }
+    for (int i = 0; i < SCHEDULE_ALERTS_MAX; i++)
+        schedule_remove(m.s, mail[i]);
+    m.now += 1000;
+    alert = add_alert(&m, "z", 0);
+    ck_assert_uint_eq(schedule_line(m.s, "hub", m.now, line, 4), 4);
+    ck_assert_ptr_eq(line[0], alert);
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_eq(line[i + 1], mail[SCHEDULE_ALERTS_MAX + i]);
+    ck_assert_uint_eq(schedule_line(m.s, "other", m.now, line, 4), 0);
+    expect_take(&m, alert);
+    expect_take(&m, mail[SCHEDULE_ALERTS_MAX]);
+    /* those that overtook have gone: there may be others */
+    alert = add_alert(&m, "zz", 33);
+    expect_take(&m, alert);
+    schedule_free(m.s);
+}
+END_TEST
+
+static bool
+is_alert(void *ctx, const char *account, bool reserve)
+{
+    (void)account;
+    ++*(int *)ctx;
+    return reserve;
+}
+
+START_TEST(what_is_kept_for_alerts_is_for_alerts)
+{
+    struct machine m;
+    int asked = 0;
+
+    machine_init(&m, 0);
+    add(&m, "bulk", "hub");
+    ck_assert_ptr_null(schedule_take(m.s, m.now, is_alert, &asked));
+    struct schedule_entry *alert = add_alert(&m, "cron", 0);
+    ck_assert_ptr_eq(schedule_take(m.s, m.now, is_alert, &asked), alert);
+    ck_assert_ptr_null(schedule_take(m.s, m.now, is_alert, &asked));
+    ck_assert_int_eq(asked, 3);
     schedule_free(m.s);
 }
 END_TEST
@@ -920,7 +1014,9 @@ START_TEST(a_hundred_thousand_fit_in_little_memory)
 }
 END_TEST
 
-SUITE_MAIN("schedule", what_is_held_is_tried_by_nothing_and_does_not_expire_until_it_is_let_go,
+SUITE_MAIN("schedule", an_alert_overtakes_what_waits_but_others_have_their_turn,
+    a_hundred_messages_of_one_user_are_no_alerts, what_is_kept_for_alerts_is_for_alerts,
+    what_is_held_is_tried_by_nothing_and_does_not_expire_until_it_is_let_go,
     a_message_waits_about_as_long_as_it_is_old_between_the_limits,
     messages_of_one_age_spread_over_the_whole_jitter, the_most_overdue_comes_first_and_of_equals_the_older,
     an_id_is_there_once_and_found_until_it_is_removed, a_message_for_the_next_run_waits_for_one,
