@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,25 @@
 #define LAST_LINE_MAX 4096
 
 /* ---------------------------------------------------------------- connecting */
+
+/*
+ * Whom root gave the socket's folder, and nobody else may write there: in a container the daemon may be any user, of whom
+ * the caller's passwd file knows nothing. Nobody can take a place for himself this way: the folder above is root's.
+ */
+static bool
+owns_folder(uid_t uid, const char *path)
+{
+    char folder[sizeof((struct sockaddr_un *)0)->sun_path];
+    const char *end = strrchr(path, '/');
+    struct stat st;
+
+    if (!end || (size_t)(end - path) >= sizeof folder)
+        return false;
+    memcpy(folder, path, (size_t)(end - path));
+    folder[end - path] = '\0';
+    return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid &&
+           (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
 
 /* Whoever else may have taken the socket's name, mail is only for root, for the daemon's own user and for the caller */
 static bool
@@ -33,7 +53,7 @@ is_trusted(int fd, const char *path, const char *user, struct error *err)
     if (cred.uid == 0 || cred.uid == (uid_t)getauxval(AT_UID)) /* our own, without asking the kernel again */
         return true;
     pw = getpwnam(user);
-    if (pw && pw->pw_uid == cred.uid)
+    if ((pw && pw->pw_uid == cred.uid) || owns_folder(cred.uid, path))
         return true;
     return error_set(
         err, ERROR_TEMP, "%s: user %ld listens there, who is not %s", path, (long)cred.uid, user);

@@ -18,8 +18,8 @@ enum { ASK_NOBODY = -1, ASK_TROUBLE = -2 };
 
 /*
  * Connect to the stream socket at `path`: a descriptor, not blocking. ASK_NOBODY: nobody listens there. ASK_TROUBLE with err (75):
- * anything else, also when the one who listens is neither root nor `user` (a login name) nor this process's user. A server that
- * accepts nobody has `patience_ms`.
+ * anything else, also when the one who listens is neither root nor `user` (a login name) nor this process's user nor the owner
+ * of the socket's folder, where nobody else may write. A server that accepts nobody has `patience_ms`.
  */
 int ask_connect(const char *path, const char *user, int patience_ms, struct error *err);
 /*

@@ -88,6 +88,26 @@ else
     echo "ok (skipped, needs root) $CASE"
 fi
 
+with_hub "the socket's folder says whom root trusts: in a container the daemon may be a user whom nobody knows"
+if [ "$(id -u)" -eq 0 ]; then
+    fake good 64213
+    chown 64213 "$RUN"
+    chmod 755 "$RUN"
+    hand_over
+    ends 0 0 30
+    expect_taken
+    fake good 64213
+    chown 64213 "$RUN"
+    chmod 775 "$RUN"
+    hand_over
+    ends 75 0 30
+    expect_not_taken
+    end
+else
+    hub_stop
+    echo "ok (skipped, needs root) $CASE"
+fi
+
 with_hub "socket-backlog-full: a daemon that accepts nobody is 75 in time"
 fake backlog
 hand_over
