@@ -102,7 +102,7 @@ root_clear() {
     done
     for m in dev/null dev/zero dev/random dev/urandom dev proc .; do umount "$R/$m" 2>/dev/null; done
     umount "$W/up" 2>/dev/null
-    rm -rf "$W/up"
+    rm -rf --one-file-system "$W/up"
 }
 
 # ---------------------------------------------------------------- the hub
