@@ -26,11 +26,12 @@ passfd_send(int sock, const void *data, size_t len, const int *fds, size_t nfds)
     if (nfds) {
         memset(&control, 0, sizeof control);
         msg.msg_control = control.bytes;
-        msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+        msg.msg_controllen =
+            (socklen_t)CMSG_SPACE(sizeof(int) * nfds); /* what musl has there, and fits in glibc's */
         struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+        c->cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * nfds);
         memcpy(CMSG_DATA(c), fds, sizeof(int) * nfds);
     }
     do
