@@ -77,19 +77,22 @@ settle_settings(struct worker *w, struct error *err)
     const struct config *c = w->c;
     const struct config_value *pins = config_value(c, 0, CONFIG_TLS_FINGERPRINT);
     const struct config_value *own = config_value(c, 0, CONFIG_OWN_NAMES),
-                              *add = config_value(c, 0, CONFIG_ADD_HEADER);
-    const char *policy = config_text(c, 0, CONFIG_FROM_POLICY);
+                              *add = config_value(c, 0, CONFIG_ADD_HEADER),
+                              *allowed = config_value(c, 0, CONFIG_FROM_ALLOWED);
 
     for (size_t i = 0; i < pins->n && i < PINS_MAX; i++)
         w->npins += config_pin_parse(pins->item[i], w->pins[w->npins]);
-    w->complete = (struct head_settings){ .hostname = config_text(c, 0, CONFIG_HOSTNAME),
-        .rewrite_domain = config_text(c, 0, CONFIG_REWRITE_DOMAIN),
-        .own_names = own->item,
-        .nown = own->n,
-        .force_from = policy && slice_is_nocase(slice_of(policy), "force"),
-        .from = config_text(c, 0, CONFIG_FROM),
-        .add_header = add->item,
-        .nadd = add->n };
+    w->complete =
+        (struct head_settings){ .rewrite = { .hostname = config_text(c, 0, CONFIG_HOSTNAME),
+                                    .domain = config_text(c, 0, CONFIG_REWRITE_DOMAIN),
+                                    .own_names = own->item,
+                                    .nown = own->n,
+                                    .policy = rewrite_policy_of(config_text(c, 0, CONFIG_FROM_POLICY)),
+                                    .from = config_text(c, 0, CONFIG_FROM),
+                                    .allowed = allowed->item,
+                                    .nallowed = allowed->n },
+            .add_header = add->item,
+            .nadd = add->n };
     w->options = (struct session_options){ .tls_options = { .verify = config_flag(c, 0, CONFIG_TLS_VERIFY),
                                                .ca_pem = text_slice(c, CONFIG_CA_PEM),
                                                .ca_dir = config_text(c, 0, CONFIG_TLS_CA_DIR),
@@ -98,7 +101,7 @@ settle_settings(struct worker *w, struct error *err)
                                                .min_version = config_text(c, 0, CONFIG_TLS_MIN_VERSION),
                                                .cert_pem = text_slice(c, CONFIG_CERT_PEM),
                                                .key_pem = text_slice(c, CONFIG_KEY_PEM) },
-        .ehlo_name = w->complete.hostname,
+        .ehlo_name = w->complete.rewrite.hostname,
         .user = config_text(c, 0, CONFIG_AUTH_USER),
         .secret = config_text(c, 0, CONFIG_AUTH_PASS),
         .method = config_text(c, 0, CONFIG_AUTH_METHOD),
@@ -246,7 +249,8 @@ struct job {
     int fd;
     uint32_t *index; /* of the record's recipients */
     struct transaction t;
-    struct buf paths; /* sender and recipients, NUL behind each */
+    struct buf paths;        /* senders and recipients, NUL behind each */
+    const char *null_sender; /* goes where the null sender is refused; NULL: nothing does */
 };
 
 static bool
@@ -285,23 +289,13 @@ report_all(struct job *j, const struct job_packet *p, const struct status_fact *
 }
 
 static bool
-add_path(struct job *j, const char *address, size_t *offset, struct error *err)
+add_path(struct job *j, const struct rewrite *r, const char *address, size_t *offset, struct error *err)
 {
     *offset = j->paths.len;
-    if (!head_path(&j->w->complete, address, &j->paths, &j->t.smtputf8, err))
+    if (!rewrite_path(r, address, &j->paths, &j->t.smtputf8, err))
         return false;
     buf_add_char(&j->paths, '\0');
     return true;
-}
-
-/* FromPolicy force holds for the envelope, too; the null sender stays, or bounces would bounce */
-static const char *
-sender_of(const struct job *j)
-{
-    const struct head_settings *s = &j->w->complete;
-    const char *sender = j->record.envelope.sender;
-
-    return *sender && s->force_from && s->from ? s->from : sender;
 }
 
 /* Sender and recipients as they go out. A recipient that cannot is reported and left out. */
@@ -309,8 +303,11 @@ static bool
 make_envelope(struct job *j, const struct job_packet *p, struct error *err)
 {
     struct envelope *e = &j->record.envelope;
-    size_t *offset = mem_array(e->n + 1, sizeof *offset), sender;
-    bool ok = add_path(j, sender_of(j), &sender, err);
+    const struct rewrite *rules = &j->w->complete.rewrite, of_sender = rewrite_for_sender(rules);
+    size_t *offset = mem_array(e->n + 1, sizeof *offset), sender, other = 0;
+    const char *null_sender = *e->sender ? NULL : rewrite_null_sender(rules);
+    bool ok = add_path(j, &of_sender, rewrite_sender(rules, e->sender), &sender, err) &&
+              (!null_sender || add_path(j, &of_sender, null_sender, &other, err));
 
     j->t.rcpt = mem_array(e->n, sizeof *j->t.rcpt);
     j->index = mem_array(e->n, sizeof *j->index);
@@ -320,7 +317,7 @@ make_envelope(struct job *j, const struct job_packet *p, struct error *err)
         if (!job_bit(p->bitmap, (uint32_t)i) || e->rcpt[i].state != ENVELOPE_OPEN)
             continue;
         size_t before = j->paths.len;
-        if (!add_path(j, e->rcpt[i].address, &offset[j->t.n], &bad)) {
+        if (!add_path(j, rules, e->rcpt[i].address, &offset[j->t.n], &bad)) {
             buf_truncate(&j->paths, before);
             session_fact(&fact, STATUS_LOCAL, STATUS_MALFORMED, "%s", bad.text);
             report(j, (uint32_t)i, &fact);
@@ -332,8 +329,10 @@ make_envelope(struct job *j, const struct job_packet *p, struct error *err)
     }
     for (size_t i = 0; ok && i < j->t.n; i++)
         j->t.rcpt[i].path = j->paths.data + offset[i];
-    if (ok)
+    if (ok) {
         j->t.sender = j->paths.data + sender;
+        j->null_sender = null_sender ? j->paths.data + other : NULL;
+    }
     free(offset);
     return ok;
 }
@@ -365,6 +364,30 @@ died_idle(const struct job *j, bool reused)
 
     return reused && (f->stage == STATUS_MAIL || (f->stage == STATUS_END && j->w->session.mails == 0)) &&
            ((f->cause == STATUS_NETWORK && !f->silent) || f->code == 421);
+}
+
+static bool
+is_null_refused(const struct job *j, const struct status_fact *f)
+{
+    return j->null_sender && !*j->t.sender && f->stage == STATUS_MAIL && f->cause == STATUS_REPLY &&
+           f->code >= 500 && !(f->code >= 530 && f->code <= 538);
+}
+
+/* The null sender was refused, as some providers do: all that were refused with it get the account's address */
+static bool
+try_own_address(struct job *j)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < j->t.n; i++) {
+        if (!is_null_refused(j, &j->t.rcpt[i].fact))
+            continue;
+        j->t.rcpt[i].done = false;
+        any = true;
+    }
+    if (any)
+        j->t.sender = j->null_sender;
+    return any;
 }
 
 /* The peer's offer is known only now, and may differ from one smarthost to the next */
@@ -407,7 +430,8 @@ send_message(struct job *j, const struct job_packet *p)
             report_all(j, p, &fact);
             return;
         }
-        w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
+        if (!reused)
+            w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
         int64_t begun = clock_us();
         if (!adapt(j, p))
             return;
@@ -415,11 +439,13 @@ send_message(struct job *j, const struct job_packet *p)
         w->sent_us = clock_us() - begun;
         if (!w->warm)
             session_close(&w->session);
-        if (w->warm || !died_idle(j, reused))
-            break;
-        reused = false;
-        for (size_t i = 0; i < j->t.n; i++)
-            j->t.rcpt[i].done = false;
+        if (!try_own_address(j)) {
+            if (w->warm || !died_idle(j, reused))
+                break;
+            for (size_t i = 0; i < j->t.n; i++)
+                j->t.rcpt[i].done = false;
+        }
+        reused = w->warm;
     }
     for (size_t i = 0; i < j->t.n; i++)
         report(j, j->index[i], &j->t.rcpt[i].fact);

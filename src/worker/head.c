@@ -1,75 +1,11 @@
 /* head: fields one by one in the order they come; what each kind of field needs is mail/mime_field's. */
 #include "worker/head.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <idn2.h>
-
-#include "base/mem.h"
-#include "base/text.h"
-#include "mail/address.h"
-#include "mail/addrlist.h"
 #include "mail/mime_field.h"
 
 #define RECEIVED_MAX 100
-
-/* ---------------------------------------------------------------- addresses */
-
-static bool
-is_own(const struct head_settings *s, struct slice domain)
-{
-    for (size_t i = 0; s->rewrite_domain && i < s->nown; i++)
-        if (slice_is_nocase(domain, s->own_names[i]))
-            return true;
-    return false;
-}
-
-/* The domain that goes out: rewritten where it is the machine's own, as A-labels (RFC 5891) */
-static bool
-add_domain(const struct head_settings *s, const struct address *a, struct buf *out, struct error *err)
-{
-    struct slice domain = a->domain;
-    char *copy, *ascii = NULL;
-    int r;
-
-    if (!a->has_domain || is_own(s, domain))
-        domain = slice_of(s->rewrite_domain ? s->rewrite_domain : s->hostname);
-    if (text_is_ascii(domain)) {
-        buf_add_slice(out, domain);
-        return true;
-    }
-    copy = slice_dup(domain);
-    r = idn2_to_ascii_8z(copy, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-    free(copy);
-    if (r != IDN2_OK)
-        return error_set(err, ERROR_DATA, "domain %.*s: %s", SLICE_ARG(domain), idn2_strerror(r));
-    buf_add_str(out, ascii);
-    idn2_free(ascii);
-    return true;
-}
-
-static bool
-add_address(const struct head_settings *s, const struct address *a, struct buf *out, struct error *err)
-{
-    buf_add_slice(out, a->local);
-    buf_add_char(out, '@');
-    return add_domain(s, a, out, err);
-}
-
-bool
-head_path(const struct head_settings *s, const char *address, struct buf *out, bool *utf8, struct error *err)
-{
-    struct address a;
-
-    if (!address_parse(slice_of(address), ADDRESS_NULL, &a, err))
-        return false;
-    if (a.is_null)
-        return true;
-    if (a.is_utf8_local)
-        *utf8 = true;
-    return add_address(s, &a, out, err);
-}
 
 /* ---------------------------------------------------------------- one field */
 
@@ -87,6 +23,11 @@ head_init(struct head *h, const struct head_settings *settings, const struct rec
     buf_init(&h->fresh, HEAD_MAX);
     buf_init(&h->type, HEAD_MAX);
     buf_init(&h->encoding, HEAD_MAX);
+    buf_init(&h->absent_from, HEAD_MAX);
+    for (size_t i = 0; i < HEAD_SENDERS; i++) {
+        buf_init(&h->senders[i].raw, HEAD_MAX);
+        buf_init(&h->senders[i].text, HEAD_MAX);
+    }
     header_init(&h->header, NULL, NULL);
 }
 
@@ -99,6 +40,11 @@ head_clear(struct head *h)
     buf_clear(&h->fresh);
     buf_clear(&h->type);
     buf_clear(&h->encoding);
+    buf_clear(&h->absent_from);
+    for (size_t i = 0; i < HEAD_SENDERS; i++) {
+        buf_clear(&h->senders[i].raw);
+        buf_clear(&h->senders[i].text);
+    }
 }
 
 static enum mime_keep
@@ -107,40 +53,31 @@ keeps(const struct head *h)
     return h->utf8 ? MIME_KEEP_UTF8 : MIME_KEEP_NONE;
 }
 
-/* Everything up to the addr-spec as it was, then the address as it has to be */
-static void
-address_found(void *ctx, const struct addrlist_item *item)
+/* Which of the fields that say who sends; HEAD_SENDERS: none */
+static enum head_sender
+sender_of(enum header_field f)
 {
-    struct head *h = ctx;
-    const struct head_settings *s = h->settings;
-    struct slice value = buf_slice(&h->value);
+    static const enum header_field fields[HEAD_SENDERS] = { [HEAD_FROM] = HEADER_FROM,
+        [HEAD_SENDER] = HEADER_SENDER,
+        [HEAD_RESENT_FROM] = HEADER_RESENT_FROM,
+        [HEAD_RESENT_SENDER] = HEADER_RESENT_SENDER };
+    enum head_sender i = HEAD_FROM;
 
-    if (item->error || item->spec.end <= item->spec.start || h->failed)
-        return; /* what is no address stays as it is */
-    if (!item->address.has_domain && slice_starts(item->address.local, "=?"))
-        return; /* an encoded-word is none */
-    h->needs_utf8 = h->needs_utf8 || item->address.is_utf8_local;
-    if (item->address.has_domain && text_is_ascii(item->address.domain) && !is_own(s, item->address.domain))
-        return;
-    buf_add_slice(&h->fresh, slice_sub(value, h->copied, item->spec.start - h->copied));
-    if (!add_address(s, &item->address, &h->fresh, &h->err))
-        h->failed = true;
-    h->copied = item->spec.end;
+    while (i < HEAD_SENDERS && fields[i] != f)
+        i++;
+    return i;
 }
 
-static struct slice
-rewrite_addresses(struct head *h)
+/* The value with its addresses qualified, in h->fresh */
+static bool
+rewrite_addresses(struct head *h, bool *utf8, struct error *err)
 {
-    struct addrlist *list = mem_alloc(sizeof *list);
+    struct rewrite r = h->settings->rewrite;
 
+    if (sender_of(h->field) != HEAD_SENDERS)
+        r = rewrite_for_sender(&r);
     buf_reset(&h->fresh);
-    h->copied = 0;
-    addrlist_init(list, 0, address_found, h);
-    addrlist_push(list, buf_slice(&h->value));
-    addrlist_end(list);
-    free(list);
-    buf_add_slice(&h->fresh, slice_from(buf_slice(&h->value), h->copied));
-    return buf_slice(&h->fresh);
+    return rewrite_list(&r, buf_slice(&h->value), &h->fresh, utf8, err);
 }
 
 static bool
@@ -153,7 +90,8 @@ is_removed(enum header_field f)
 static bool
 is_empty(enum header_field f, struct slice value)
 {
-    return (f == HEADER_FROM || f == HEADER_DATE || f == HEADER_MESSAGE_ID) && slice_trim(value).len == 0;
+    return (f == HEADER_FROM || f == HEADER_REPLY_TO || f == HEADER_DATE || f == HEADER_MESSAGE_ID) &&
+           slice_trim(value).len == 0;
 }
 
 /*
@@ -180,12 +118,6 @@ mark_seen(struct head *h)
     h->seen[f] = true;
 }
 
-static bool
-is_forced(const struct head *h)
-{
-    return h->settings->force_from && h->settings->from;
-}
-
 static void
 keep_field(struct head *h, struct slice value)
 {
@@ -209,24 +141,64 @@ keep_field(struct head *h, struct slice value)
 }
 
 static void
+fail(struct head *h, const struct error *err)
+{
+    h->failed = true;
+    h->err = *err;
+}
+
+/*
+ * A field that says who sends. Whether the policy is about it is known only when the header is over: the topmost Resent- fields are
+ * judged, and the others only without them. So it is kept qualified, and its value as it was.
+ */
+static void
+keep_sender(struct head *h, struct head_edit *e)
+{
+    bool judged = rewrite_judges(&h->settings->rewrite);
+    bool is_resent = header_is_resent(h->field);
+
+    if (judged && e->is_set && !is_resent)
+        return; /* a second one would be the first that somebody looks at */
+    e->is_good = rewrite_addresses(h, &e->utf8, &e->err);
+    if (!judged || (is_resent && h->block != HEAD_IN_BLOCK)) {
+        h->needs_utf8 = h->needs_utf8 || e->utf8;
+        if (!e->is_good)
+            fail(h, &e->err);
+        keep_field(h, buf_slice(&h->fresh));
+        return;
+    }
+    e->is_set = true;
+    buf_add_slice(&e->raw, buf_slice(&h->value));
+    e->start = h->kept.len;
+    keep_field(h, buf_slice(&h->fresh));
+    e->end = h->kept.len;
+}
+
+static void
 field_ended(struct head *h)
 {
     struct slice value = buf_slice(&h->value);
+    struct error err;
+    enum head_sender sender = sender_of(h->field);
 
     if (is_removed(h->field) || is_empty(h->field, value))
         return;
     mark_seen(h);
     h->has_version = h->seen[HEADER_MIME_VERSION];
     if (h->field == HEADER_RECEIVED && ++h->received > RECEIVED_MAX) {
-        h->failed = true;
         error_set(
-            &h->err, ERROR_REFUSED, "message: more than %d Received fields: it goes in a loop", RECEIVED_MAX);
+            &err, ERROR_REFUSED, "message: more than %d Received fields: it goes in a loop", RECEIVED_MAX);
+        fail(h, &err);
     }
-    if (h->field == HEADER_FROM && is_forced(h))
-        return;
-    if (header_has_addresses(h->field))
-        value = rewrite_addresses(h);
-    keep_field(h, value);
+    if (sender != HEAD_SENDERS) {
+        keep_sender(h, &h->senders[sender]);
+    } else if (header_has_addresses(h->field)) {
+        if (!rewrite_addresses(h, &h->needs_utf8, &err))
+            fail(h, &err);
+        keep_field(h, buf_slice(&h->fresh));
+    } else {
+        keep_field(h, value);
+    }
 }
 
 static void
@@ -262,20 +234,93 @@ head_push(struct head *h, struct slice s)
     return h->failed ? 0 : n;
 }
 
-bool
-head_end(struct head *h, struct error *err)
+/* ---------------------------------------------------------------- From policy */
+
+static void
+add_field(const struct head *h, struct buf *out, const char *name, struct slice value)
 {
-    header_end(&h->header);
-    if (!h->failed && (h->kept.overflow || h->value.overflow)) {
-        h->failed = true;
-        error_set(&h->err, ERROR_REFUSED, "message: its header is larger than %u bytes", HEAD_MAX);
-    }
-    if (h->failed)
-        *err = h->err;
-    return !h->failed;
+    mime_field_add(out, slice_of(name), value, keeps(h));
 }
 
-/* ---------------------------------------------------------------- what is added */
+/* What was there, where it is nowhere else: for people, not for programs */
+static void
+add_original(const struct head *h, struct buf *out, const char *name, struct slice value)
+{
+    if (h->settings->rewrite.policy == REWRITE_AUTO)
+        add_field(h, out, name, value);
+}
+
+/* `value` gave way: the new field and what keeps the old one */
+static void
+add_replaced(
+    struct head *h, struct buf *out, struct slice value, const struct rewrite_from *f, bool is_resent)
+{
+    bool answer = !is_resent && !h->seen[HEADER_REPLY_TO] && f->reply_to.len &&
+                  h->settings->rewrite.policy == REWRITE_AUTO;
+
+    add_field(h, out, is_resent ? "Resent-From" : "From", buf_slice(&f->value));
+    if (answer)
+        add_field(h, out, "Reply-To", buf_slice(&f->reply_to));
+    if (!answer || !f->all_real)
+        add_original(h, out, is_resent ? "X-Original-Resent-From" : "X-Original-From", value);
+    h->needs_utf8 = h->needs_utf8 || f->utf8;
+}
+
+/* The field stays as it was kept */
+static void
+let_stay(struct head *h, const struct head_edit *e)
+{
+    if (!e->is_set)
+        return;
+    h->needs_utf8 = h->needs_utf8 || e->utf8;
+    if (!e->is_good && !h->failed)
+        fail(h, &e->err);
+}
+
+/* From or Resent-From; returns how many mailboxes it has in the end */
+static size_t
+judge_from(struct head *h, struct head_edit *e, bool is_resent)
+{
+    struct rewrite_from f;
+    size_t n;
+
+    if (!e->is_set)
+        return 1; /* the one that is added */
+    rewrite_from(&h->settings->rewrite, buf_slice(&e->raw), h->record->login_address, h->utf8, &f);
+    n = f.replaced ? 1 : f.mailboxes;
+    e->is_replaced = f.replaced;
+    if (f.replaced)
+        add_replaced(h, &e->text, buf_slice(&e->raw), &f, is_resent);
+    else
+        let_stay(h, e);
+    rewrite_from_clear(&f);
+    return n;
+}
+
+/* Sender: what sends is the account, which need not be said where From says it, but with several in From (RFC 5322, 3.6.2) */
+static void
+judge_sender(struct head *h, struct head_edit *e, size_t authors, bool is_resent)
+{
+    struct rewrite_from f;
+    struct rewrite_from nobody;
+
+    if (!e->is_set)
+        return;
+    rewrite_from(&h->settings->rewrite, buf_slice(&e->raw), h->record->login_address, h->utf8, &f);
+    e->is_replaced = f.replaced || f.mailboxes > 1;
+    if (!e->is_replaced) {
+        let_stay(h, e);
+    } else {
+        rewrite_from(&h->settings->rewrite, slice_of(""), h->record->login_address, h->utf8, &nobody);
+        if (authors > 1)
+            add_field(h, &e->text, is_resent ? "Resent-Sender" : "Sender", buf_slice(&nobody.value));
+        add_original(
+            h, &e->text, is_resent ? "X-Original-Resent-Sender" : "X-Original-Sender", buf_slice(&e->raw));
+        h->needs_utf8 = h->needs_utf8 || (authors > 1 && nobody.utf8);
+        rewrite_from_clear(&nobody);
+    }
+    rewrite_from_clear(&f);
+}
 
 /* A display name in quotes (RFC 5322, 3.2.4) */
 static void
@@ -290,41 +335,93 @@ add_name(struct buf *out, struct slice s)
     buf_add_char(out, '"');
 }
 
+/* The value of a From field that is absent */
 static void
-add_from(const struct head *h, struct buf *out, const char *field)
+add_author(const struct head *h, struct buf *value)
 {
     const struct record *r = h->record;
-    const struct head_settings *s = h->settings;
-    const char *address = r->login_address;
-    bool ignored = false;
+    struct rewrite rules = rewrite_for_sender(&h->settings->rewrite);
+    const char *sender = r->envelope.sender;
+    bool ignored = false, named = r->full_name && *r->full_name;
     struct error err;
+
+    buf_add_char(value, ' ');
+    if (named) {
+        add_name(value, slice_of(r->full_name));
+        buf_add_str(value, " <");
+    }
+    /* the server has checked it */
+    (void)rewrite_path(&rules, sender && *sender ? sender : r->login_address, value, &ignored, &err);
+    buf_add_str(value, named ? ">" : "");
+}
+
+/* Nobody said From: the policy holds for what says it now */
+static void
+make_absent_from(struct head *h)
+{
+    bool is_resent = h->block != HEAD_BEFORE_BLOCK;
+    struct rewrite_from f;
     struct buf value;
 
-    if (is_forced(h))
-        address = s->from;
-    else if (r->envelope.sender && *r->envelope.sender)
-        address = r->envelope.sender;
+    if (h->seen[is_resent ? HEADER_RESENT_FROM : HEADER_FROM])
+        return;
     buf_init(&value, HEAD_MAX);
-    buf_add_char(&value, ' ');
-    if (r->full_name && *r->full_name) {
-        add_name(&value, slice_of(r->full_name));
-        buf_add_str(&value, " <");
-        (void)head_path(s, address, &value, &ignored, &err); /* the server has checked it */
-        buf_add_char(&value, '>');
-    } else {
-        (void)head_path(s, address, &value, &ignored, &err);
-    }
-    mime_field_add(out, slice_of(field), buf_slice(&value), keeps(h));
+    add_author(h, &value);
+    memset(&f, 0, sizeof f);
+    if (rewrite_judges(&h->settings->rewrite))
+        rewrite_from(&h->settings->rewrite, buf_slice(&value), h->record->login_address, h->utf8, &f);
+    if (f.replaced)
+        add_replaced(h, &h->absent_from, buf_slice(&value), &f, is_resent);
+    else
+        add_field(h, &h->absent_from, is_resent ? "Resent-From" : "From", buf_slice(&value));
+    rewrite_from_clear(&f);
     buf_clear(&value);
 }
+
+/* In a message that is sent on, its authors stay: who sends it on has to be somebody the account may be */
+static void
+judge(struct head *h)
+{
+    bool is_resent = h->block != HEAD_BEFORE_BLOCK;
+    struct head_edit *e = h->senders;
+    size_t authors;
+
+    if (is_resent) {
+        let_stay(h, &e[HEAD_FROM]);
+        let_stay(h, &e[HEAD_SENDER]);
+        authors = judge_from(h, &e[HEAD_RESENT_FROM], true);
+        judge_sender(h, &e[HEAD_RESENT_SENDER], authors, true);
+    } else {
+        authors = judge_from(h, &e[HEAD_FROM], false);
+        judge_sender(h, &e[HEAD_SENDER], authors, false);
+    }
+}
+
+bool
+head_end(struct head *h, struct error *err)
+{
+    header_end(&h->header);
+    if (!h->failed && (h->kept.overflow || h->value.overflow)) {
+        h->failed = true;
+        error_set(&h->err, ERROR_REFUSED, "message: its header is larger than %u bytes", HEAD_MAX);
+    }
+    if (!h->failed) {
+        judge(h);
+        make_absent_from(h);
+    }
+    if (h->failed)
+        *err = h->err;
+    return !h->failed;
+}
+
+/* ---------------------------------------------------------------- what is added */
 
 static void
 add_absent_resent(const struct head *h, struct buf *out)
 {
     if (!h->seen[HEADER_RESENT_DATE])
         buf_add_format(out, "Resent-Date: %s\r\n", h->record->date);
-    if (!h->seen[HEADER_RESENT_FROM])
-        add_from(h, out, "Resent-From");
+    buf_add_slice(out, buf_slice(&h->absent_from));
     if (!h->seen[HEADER_RESENT_MESSAGE_ID])
         buf_add_format(out, "Resent-Message-ID: %s\r\n", h->record->message_id);
 }
@@ -334,8 +431,7 @@ add_absent(const struct head *h, struct buf *out)
 {
     if (!h->seen[HEADER_DATE])
         buf_add_format(out, "Date: %s\r\n", h->record->date);
-    if (!h->seen[HEADER_FROM] || is_forced(h))
-        add_from(h, out, "From");
+    buf_add_slice(out, buf_slice(&h->absent_from));
     if (!h->seen[HEADER_MESSAGE_ID])
         buf_add_format(out, "Message-ID: %s\r\n", h->record->message_id);
     if (!h->seen[HEADER_TO] && !h->seen[HEADER_CC])
@@ -350,17 +446,43 @@ add_line(const struct head *h, struct buf *out, struct slice line)
     mime_field_add(out, slice_sub(line, 0, colon), slice_from(line, colon + 1), keeps(h));
 }
 
-/* [from, to) of what was kept, with the encoding that is to be said */
+/* A piece of what was kept, and what goes in its place */
+struct piece {
+    size_t start, end;
+    struct slice text;
+};
+
+/* In the order of their places */
+static size_t
+add_piece(struct piece *pieces, size_t n, size_t start, size_t end, struct slice text)
+{
+    size_t i = n;
+
+    for (; i > 0 && pieces[i - 1].start > start; i--)
+        pieces[i] = pieces[i - 1];
+    pieces[i] = (struct piece){ start, end, text };
+    return n + 1;
+}
+
+/* [from, to) of what was kept, with all that is replaced in it; `encoding`: a whole field, or nothing */
 static void
-add_kept(const struct head *h, struct buf *out, size_t from, size_t to, const char *encoding)
+add_kept(const struct head *h, struct buf *out, size_t from, size_t to, struct slice encoding)
 {
     struct slice kept = buf_slice(&h->kept);
-    bool replace = encoding && h->has_encoding && h->encoding_start >= from && h->encoding_start < to;
+    struct piece pieces[HEAD_SENDERS + 1];
+    size_t n = 0;
 
-    if (replace) {
-        buf_add_slice(out, slice_sub(kept, from, h->encoding_start - from));
-        buf_add_format(out, "Content-Transfer-Encoding: %s\r\n", encoding);
-        from = h->encoding_end;
+    if (encoding.len && h->has_encoding)
+        n = add_piece(pieces, n, h->encoding_start, h->encoding_end, encoding);
+    for (size_t i = 0; i < HEAD_SENDERS; i++)
+        if (h->senders[i].is_replaced)
+            n = add_piece(pieces, n, h->senders[i].start, h->senders[i].end, buf_slice(&h->senders[i].text));
+    for (size_t i = 0; i < n; i++) {
+        if (pieces[i].start < from || pieces[i].start >= to)
+            continue;
+        buf_add_slice(out, slice_sub(kept, from, pieces[i].start - from));
+        buf_add_slice(out, pieces[i].text);
+        from = pieces[i].end;
     }
     buf_add_slice(out, slice_sub(kept, from, to - from));
 }
@@ -370,15 +492,20 @@ head_write(const struct head *h, const char *encoding, struct slice mime_fields,
 {
     bool resent = h->block != HEAD_BEFORE_BLOCK;
     size_t at = resent ? h->resent_at : h->kept.len;
+    struct buf field;
 
+    buf_init(&field, 200);
+    if (encoding)
+        buf_add_format(&field, "Content-Transfer-Encoding: %s\r\n", encoding);
     if (h->record->received)
         buf_add_str(out, h->record->received);
-    add_kept(h, out, 0, at, encoding);
+    add_kept(h, out, 0, at, buf_slice(&field));
     if (resent)
         add_absent_resent(h, out);
     else
         add_absent(h, out);
-    add_kept(h, out, at, h->kept.len, encoding);
+    add_kept(h, out, at, h->kept.len, buf_slice(&field));
+    buf_clear(&field);
     buf_add_slice(out, mime_fields);
     for (size_t i = 0; i < h->settings->nadd; i++)
         add_line(h, out, slice_of(h->settings->add_header[i]));

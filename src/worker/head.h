@@ -1,6 +1,6 @@
 /*
- * head: the header of a message as it goes out (INTERFACE "The message"): addresses qualified, what must not go removed, what is
- * absent added, every line such as the wire wants it. Knows no body.
+ * head: the header of a message as it goes out (INTERFACE "The message"): addresses qualified, the sender under the From
+ * policy, what must not go removed, what is absent added, every line such as the wire wants it. Knows no body.
  */
 #ifndef WORKER_HEAD_H
 #define WORKER_HEAD_H
@@ -12,18 +12,28 @@
 #include "base/error.h"
 #include "mail/header.h"
 #include "queue/record.h"
+#include "worker/rewrite.h"
 
 #define HEAD_MAX (8u << 20) /* of a header, before and after */
 
 struct head_settings {
-    const char *hostname;
-    const char *rewrite_domain; /* NULL: hostname qualifies, and no address is rewritten */
-    char *const *own_names;     /* with rewrite_domain, addresses at these become addresses at it */
-    size_t nown;
-    bool force_from;  /* FromPolicy force: From is `from`, whatever stood there */
-    const char *from; /* NULL = none */
+    struct rewrite rewrite;
     char *const *add_header;
     size_t nadd;
+};
+
+/* The fields that say who sends. */
+enum head_sender { HEAD_FROM, HEAD_SENDER, HEAD_RESENT_FROM, HEAD_RESENT_SENDER, HEAD_SENDERS };
+
+/* One of them, on which the From policy has a say. Private. */
+struct head_edit {
+    bool is_set;
+    bool is_good, utf8; /* as it was kept: its domains are possible; it needs SMTPUTF8 */
+    struct error err;   /* not good: why */
+    size_t start, end;  /* in `kept` */
+    struct buf raw;     /* its value as it came */
+    bool is_replaced;   /* by `text`: whole fields, or nothing */
+    struct buf text;
 };
 
 struct head {
@@ -44,7 +54,8 @@ struct head {
     bool seen[HEADER_FIELD_COUNT];
     enum { HEAD_BEFORE_BLOCK, HEAD_IN_BLOCK, HEAD_BEHIND_BLOCK } block; /* the topmost of Resent- fields */
     size_t received;
-    size_t copied; /* of an address list being rewritten */
+    struct head_edit senders[HEAD_SENDERS];
+    struct buf absent_from; /* the field that is added, and what comes with it; or nothing */
 };
 
 /* Begin; `utf8`: raw UTF-8 may stay (SMTPUTF8). Settings and record must outlive the head. */
@@ -59,12 +70,5 @@ bool head_end(struct head *h, struct error *err);
  * `mime_fields` are added, whole fields. May be called more than once; out->overflow is set when it is too large.
  */
 void head_write(const struct head *h, const char *encoding, struct slice mime_fields, struct buf *out);
-
-/*
- * An address qualified as the settings say, as a path without brackets, its domain as A-labels: added to `out`. *utf8 is set when
- * its local part needs SMTPUTF8. False with err (65).
- */
-bool head_path(
-    const struct head_settings *s, const char *address, struct buf *out, bool *utf8, struct error *err);
 
 #endif

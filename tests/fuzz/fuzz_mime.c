@@ -133,7 +133,7 @@ static bool
 complete(struct slice in, unsigned peer, struct sent *sent)
 {
     static char id[] = "<id@h.example>", date[] = "NOW", login[] = "login@h.example", empty[] = "";
-    static const struct head_settings settings = { .hostname = "h.example" };
+    static const struct head_settings settings = { .rewrite = { .hostname = "h.example" } };
     struct complete_peer p = { .eight_bit = peer & 1, .binary = peer & 2 };
     struct record r;
     struct complete c;

@@ -17,7 +17,7 @@ enum { SEVEN = 0, EIGHT = 1, BINARY = 3 };
 static char received[] = "Received: r\r\n", message_id[] = "<new@h.example>", date[] = "NOW",
             login_address[] = "login@h.example", empty[] = "";
 
-static const struct head_settings settings = { .hostname = "h.example" };
+static const struct head_settings settings = { .rewrite = { .hostname = "h.example" } };
 
 /* '|' stands for CRLF, '0' behind a backslash for a NUL */
 static void
