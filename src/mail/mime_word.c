@@ -252,6 +252,15 @@ mime_word_phrase(struct buf *out, struct slice text, size_t column)
 
 /* ---------------------------------------------------------------- address lists */
 
+/* A backslash and what it stands before; a line break it does not touch */
+static size_t
+step_length(struct slice s, size_t at)
+{
+    bool pair = s.p[at] == '\\' && at + 1 < s.len && s.p[at + 1] != '\r' && s.p[at + 1] != '\n';
+
+    return pair ? 2 : 1;
+}
+
 /* Without the outer characters and without backslashes: what a quoted string or a part of a comment means */
 static void
 unquote(struct buf *out, struct slice s)
@@ -269,7 +278,7 @@ quoted_length(struct slice s, size_t at)
     size_t i = at + 1;
 
     while (i < s.len && s.p[i] != '"')
-        i += s.p[i] == '\\' && i + 1 < s.len ? 2 : 1;
+        i += step_length(s, i);
     return (i < s.len ? i + 1 : s.len) - at;
 }
 
@@ -298,7 +307,7 @@ word_length(struct slice s, size_t at, const char *stops)
     size_t n = 0;
 
     while (at + n < s.len && !is_space(s.p[at + n]) && (!s.p[at + n] || !strchr(stops, s.p[at + n])))
-        n += s.p[at + n] == '\\' && at + n + 1 < s.len ? 2 : 1;
+        n += step_length(s, at + n);
     return n;
 }
 
@@ -356,7 +365,7 @@ segment_length(struct slice s, size_t at)
             depth++;
         else if (s.p[i] == ')' && depth)
             depth--;
-        i += s.p[i] == '\\' && i + 1 < s.len ? 2 : 1;
+        i += step_length(s, i);
     }
     return i - at;
 }

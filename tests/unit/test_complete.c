@@ -245,6 +245,9 @@ START_TEST(raw_bytes_in_header_words_are_encoded)
             " d@y.example (=?utf-8?B?w7w=?= x)|" DATE ID "|" },
         { FROM "To: Fr" UE "nde: b@y.example;|" DATE ID "|", SEVEN,
             FROM "To: =?utf-8?B?RnLDvG5kZQ==?=: b@y.example;|" DATE ID "|" },
+        /* a backslash does not take a line break apart */
+        { FROM "To: (j" UE "\\| x) b@y.example|" DATE ID "|", SEVEN,
+            FROM "To: (=?utf-8?B?asO8XA==?=| x) b@y.example|" DATE ID "|" },
         /* no address, and nothing of it can be encoded */
         { FROM "To: j\xff@y.example, <\xff@y.example>|" DATE ID "|", SEVEN,
             FROM "To: j?@y.example, <?@y.example>|" DATE ID "|" },
