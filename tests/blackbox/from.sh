@@ -115,7 +115,7 @@ end
 ROOT=$O/root-from # the compiled-in paths of these programs lie below it
 daemon_stage
 DAEMON_SETTINGS='From=alerts@example.org'
-send() { timeout 60 "$SENDMAIL" "$@" <"$MSG" >"$T/out" 2>"$T/err"; }
+hand_in() { timeout 60 "$SENDMAIL" "$@" <"$MSG" >"$T/out" 2>"$T/err"; }
 arrived() { [ "$(count_messages)" -ge "$1" ]; }
 
 cat "$TESTS/hub/scripts/own-sender-only.hub" >"$T/script"
@@ -125,7 +125,7 @@ on RCPT *<bad@*
 END
 
 a_daemon "a report reaches the sender through a provider that insists on its own address" "$T/script"
-send -odb -i -f alice@example.com bad@example.net || fail "not taken"
+hand_in -odb -i -f alice@example.com bad@example.net || fail "not taken"
 wait_for 30 arrived 1 || fail "no report came"
 expect_env 'mail: <alerts@example.org>'
 expect_env 'rcpt: <alice@example.com>'
@@ -133,7 +133,7 @@ from_is 'From: Mail Delivery System <alerts@example.org>'
 finish
 
 a_daemon "a report that is refused under the account's address makes no other" "$T/script"
-send -odb -i -f bad@example.net bad@example.net || fail "not taken"
+hand_in -odb -i -f bad@example.net bad@example.net || fail "not taken"
 is_failed() { [ "$(find "$QUEUE/failed" -type f 2>/dev/null | wc -l)" -eq 1 ]; }
 wait_for 30 is_failed || fail "it is not in failed/"
 [ "$(find "$QUEUE/queue" -type f | wc -l)" -eq 0 ] || fail "something is still queued"
