@@ -23,7 +23,7 @@ static const struct {
     const char *name;
     size_t min, max; /* arguments */
 } verbs[] = {
-    [CONTROL_LIST] = { "list", 0, 0 },
+    [CONTROL_LIST] = { "list", 0, 1 },
     [CONTROL_QUEUE] = { "queue", 0, CONTROL_LINE_MAX },
     [CONTROL_SHOW] = { "show", 0, CONTROL_LINE_MAX },
     [CONTROL_WHY] = { "why", 1, 2 },
@@ -66,6 +66,7 @@ control_clear(struct control_request *q)
     control_filter_clear(&q->filter);
     free(q->text);
     free(q->queue_dir);
+    explain_free(q->explain);
     control_init(q);
 }
 
@@ -154,6 +155,21 @@ place_sender(struct control_request *q, struct error *err)
     return true;
 }
 
+/* list: nothing but -v */
+static bool
+place_verbose(struct control_request *q, struct error *err)
+{
+    bool ok = true;
+
+    while (q->naddress) {
+        char *word = q->address[--q->naddress];
+        q->verbose = strcmp(word, "-v") == 0;
+        ok = ok && q->verbose;
+        free(word);
+    }
+    return ok || error_set(err, ERROR_USAGE, "smtprelayd: a request that is not understood");
+}
+
 /* Where the arguments belong */
 static bool
 place_arguments(struct control_request *q, struct error *err)
@@ -167,7 +183,8 @@ place_arguments(struct control_request *q, struct error *err)
     if (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)
         return place_number(q, err);
     if (q->verb != CONTROL_RUN)
-        return q->verb == CONTROL_LIST || q->verb == CONTROL_WAKE || place_filter(q, err);
+        return q->verb == CONTROL_LIST ? place_verbose(q, err)
+                                       : q->verb == CONTROL_WAKE || place_filter(q, err);
     text = q->address[--q->naddress];
     q->by = *text;
     q->text = mem_dup(*text ? text + 1 : "");
@@ -273,15 +290,17 @@ control_may_see(const struct control_request *q, const struct record *r)
 /* ---------------------------------------------------------------- the snapshot */
 
 void
-control_add_account(
-    struct control_request *q, const char *name, enum control_state state, const char *reason, int64_t next_s)
+control_add_account(struct control_request *q, const char *name, enum control_state state, const char *reason,
+    int64_t since_s, int64_t next_s)
 {
     struct control_snapshot *s = &q->snapshot;
 
     s->account = mem_resize(s->account, s->naccounts + 1, sizeof *s->account);
-    s->account[s->naccounts++] = (struct control_account){
-        .name = mem_dup(name), .reason = mem_dup(reason ? reason : ""), .state = state, .next_s = next_s
-    };
+    s->account[s->naccounts++] = (struct control_account){ .name = mem_dup(name),
+        .reason = mem_dup(reason ? reason : ""),
+        .state = state,
+        .since_s = since_s,
+        .next_s = next_s };
 }
 
 void
@@ -304,6 +323,12 @@ control_open(const struct control_request *q, bool *none, struct error *err)
 
     *none = stat(q->queue_dir, &st) != 0 && errno == ENOENT;
     return *none ? NULL : spool_open(q->queue_dir, &spool_io_system, err);
+}
+
+bool
+control_explains(const struct control_request *q)
+{
+    return q->verb == CONTROL_STATUS || q->verb == CONTROL_WHY || q->verbose;
 }
 
 bool

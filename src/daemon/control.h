@@ -5,7 +5,7 @@
  *     request   NAME [ARGUMENT]\n               arguments percent-encoded (base/text)
  *     answer    data lines, each with a blank in front; empty lines while it takes longer; at last "=CODE TEXT", then the end
  *
- *     list          what waits, as Postfix's mailq prints it
+ *     list [-v]     what waits, as Postfix's mailq prints it; with -v also what to do about it
  *     queue [F...]  the same, a line a message
  *     show F...     messages with their content
  *     retry F...    try them now; with --failed: put them back into the queue
@@ -38,6 +38,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "config/config.h"
+#include "mail/explain.h"
 #include "queue/record.h"
 #include "queue/spool.h"
 
@@ -91,13 +92,15 @@ struct control_account {
     char *name;
     char *reason; /* of DOWN and FROZEN */
     enum control_state state;
-    int64_t next_s; /* DOWN and FROZEN: seconds until it is tried again, -1 = not planned */
+    int64_t since_s; /* DOWN and FROZEN: for so many seconds */
+    int64_t next_s;  /* DOWN and FROZEN: seconds until it is tried again, -1 = not planned */
     struct control_rate rate;
 };
 
 /* What only a running daemon knows; all zero without one. Of what is not there, nothing is said. */
 struct control_snapshot {
     bool is_daemon;
+    int64_t pid; /* of the process that was started; 0: not known */
     int64_t uptime_s;
     size_t workers, workers_busy, workers_max;
     size_t sessions; /* callers being served */
@@ -131,11 +134,13 @@ struct control_request {
     char *text;    /* run: what is looked for; why, log: the first word; trace: the sender */
     size_t number; /* why, log: 0 = as usual */
     struct control_filter filter;
+    bool verbose;   /* list */
     char **address; /* verify, trace; the uid of trace is filter.uid */
     size_t naddress;
     /* set by the owner before the answer */
     struct control_peer peer;
     char *queue_dir;
+    struct explain *explain; /* what errors mean; the request's own; NULL: nobody knows */
     struct control_snapshot snapshot;
 };
 
@@ -156,9 +161,11 @@ bool control_identify(int sock, int64_t group, struct control_peer *peer);
 
 /* Parts of the snapshot; the strings are copied. */
 void control_add_account(struct control_request *q, const char *name, enum control_state state,
-    const char *reason, int64_t next_s);
+    const char *reason, int64_t since_s, int64_t next_s);
 void control_add_active(struct control_request *q, const char *id);
 
+/* Does its answer say what to do about errors, so that it needs `explain`? */
+bool control_explains(const struct control_request *q);
 /* Has control_answer the answer? Else (run, verify, trace, wake, what changes messages) the owner has, with the functions below. */
 bool control_is_answered(const struct control_request *q);
 /* Write the whole answer to `fd`, which stays the caller's. A client that does not read gets no more of it. */

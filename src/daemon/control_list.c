@@ -53,6 +53,12 @@ control_reason(const struct control_request *q, const struct record *r, char mad
     return rate ? rate : own;
 }
 
+bool
+control_advise(const struct control_request *q, const char *reason, struct buf *out)
+{
+    return reason && *reason && explain_advise(q->explain, slice_of(""), slice_of(reason), out);
+}
+
 int64_t
 control_age(const struct record *r)
 {
@@ -141,6 +147,20 @@ format_stamp(int64_t seconds, char out[64])
         out[0] = '\0';
 }
 
+/* mailq -v, which no program parses */
+static void
+print_advice(const struct control_request *q, struct control_out *o, const char *reason)
+{
+    struct buf advice;
+
+    if (!q->verbose)
+        return;
+    buf_init(&advice, 1000);
+    if (control_advise(q, reason, &advice))
+        control_line(o, "%12s(do: %s)", "", buf_str(&advice));
+    buf_clear(&advice);
+}
+
 /* As Postfix's postqueue -p (showq_compat.c): "%-11s %7ld %20.20s %s", the reason to the right, a recipient a line */
 static void
 print_mailq(const struct control_request *q, struct control_out *o, const struct record *r)
@@ -166,6 +186,7 @@ print_mailq(const struct control_request *q, struct control_out *o, const struct
         buf_add_char(&o->b, ')');
         control_line_end(o);
     }
+    print_advice(q, o, reason);
     for (size_t i = 0; i < r->envelope.n; i++)
         if (r->envelope.rcpt[i].state == ENVELOPE_OPEN) {
             control_line_begin(o);

@@ -17,6 +17,8 @@ const char *control_reason(
 /* Seconds until about the next try; -1: not known */
 int64_t control_next(const struct control_request *q, const struct record *r);
 int64_t control_age(const struct record *r);
+/* What to do about an error, added as one line; false where nothing is known. */
+bool control_advise(const struct control_request *q, const char *reason, struct buf *out);
 
 void control_list(const struct control_request *q, struct control_out *o, struct spool *s);
 /* Also what a change would be about. False with err: a message that was asked for is not there. */

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/explanations.h"
 #include "daemon/attempt.h"
 #include "daemon/control.h"
 #include "daemon/control_batch.h"
@@ -226,6 +228,23 @@ add_rate(const struct core *c, struct control_request *q, const char *name)
 }
 
 static void
+take_accounts(struct control_request *q, const struct core *c, int64_t now)
+{
+    static const enum control_state states[] = {
+        [SCHEDULE_UP] = CONTROL_UP, [SCHEDULE_DOWN] = CONTROL_DOWN, [SCHEDULE_FROZEN] = CONTROL_FROZEN
+    };
+
+    for (size_t i = 0; i < c->config.n; i++) {
+        const char *name = config_account_name(&c->config, i), *why = NULL;
+        enum schedule_state state = schedule_account_last(c->schedule, name, &why);
+        control_add_account(q, name, states[state], why,
+            schedule_account_since(c->schedule, name, now) / 1000,
+            schedule_account_next(c->schedule, name, now) / 1000);
+        add_rate(c, q, name);
+    }
+}
+
+static void
 take_snapshot(struct session *s)
 {
     const struct control_desk *d = s->desk;
@@ -235,6 +254,7 @@ take_snapshot(struct session *s)
 
     q->queue_dir = mem_dup(config_text(&c->config, 0, CONFIG_QUEUE_DIR));
     q->snapshot.is_daemon = true;
+    q->snapshot.pid = getppid();
     q->snapshot.uptime_s = (now - d->begun_ms) / 1000;
     q->snapshot.workers = pool_workers(c->pool);
     q->snapshot.workers_busy = pool_busy(c->pool);
@@ -244,16 +264,9 @@ take_snapshot(struct session *s)
     q->snapshot.retry_min_s = config_number(&c->config, 0, CONFIG_RETRY_MIN) / 1000;
     q->snapshot.retry_max_s = config_number(&c->config, 0, CONFIG_RETRY_MAX) / 1000;
     q->snapshot.warn_after_s = config_number(&c->config, 0, CONFIG_WARN_AFTER) / 1000;
-    for (size_t i = 0; i < c->config.n; i++) {
-        static const enum control_state states[] = {
-            [SCHEDULE_UP] = CONTROL_UP, [SCHEDULE_DOWN] = CONTROL_DOWN, [SCHEDULE_FROZEN] = CONTROL_FROZEN
-        };
-        const char *name = config_account_name(&c->config, i), *why = NULL;
-        enum schedule_state state = schedule_account_last(c->schedule, name, &why);
-        control_add_account(
-            q, name, states[state], why, schedule_account_next(c->schedule, name, now) / 1000);
-        add_rate(c, q, name);
-    }
+    if (control_explains(q))
+        q->explain = explanations_of(&c->config); /* its own: a thread has it */
+    take_accounts(q, c, now);
     for (const struct delivery *e = c->deliveries; e; e = e->next)
         if (e->entry)
             control_add_active(q, schedule_id(e->entry));

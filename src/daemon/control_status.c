@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "daemon/control_why.h"
+
+enum { COMPARED = 500 };
 
 /* What waits for one account */
 struct waiting {
@@ -22,6 +26,8 @@ struct tally {
     size_t naccounts;
     size_t n, active, held;
     size_t failed, corrupt;
+    struct control_error error[CONTROL_ERRORS_MAX];
+    size_t nerrors;
     uint64_t bytes;
     int64_t oldest_s; /* of all; the next: of those that are not held */
     int64_t waiting_s;
@@ -118,6 +124,8 @@ print_daemon(const struct control_snapshot *d, struct control_out *o)
     control_line_begin(o);
     buf_add_format(&o->b, "smtprelayd: running for ");
     control_add_duration(&o->b, d->uptime_s);
+    if (d->pid)
+        buf_add_format(&o->b, ", process %lld", (long long)d->pid);
     buf_add_format(&o->b, ", version %s, %zu of %zu workers (%zu busy), ", version, d->workers,
         d->workers_max, d->workers_busy);
     control_add_count(&o->b, d->sessions, "caller");
@@ -234,11 +242,22 @@ print_rate(struct control_out *o, const struct control_account *a)
 }
 
 static void
+print_do(struct control_out *o, const char *name, const char *what)
+{
+    control_line_begin(o);
+    buf_add_str(&o->b, "account ");
+    control_add_text(o, name);
+    buf_add_format(&o->b, ": do: %s", what);
+    control_line_end(o);
+}
+
+static void
 print_account(const struct control_request *q, struct control_out *o, const struct waiting *w)
 {
     const struct control_account *a = control_account(q, w->name);
     const char *reason = a && *a->reason ? a->reason : w->reason;
     const char *what = w->n || (a && a->state != CONTROL_UP) ? advice(&q->snapshot, a) : NULL;
+    struct buf known;
 
     control_line_begin(o);
     buf_add_str(&o->b, "account ");
@@ -256,26 +275,81 @@ print_account(const struct control_request *q, struct control_out *o, const stru
         buf_add_str(&o->b, ", next try in ");
         control_add_duration(&o->b, a->next_s);
     }
+    if (a && a->state != CONTROL_UP) {
+        buf_add_format(&o->b, ", %s for ", state_name(a));
+        control_add_duration(&o->b, a->since_s);
+    }
     control_line_end(o);
     if (a)
         print_rate(o, a);
     if (reason && *reason)
         print_why(o, w->name, reason);
-    if (what) {
-        control_line_begin(o);
-        buf_add_str(&o->b, "account ");
-        control_add_text(o, w->name);
-        buf_add_format(&o->b, ": do: %s", what);
-        control_line_end(o);
+    buf_init(&known, 2000);
+    if (control_advise(q, reason, &known))
+        print_do(o, w->name, buf_str(&known));
+    if (what)
+        print_do(o, w->name, what);
+    buf_clear(&known);
+}
+
+/* What the accounts say already is not said again */
+static bool
+is_said(const struct control_request *q, const struct tally *t, const char *text)
+{
+    for (size_t i = 0; i < t->naccounts; i++) {
+        const struct control_account *a = control_account(q, t->account[i].name);
+        const char *reason = a && *a->reason ? a->reason : t->account[i].reason;
+        if (reason && strncmp(reason, text, COMPARED) == 0) /* the history cuts long ones */
+            return true;
     }
+    return false;
+}
+
+static int64_t
+error_age(const struct control_error *e)
+{
+    int64_t age = (int64_t)clock_wall().tv_sec - e->time_ms / 1000;
+
+    return age > 0 ? age : 0;
+}
+
+static void
+print_error(const struct control_request *q, struct control_out *o, const struct control_error *e)
+{
+    struct buf known;
+
+    control_line_begin(o);
+    buf_add_str(&o->b, "error ");
+    control_add_duration(&o->b, error_age(e));
+    buf_add_str(&o->b, " ago: ");
+    control_add_text(o, e->id);
+    buf_add_str(&o->b, ": ");
+    control_add_text(o, e->text);
+    control_line_end(o);
+    buf_init(&known, 2000);
+    if (control_advise(q, e->text, &known))
+        control_line(o, "error: do: %s", buf_str(&known));
+    buf_clear(&known);
 }
 
 /* ---------------------------------------------------------------- for programs */
 
 static void
+add_advice(const struct control_request *q, struct control_out *o, const char *text)
+{
+    struct buf known;
+
+    buf_init(&known, 2000);
+    if (control_advise(q, text, &known))
+        control_word_text(o, "advice", buf_str(&known));
+    buf_clear(&known);
+}
+
+static void
 add_account(const struct control_request *q, struct control_out *o, const struct waiting *w)
 {
     const struct control_account *a = control_account(q, w->name);
+    const char *reason = a && *a->reason ? a->reason : w->reason;
 
     control_word_object(o, "accounts");
     control_word_text(o, "name", w->name);
@@ -285,12 +359,25 @@ add_account(const struct control_request *q, struct control_out *o, const struct
     control_word_number(o, "oldest", w->oldest_s);
     if (a && a->state != CONTROL_UP && a->next_s >= 0)
         control_word_number(o, "next_in", a->next_s);
-    control_word_text(o, "reason", a && *a->reason ? a->reason : w->reason);
+    if (a && a->state != CONTROL_UP)
+        control_word_number(o, "since", a->since_s);
+    control_word_text(o, "reason", reason);
+    add_advice(q, o, reason);
     if (a && a->rate.per_hour) {
         control_word_number(o, "rate", a->rate.per_hour);
         control_word_number(o, "over_rate", (int64_t)a->rate.nturns);
         control_word_text(o, "slowed", a->rate.why);
     }
+}
+
+static void
+add_error(const struct control_request *q, struct control_out *o, const struct control_error *e)
+{
+    control_word_object(o, "errors");
+    control_word_text(o, "id", e->id);
+    control_word_number(o, "age", error_age(e));
+    control_word_text(o, "text", e->text);
+    add_advice(q, o, e->text);
 }
 
 static void
@@ -303,6 +390,7 @@ print_words(const struct control_request *q, struct control_out *o, const struct
     control_word_text(o, "version", version);
     control_word_bool(o, "daemon", d->is_daemon);
     if (d->is_daemon) {
+        control_word_number(o, "pid", d->pid);
         control_word_number(o, "uptime", d->uptime_s);
         control_word_number(o, "workers", (int64_t)d->workers);
         control_word_number(o, "workers_busy", (int64_t)d->workers_busy);
@@ -319,6 +407,8 @@ print_words(const struct control_request *q, struct control_out *o, const struct
     control_word_number(o, "corrupt", (int64_t)t->corrupt);
     for (size_t i = 0; i < t->naccounts; i++)
         add_account(q, o, &t->account[i]);
+    for (size_t i = 0; i < t->nerrors; i++)
+        add_error(q, o, &t->error[i]);
     control_line_end(o);
 }
 
@@ -331,6 +421,9 @@ print_lines(const struct control_request *q, struct control_out *o, const struct
     print_kept(q, o, "corrupt", t->corrupt, "file that cannot be read");
     for (size_t i = 0; i < t->naccounts; i++)
         print_account(q, o, &t->account[i]);
+    for (size_t i = 0; i < t->nerrors; i++)
+        if (!is_said(q, t, t->error[i].text))
+            print_error(q, o, &t->error[i]);
 }
 
 int
@@ -340,12 +433,17 @@ control_status(const struct control_request *q, struct control_out *o, struct sp
     int level = 0;
 
     if (count_all(&t, q, o, s)) {
+        t.nerrors = control_errors(q, t.error);
         (q->filter.json ? print_words : print_lines)(q, o, &t);
         level = level_of(q, &t);
     }
     for (size_t i = 0; i < t.naccounts; i++) {
         free(t.account[i].name);
         free(t.account[i].reason);
+    }
+    for (size_t i = 0; i < t.nerrors; i++) {
+        free(t.error[i].id);
+        free(t.error[i].text);
     }
     free(t.account);
     return level;

@@ -15,6 +15,7 @@
 #include "daemon/history_file.h"
 
 enum { INDENT = 25, RECIPIENTS_SHOWN = 5, SETTLED_MS = 600000 };
+enum { ERRORS_READ = 128 << 10, ERRORS_MS = 86400000 };
 
 /* Lines of one event: under each other, or behind each other */
 struct teller {
@@ -369,6 +370,29 @@ tell_rest(struct teller *t, const struct history_line *l, struct spool *spool)
     free(id);
 }
 
+/* The last trouble of a message that did not go out after it, and what helps */
+static void
+tell_advice(struct teller *t, const struct control_request *q, const struct story *s)
+{
+    struct buf advice, last;
+    struct history_line l;
+
+    buf_init(&last, HISTORY_LINE_MAX);
+    buf_init(&advice, HISTORY_LINE_MAX);
+    for (size_t i = 0; i < s->n && history_parse(s->line[i], &l); i++) {
+        if (slice_is(l.event, "sent"))
+            buf_reset(&last);
+        else if (history_get(&l, slice_is(l.event, "attempt") ? "trouble" : "why", &t->value)) {
+            buf_reset(&last);
+            buf_add_slice(&last, buf_slice(&t->value));
+        }
+    }
+    if (control_advise(q, buf_str(&last), &advice))
+        control_line(t->o, "%*sdo: %s", INDENT, "", buf_str(&advice));
+    buf_clear(&last);
+    buf_clear(&advice);
+}
+
 /* Is there another line of the same part behind line `i`? */
 static bool
 is_last_of_part(const struct story *s, size_t i, const struct history_line *l)
@@ -382,7 +406,7 @@ is_last_of_part(const struct story *s, size_t i, const struct history_line *l)
 }
 
 static void
-tell_story(struct teller *t, const struct story *s, struct spool *spool)
+tell_story(struct teller *t, const struct control_request *q, const struct story *s, struct spool *spool)
 {
     struct history_line l;
 
@@ -404,6 +428,7 @@ tell_story(struct teller *t, const struct story *s, struct spool *spool)
     for (size_t i = 0; i < s->n && history_parse(s->line[i], &l); i++)
         if (is_last_of_part(s, i, &l))
             tell_rest(t, &l, spool);
+    tell_advice(t, q, s);
 }
 
 bool
@@ -422,7 +447,7 @@ control_why_tell(const struct control_request *q, struct control_out *o, struct 
         if (i > 0)
             control_line(o, "%s", "");
         if (control_alive(o))
-            tell_story(&t, &s.one[i], spool);
+            tell_story(&t, q, &s.one[i], spool);
         free(s.one[i].line);
     }
     free(s.one);
@@ -512,4 +537,52 @@ control_log(const struct control_request *q, struct control_out *o, struct error
     control_line(o, "@%llu-%llu", (unsigned long long)place.inode, (unsigned long long)place.offset);
     buf_clear(&text);
     return true;
+}
+
+/* ---------------------------------------------------------------- the last errors */
+
+/* Newest first; the same words again are the same error */
+static size_t
+add_error(
+    struct control_error errors[CONTROL_ERRORS_MAX], size_t n, const struct history_line *l, const char *text)
+{
+    size_t at = 0;
+
+    while (at < n && strcmp(errors[at].text, text) != 0)
+        at++;
+    if (at == n && n < CONTROL_ERRORS_MAX)
+        n++;
+    else
+        at = at < n ? at : n - 1;
+    if (errors[at].text) {
+        free(errors[at].id);
+        free(errors[at].text);
+    }
+    memmove(errors + 1, errors, at * sizeof *errors);
+    errors[0] = (struct control_error){ slice_dup(l->id), mem_dup(text), l->time_ms };
+    return n;
+}
+
+size_t
+control_errors(const struct control_request *q, struct control_error errors[CONTROL_ERRORS_MAX])
+{
+    int64_t since = (int64_t)clock_wall().tv_sec * 1000 - ERRORS_MS;
+    struct history_line l;
+    struct slice rest, line;
+    struct buf text, value;
+    struct error unread;
+    size_t n = 0;
+
+    memset(errors, 0, CONTROL_ERRORS_MAX * sizeof *errors);
+    buf_init(&text, ERRORS_READ + HISTORY_LINE_MAX);
+    buf_init(&value, HISTORY_LINE_MAX);
+    if (history_file_tail(q->queue_dir, ERRORS_READ, &text, &unread)) {
+        rest = buf_slice(&text);
+        while (next_event(q, &rest, &line, &l))
+            if (l.time_ms >= since && slice_is(l.event, "attempt") && history_get(&l, "trouble", &value))
+                n = add_error(errors, n, &l, buf_str(&value));
+    }
+    buf_clear(&text);
+    buf_clear(&value);
+    return n;
 }

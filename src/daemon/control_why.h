@@ -4,7 +4,13 @@
 
 #include "daemon/control_out.h"
 
-enum { CONTROL_WHY_DEFAULT = 10, CONTROL_LOG_DEFAULT = 20 };
+enum { CONTROL_WHY_DEFAULT = 10, CONTROL_LOG_DEFAULT = 20, CONTROL_ERRORS_MAX = 3 };
+
+/* An error of the last day that the peer may see */
+struct control_error {
+    char *id, *text;
+    int64_t time_ms;
+};
 
 /* The stories of the messages that are meant, oldest first. False with err: there are none, or the history cannot be read. */
 bool control_why(
@@ -15,5 +21,8 @@ bool control_log(const struct control_request *q, struct control_out *o, struct 
 bool control_why_tell(const struct control_request *q, struct control_out *o, struct slice history,
     struct spool *spool, struct error *err);
 void control_log_tell(const struct control_request *q, struct control_out *o, struct slice history);
+
+/* The last errors, newest first, each text once; how many. The strings are the caller's. What cannot be read tells none. */
+size_t control_errors(const struct control_request *q, struct control_error errors[CONTROL_ERRORS_MAX]);
 
 #endif

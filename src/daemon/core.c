@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/advice.h"
 #include "daemon/attempt.h"
 #include "daemon/dispatch.h"
 #include "daemon/report.h"
@@ -47,6 +48,7 @@ core_schedule(struct core *c, const struct schedule_limits *limits)
 void
 core_configure(struct core *c)
 {
+    advice_forget(c);
     pool_configure(c->pool, (size_t)config_number(&c->config, 0, CONFIG_WORKERS),
         config_number(&c->config, 0, CONFIG_IDLE_TIMEOUT));
     if (c->schedule && c->is_daemon) {
@@ -68,5 +70,6 @@ core_end(struct core *c)
     rates_free(c->rates);
     spool_close(c->spool);
     loop_free(c->loop);
+    advice_forget(c);
     config_end(&c->config);
 }

@@ -11,6 +11,7 @@
 #include "queue/spool.h"
 
 struct client;
+struct explain;
 struct report_cap;
 struct delivery;
 
@@ -38,6 +39,7 @@ struct core {
     enum schedule_due scan_due;
     struct report_cap *told;    /* reports to senders in the last hour; NULL: none yet */
     struct loop_timer *summary; /* of those beyond the cap */
+    struct explain *explain;    /* daemon/advice's */
     void (*rest)(void *ctx);
     void *rest_ctx; /* called when nothing is under way any more */
 };

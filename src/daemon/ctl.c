@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "config/explanations.h"
 #include "daemon/control.h"
 #include "daemon/park.h"
 
@@ -162,6 +163,8 @@ answer_from_queue(struct ctl *c)
 
     if (!find_queue(c, &err))
         return finish(c, err.class, err.text);
+    if (control_explains(&c->q))
+        c->q.explain = explanations_load(c->request->uid, NULL);
     control_answer(&c->q, c->out);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "config/explanations.h"
 #include "daemon/spawn.h"
 #include "ipc/start.h"
 
@@ -55,7 +56,7 @@ helper_answer(int sock, struct config *c, struct start_packet *p)
 }
 
 void
-helper_run(int sock, pid_t daemon, const struct config_request *req)
+helper_run(int sock, pid_t daemon, const struct config_request *req, bool explains)
 {
     struct start_options options = { .own = false };
     char text[START_TEXT_MAX];
@@ -70,6 +71,8 @@ helper_run(int sock, pid_t daemon, const struct config_request *req)
             sock, START_FAILED, err.class, err.text, -1); /* a daemon that is gone needs no answer */
         return;
     }
+    if (explains)
+        explanations_fetch(&c, req->uid);
     options.own = config_own_socket(&c) != NULL;
     start_options_format(&options, text);
     if (helper_send_settings(sock, &c, text, &err))

@@ -10,9 +10,9 @@
 
 /*
  * Serve the daemon at the other end of `sock` (ipc/start) until it hangs up: load the configuration that `req` says and send it,
- * then start workers as asked. `daemon` is its pid, for the caller to wait for.
+ * then start workers as asked. `daemon` is its pid, for the caller to wait for. `explains`: it gets the tables of config/explanations, too.
  */
-void helper_run(int sock, pid_t daemon, const struct config_request *req);
+void helper_run(int sock, pid_t daemon, const struct config_request *req, bool explains);
 /* Its parts, for a helper that does more. Send the settings, with `text` and the log's descriptor beside them. False
  * with err, and errno EAGAIN when the daemon does not read now. */
 bool helper_send_settings(int sock, const struct config *c, const char *text, struct error *err);

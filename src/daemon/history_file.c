@@ -168,3 +168,38 @@ history_file_read(const char *folder, struct history_place *place, struct buf *o
     file_close(&dir);
     return ok;
 }
+
+/* From its first whole line behind `from` on */
+static void
+drop_torn_line(struct buf *out, size_t from)
+{
+    struct slice read = slice_from(buf_slice(out), from);
+    size_t n = slice_find(read, '\n');
+
+    n = n < read.len ? n + 1 : read.len;
+    memmove(out->data + from, read.p + n, read.len - n);
+    buf_truncate(out, out->len - n);
+}
+
+bool
+history_file_tail(const char *folder, uint64_t most, struct buf *out, struct error *err)
+{
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct history_place place = { 0, 0 };
+    struct stat st;
+    size_t from = out->len;
+    bool cut, ok;
+
+    if (dir < 0)
+        return errno == ENOENT || error_sys(err, ERROR_TEMP, errno, "%s", folder);
+    cut = fstatat(dir, NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && (uint64_t)st.st_size > most;
+    if (cut)
+        place = (struct history_place){ (uint64_t)st.st_ino, (uint64_t)st.st_size - most };
+    ok = read_file(dir, NAME, &place, out);
+    if (!ok)
+        error_sys(err, ERROR_TEMP, errno, "%s/" NAME, folder);
+    else if (cut)
+        drop_torn_line(out, from);
+    file_close(&dir);
+    return ok;
+}

@@ -26,4 +26,7 @@ struct history_place {
  */
 bool history_file_read(const char *folder, struct history_place *place, struct buf *out, struct error *err);
 
+/* The last whole lines of the current file, at most `most` bytes of it. False with err (75). */
+bool history_file_tail(const char *folder, uint64_t most, struct buf *out, struct error *err);
+
 #endif

@@ -126,7 +126,7 @@ serve_stdio(const struct arguments *a)
     file_close(&out);
     if (!file_open_standard())
         fatal(EX_OSERR, "cannot open /dev/null");
-    helper_run(pair[0], pid, &a->request);
+    helper_run(pair[0], pid, &a->request, a->mode == MODE_RUN);
     file_close(&pair[0]);
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)

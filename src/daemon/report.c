@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/expand.h"
+#include "daemon/advice.h"
 #include "daemon/feed.h"
 #include "daemon/intake.h"
 #include "daemon/report_cap.h"
@@ -27,6 +28,7 @@ struct report {
     struct dsn dsn;
     struct dsn_recipient *rcpt;
     size_t *index; /* of the members */
+    char **advice; /* for each of rcpt; NULL: none */
     struct report_rest rest;
     char *from;
     struct record record; /* its own */
@@ -75,6 +77,22 @@ add_words(const struct submission *s, size_t i, struct dsn_recipient *out)
     out->relay = slice_of(m->relay);
     out->words = slice_of(m->words ? m->words : m->text ? m->text : s->record.reason);
     out->last_try = s->record.last_try ? s->record.last_try : (int64_t)clock_wall().tv_sec;
+}
+
+/* What helps; the report is written in a thread, when the table may be another, so it has copies */
+static void
+add_advice(struct core *c, struct report *r)
+{
+    r->advice = mem_array(r->dsn.n + 1, sizeof *r->advice);
+    for (size_t i = 0; i < r->dsn.n; i++) {
+        struct dsn_recipient *to = &r->rcpt[i];
+        const struct explain_entry *e = to->action == DSN_FAILED && !to->is_expired
+                                            ? explain_find(advice_table(c), slice_of(""), to->words, NULL)
+                                            : NULL;
+        if (e && e->sender.len)
+            r->advice[i] = slice_dup(e->sender);
+        to->advice = slice_of(r->advice[i]);
+    }
 }
 
 static void
@@ -190,6 +208,7 @@ fill_in(struct core *c, struct report *r, const struct submission *s)
     d->envid = slice_of(old->envelope.envid);
     d->arrival = old->time;
     d->retry_until = old->time + config_number(&c->config, 0, CONFIG_QUEUE_LIFETIME) / 1000;
+    add_advice(c, r);
     d->rcpt = r->rcpt;
     d->full =
         old->envelope.ret == ENVELOPE_RET_FULL && s->size <= FULL_MAX && r->rcpt[0].action == DSN_FAILED;
@@ -233,6 +252,9 @@ report_free(struct report *r)
     report_rest_clear(&r->rest);
     record_clear(&r->record);
     free(r->from);
+    for (size_t i = 0; i < r->dsn.n; i++)
+        free(r->advice ? r->advice[i] : NULL);
+    free(r->advice);
     free(r->rcpt);
     free(r->index);
     free(r);

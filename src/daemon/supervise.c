@@ -20,6 +20,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "config/explanations.h"
 #include "daemon/alarm.h"
 #include "daemon/helper.h"
 #include "daemon/identity.h"
@@ -455,6 +456,7 @@ reload(struct supervisor *s)
         return;
     notify_reloading();
     if (config_load(&s->req->config, &next, &err)) {
+        explanations_fetch(&next, s->req->config.uid);
         keep_fixed(s, &next);
         config_end(&s->config);
         s->config = next;
@@ -539,6 +541,7 @@ prepare(struct supervisor *s, struct error *err)
     (void)log_open("smtprelay", NULL, LOG_LEVEL_INFO, &ignored); /* until the settings say where to */
     if (!config_load(&s->req->config, &s->config, err))
         return false;
+    explanations_fetch(&s->config, s->req->config.uid);
     settings_open_log(&s->config);
     log_warnings(&s->config);
     return identity_find(config_text(&s->config, 0, CONFIG_USER), &s->identity, err) &&

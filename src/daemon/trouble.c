@@ -8,12 +8,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "daemon/advice.h"
 #include "daemon/control_out.h"
 #include "ipc/start.h"
 
 /* A look at all that waits; it may cost a fiftieth of the time */
 enum { LOOK_MIN_MS = 500, LOOK_MAX_MS = 15000, LOOK_SHARE = 50 };
-enum { NAME_SHOWN = 100, HOST_SHOWN = 200, REASON_SHOWN = 400 };
+enum { NAME_SHOWN = 80, HOST_SHOWN = 120, REASON_SHOWN = 300, ADVICE_SHOWN = 380 };
 
 struct frozen {
     char *account;
@@ -35,7 +36,7 @@ struct trouble {
 static void
 add_text(struct buf *b, const char *text, size_t most)
 {
-    char shown[REASON_SHOWN];
+    char shown[ADVICE_SHOWN];
 
     (void)text_escape(shown, most < sizeof shown ? most : sizeof shown, slice_of(text ? text : ""));
     buf_add_str(b, shown);
@@ -54,6 +55,10 @@ add_frozen(struct buf *b, const struct trouble_news *n)
 {
     buf_add_str(b, " is frozen\n\n");
     add_text(b, n->reason, REASON_SHOWN);
+    if (n->advice && *n->advice) {
+        buf_add_str(b, "\n\n");
+        add_text(b, n->advice, ADVICE_SHOWN);
+    }
     buf_add_str(b, "\n\nIts mail waits and does not age; in the queue: ");
     control_add_count(b, n->waiting, "message");
     buf_add_str(b,
@@ -109,7 +114,11 @@ tell(struct trouble *t, struct trouble_news *n)
     buf_init(&b, START_TEXT_MAX - 1);
     trouble_write(&b, n);
     first = slice_sub(buf_slice(&b), 0, slice_find(buf_slice(&b), '\n'));
-    log_line(LOG_LEVEL_WARNING, "trouble: %.*s", SLICE_ARG(first));
+    if (n->kind == TROUBLE_FROZEN)
+        log_line(LOG_LEVEL_ERROR, "trouble: %.*s: %s%s%s", SLICE_ARG(first), n->reason ? n->reason : "?",
+            n->advice && *n->advice ? "; do: " : "", n->advice ? n->advice : "");
+    else
+        log_line(LOG_LEVEL_WARNING, "trouble: %.*s", SLICE_ARG(first));
     if (config_text(&c->config, 0, CONFIG_TROUBLE_COMMAND) &&
         !start_send(t->helper, START_TROUBLE, ERROR_NONE, buf_str(&b), -1))
         log_line(LOG_LEVEL_ERROR, "the helper does not hear of trouble");
@@ -145,6 +154,7 @@ trouble_learnt(struct core *c, const char *account, enum schedule_state state, c
     struct trouble_news n = { .kind = TROUBLE_FROZEN, .account = account, .reason = reason };
     struct trouble *t = c->trouble;
     struct frozen *f = t ? find(t, account) : NULL;
+    struct buf advice;
 
     if (f && state == SCHEDULE_UP)
         tell_over(t, f, TROUBLE_THAWED);
@@ -152,7 +162,11 @@ trouble_learnt(struct core *c, const char *account, enum schedule_state state, c
         return;
     t->frozen = mem_resize(t->frozen, t->n + 1, sizeof *t->frozen);
     t->frozen[t->n++] = (struct frozen){ mem_dup(account), clock_ms() };
+    buf_init(&advice, 1000);
+    (void)explain_advise(advice_table(c), slice_of(""), slice_of(reason ? reason : ""), &advice);
+    n.advice = buf_str(&advice);
     tell(t, &n);
+    buf_clear(&advice);
 }
 
 void

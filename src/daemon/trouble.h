@@ -24,6 +24,7 @@ enum trouble_kind { TROUBLE_FROZEN, TROUBLE_THAWED, TROUBLE_GONE, TROUBLE_LATE, 
 struct trouble_news {
     enum trouble_kind kind;
     const char *host, *account, *reason;
+    const char *advice; /* FROZEN: what helps; NULL: not known */
     size_t waiting;     /* messages in the queue */
     int64_t oldest_s;   /* LATE */
     int64_t limit_s;    /* LATE */

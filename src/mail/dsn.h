@@ -31,6 +31,7 @@ struct dsn_recipient {
     int code;              /* reply code of `words`; 0: they are no reply */
     struct slice enhanced; /* "5.1.1"; empty or malformed: one that fits the action is told */
     struct slice relay;    /* "host:port" that was spoken with; empty: none */
+    struct slice advice;   /* a plain sentence about what helps; empty: one that fits code and enhanced */
     struct slice words;    /* why: "550 5.1.1 no such user", or what went wrong; may be empty */
     int64_t last_try;      /* seconds since 1970, 0 = not known */
 };

@@ -196,7 +196,9 @@ add_advice(struct buf *out, const struct dsn *d, const struct dsn_recipient *r)
                                "this happens with other recipients, too, tell the administrator of %s."
                              : advice_for(r);
 
-    if (strstr(advice, "%s"))
+    if (!r->is_expired && r->advice.len)
+        add_foreign(out, 4, r->advice, SHOWN_WORDS);
+    else if (strstr(advice, "%s"))
         add_about(out, 4, advice, d->hostname);
     else
         add_line(out, 4, advice);

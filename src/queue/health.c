@@ -39,6 +39,8 @@ become(struct health *h, enum schedule_state state, int64_t now)
         h->frozen_ms += now - h->frozen_since;
     if (h->state != SCHEDULE_FROZEN && state == SCHEDULE_FROZEN)
         h->frozen_since = now;
+    if (h->state != state)
+        h->since = now;
     h->state = state;
 }
 

@@ -15,6 +15,7 @@
 
 struct health {
     enum schedule_state state;   /* what was learnt last */
+    int64_t since;               /* while it is not up: when it went into this state */
     char *reason;                /* NULL while it is up */
     int64_t step_ms;             /* of the back-off, without jitter; 0 while it is up */
     int64_t next;                /* not to be tried before; while it is not up */

@@ -123,6 +123,14 @@ schedule_account_last(const struct schedule *s, const char *account, const char 
 }
 
 int64_t
+schedule_account_since(const struct schedule *s, const char *account, int64_t now)
+{
+    const struct account *a = find_account(s, account);
+
+    return a && a->health.state != SCHEDULE_UP ? now - a->health.since : 0;
+}
+
+int64_t
 schedule_account_next(const struct schedule *s, const char *account, int64_t now)
 {
     const struct account *a = find_account(s, account);

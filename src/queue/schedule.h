@@ -144,6 +144,8 @@ enum schedule_state schedule_account_state(
     const struct schedule *s, const char *account, int64_t now, const char **reason);
 /* What was learnt last, probe or not: for lists. */
 enum schedule_state schedule_account_last(const struct schedule *s, const char *account, const char **reason);
+/* For how many ms it has been so: down or frozen, 0 while it is up. */
+int64_t schedule_account_since(const struct schedule *s, const char *account, int64_t now);
 /* Ms until an account that is down may be tried; 0 = now, or it is up. */
 int64_t schedule_account_next(const struct schedule *s, const char *account, int64_t now);
 /*

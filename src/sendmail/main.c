@@ -206,7 +206,7 @@ static void
 add_request(struct buf *line, const struct options *o)
 {
     if (o->action == OPTIONS_MAILQ) {
-        buf_add_str(line, "list");
+        buf_add_str(line, o->verbose ? "list -v" : "list");
     } else if (o->action == OPTIONS_QUEUE_RUN) {
         buf_add_str(line, "run");
         if (o->queue_by) {

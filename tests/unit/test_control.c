@@ -459,8 +459,8 @@ START_TEST(a_frozen_account_says_why_at_each_of_its_messages)
         "B2", "a@example.org", "b@example.net", .account = "other", .reason = "452 full", .attempts = 1 });
     request(&q, "list", 0, true);
     q.snapshot.is_daemon = true;
-    control_add_account(&q, "default", CONTROL_FROZEN, "hub: AUTH: 535 no", 600);
-    control_add_account(&q, "other", CONTROL_DOWN, "hub2: connect: refused", 60);
+    control_add_account(&q, "default", CONTROL_FROZEN, "hub: AUTH: 535 no", 300, 600);
+    control_add_account(&q, "other", CONTROL_DOWN, "hub2: connect: refused", 5, 60);
     text = answer_to(&q);
     ck_has(text, "(hub: AUTH: 535 no)");
     ck_lacks(text, "451 later");
@@ -468,10 +468,10 @@ START_TEST(a_frozen_account_says_why_at_each_of_its_messages)
     free(text);
     q.verb = CONTROL_STATUS;
     text = answer_to(&q);
-    ck_has(text, "account default: frozen, 1 message, the oldest 0s old, next try in 10m\n");
+    ck_has(text, "account default: frozen, 1 message, the oldest 0s old, next try in 10m, frozen for 5m\n");
     ck_has(text, "account default: why: hub: AUTH: 535 no\n");
     ck_has(text, "account default: do: mend that");
-    ck_has(text, "account other: down, 1 message, the oldest 0s old, next try in 1m\n");
+    ck_has(text, "account other: down, 1 message, the oldest 0s old, next try in 1m, down for 5s\n");
     ck_has(text, "account other: do: nothing has to be done");
     free(text);
     control_clear(&q);
@@ -530,8 +530,8 @@ START_TEST(queue_tells_when_a_message_is_tried_again)
     q.snapshot.retry_min_s = 30;
     q.snapshot.retry_max_s = 3600;
     q.snapshot.next_run_s = 1800;
-    control_add_account(&q, "default", CONTROL_UP, NULL, -1);
-    control_add_account(&q, "other", CONTROL_DOWN, "x", 600);
+    control_add_account(&q, "default", CONTROL_UP, NULL, 0, -1);
+    control_add_account(&q, "other", CONTROL_DOWN, "x", 5, 600);
     control_add_active(&q, "F6");
     text = answer_to(&q);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

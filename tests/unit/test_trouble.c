@@ -22,21 +22,21 @@ static const struct {
     struct trouble_news news;
     const char *text;
 } texts[] = {
-    { { TROUBLE_FROZEN, "web1", "gmail", "hub:25: AUTH: 535 no", 2, 0, 0, 0 },
+    { { TROUBLE_FROZEN, "web1", "gmail", "hub:25: AUTH: 535 no", NULL, 2, 0, 0, 0 },
         "smtprelay on web1: account gmail is frozen\n\nhub:25: AUTH: 535 no\n\nIts mail waits and does not "
         "age; in the "
         "queue: 2 messages. Mend it in smtprelay.conf (smtprelay check) or at the smarthost, then reload "
         "smtprelayd "
         "(SIGHUP) or run sendmail -q.\n" },
-    { { TROUBLE_THAWED, "web1", "gmail", NULL, 0, 0, 0, 8100 },
+    { { TROUBLE_THAWED, "web1", "gmail", NULL, NULL, 0, 0, 0, 8100 },
         "smtprelay on web1: over: account gmail works again\n\nIt was frozen for 2h15m.\n" },
-    { { TROUBLE_GONE, "web1", "gmail", NULL, 0, 0, 0, 5 },
+    { { TROUBLE_GONE, "web1", "gmail", NULL, NULL, 0, 0, 0, 5 },
         "smtprelay on web1: over: account gmail is not configured any more\n\nIt was frozen for 5s.\n" },
-    { { TROUBLE_LATE, "web1", NULL, NULL, 1, 14460, 14400, 0 },
+    { { TROUBLE_LATE, "web1", NULL, NULL, NULL, 1, 14460, 14400, 0 },
         "smtprelay on web1: mail waits for more than 4h\n\nThe oldest of 1 message has waited for 4h1m. "
         "smtprelay status "
         "says why and what to do.\n" },
-    { { TROUBLE_ON_TIME, "web1", NULL, NULL, 0, 0, 0, 60 },
+    { { TROUBLE_ON_TIME, "web1", NULL, NULL, NULL, 0, 0, 0, 60 },
         "smtprelay on web1: over: no mail waits for long any more\n\nThat lasted for 1m.\n" },
 };
 
@@ -57,7 +57,7 @@ END_TEST
 START_TEST(whatever_a_peer_says_the_text_is_whole_and_harmless)
 {
     char *large = mem_alloc(5001);
-    struct trouble_news n = { TROUBLE_FROZEN, large, large, large, SIZE_MAX, 0, 0, 0 };
+    struct trouble_news n = { TROUBLE_FROZEN, large, large, large, large, SIZE_MAX, 0, 0, 0 };
     struct buf b;
 
     memset(large, '\x1b', 5000);

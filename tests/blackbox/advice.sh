@@ -1,0 +1,95 @@
+#!/bin/sh
+# What is known of an error (conf/explanations, and a table of the administrator's) is said where the error is shown: status, mailq -v,
+# why, the log, the TroubleCommand, and in plain words in what comes back to the sender.
+# shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
+. "$(dirname "$0")/lib.sh"
+
+ROOT=$O/root-advice # the compiled-in paths of these programs lie below it
+daemon_stage
+DAEMON_SETTINGS='RetryMax=1h'
+OWN=$ROOT/etc/smtprelay/explanations
+rm -rf "$ROOT/etc/smtprelay"
+send() { run "$SENDMAIL" -i "$@" <"$MSG"; }
+
+begin "a frozen account says everywhere what to do about what the smarthost said"
+rm -rf "$QUEUE"
+script 'option tls starttls' 'option auth PLAIN' 'on login' '    reply 535 5.7.8 Username and Password not accepted - gsmtp'
+hub_start "$T/script" --tls starttls --auth PLAIN
+cat >"$T/tell" <<END
+#!/bin/sh
+exec cat >>"$T/told"
+END
+chmod 755 "$T/tell"
+: >"$T/told"
+chmod 666 "$T/told"
+daemon_conf UseTLS=starttls "TLS_CA_File=$CA" "AuthUser=$USER_NAME" "AuthPass=$PASSWORD" "TroubleCommand=$T/tell"
+daemon_start
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'account default: frozen, 1 message, ' "$ADMIN" status
+expect_out 'account default: do: Gmail takes no ordinary password'
+expect_out '(smtprelay-guide(7), LOGIN REFUSED)'
+expect_out ', frozen for '
+expect_out ', process '
+run "$ADMIN" status --json
+expect_rc 2
+expect_out '"advice":"Gmail takes no ordinary password'
+run "$SENDMAIL" -bp -v
+expect_out '(do: Gmail takes no ordinary password'
+expect_out '-- 0 Kbytes in 1 Request.'
+run "$SENDMAIL" -bp
+expect_not_out '(do: '
+run "$ADMIN" why --last
+expect_out 'do: Gmail takes no ordinary password'
+grep -q 'account default is frozen: .*535.*; do: Gmail takes' "$LOG" || fail "the log does not say what to do"
+wait_for 20 grep -q 'Gmail takes no ordinary password' "$T/told" || fail "the command is not told what to do"
+finish
+
+begin "an error that is over and one without an account's trouble show under the last errors, once"
+rm -rf "$QUEUE"
+script 'on RCPT *<bad@*' '    reply 550 5.2.2 mailbox of bad is full'
+hub_start "$T/script"
+daemon_conf
+daemon_start
+for i in 1 2; do
+    send -f alice@example.org bad@example.net
+    expect_rc 67
+done
+run "$ADMIN" status
+expect_out 'RCPT TO: 550 5.2.2 mailbox of bad is full'
+[ "$(grep -c '^error .* ago: ' "$T/out")" -eq 1 ] || fail "not one line for the same error"
+expect_out "error: do: The recipient's mailbox is full"
+finish
+
+begin "what the administrator wrote comes first, after SIGHUP without a restart; a wrong file is named and costs nothing"
+rm -rf "$QUEUE"
+hub_start greet-421
+daemon_conf
+daemon_start
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'account default: down, 1 message, ' "$ADMIN" status
+expect_not_out 'pull the plug'
+mkdir -p "${OWN%/*}"
+printf '[ours]\ncode: 421\nadvice: pull the plug and put it in again\n[wrong]\ncode: 421\n' >"$OWN"
+chmod 755 "${OWN%/*}"
+chmod 644 "$OWN"
+kill -HUP "$D"
+shows 'account default: do: pull the plug' "$ADMIN" status
+grep -q 'explanations line 5: the entry has no advice' "$LOG" || fail "the wrong entry is not named: $(tail -n 3 "$LOG")"
+rm -rf "$ROOT/etc/smtprelay"
+finish
+
+begin "a report says in plain words what the table has for the sender"
+rm -rf "$QUEUE"
+script 'on RCPT *<bad@*' '    reply 550 5.7.1 message rejected as spam'
+hub_start "$T/script"
+daemon_conf
+daemon_start
+send -odb -f alice@example.org bad@example.net
+expect_rc 0
+has_report() { grep -qs -l -e '^mail: <>' "$HUB_DIR"/*.env; }
+wait_for 30 has_report || fail "no report came"
+cat "$HUB_DIR"/*.msg | tr -d '\r\n' | tr -s ' ' >"$T/out"
+expect_out 'takes the message for unwanted mail. Write it differently'
+finish
