@@ -249,6 +249,9 @@ install: all
 	for u in $(UNITS); do $(EXPAND) $(srcdir)/packaging/systemd/$$u.in >$(DESTDIR)$(systemdunitdir)/$$u || exit 1; done
 	$(EXPAND) $(srcdir)/packaging/systemd/tmpfiles.conf.in >$(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
 	$(INSTALL) -m 644 $(srcdir)/packaging/systemd/sysusers.conf $(DESTDIR)$(prefix)/lib/sysusers.d/smtprelay.conf
+	$(INSTALL) -d $(DESTDIR)$(datadir)/logwatch/dist.conf/services $(DESTDIR)$(datadir)/logwatch/scripts/services
+	$(INSTALL) -m 644 $(srcdir)/packaging/logwatch/smtprelay.conf $(DESTDIR)$(datadir)/logwatch/dist.conf/services
+	$(INSTALL) -m 755 $(srcdir)/packaging/logwatch/smtprelay $(DESTDIR)$(datadir)/logwatch/scripts/services
 	for m in $(MAN); do s=$${m##*.}; $(INSTALL) -d $(DESTDIR)$(mandir)/man$$s && $(INSTALL) -m 644 $$m $(DESTDIR)$(mandir)/man$$s || exit 1; done
 
 uninstall:
@@ -258,6 +261,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(datadir)/doc/smtprelay $(DESTDIR)$(datadir)/smtprelay
 	for u in $(UNITS); do rm -f $(DESTDIR)$(systemdunitdir)/$$u; done
 	rm -f $(DESTDIR)$(prefix)/lib/sysusers.d/smtprelay.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
+	rm -f $(DESTDIR)$(datadir)/logwatch/dist.conf/services/smtprelay.conf $(DESTDIR)$(datadir)/logwatch/scripts/services/smtprelay
 	for m in $(MAN); do rm -f $(DESTDIR)$(mandir)/man$${m##*.}/$${m##*/}; done
 
 # what is committed; the same commit gives the same bytes
