@@ -31,6 +31,22 @@ family_is_set(const struct config_account *a, enum config_key key)
 }
 
 static bool
+is_direct(const struct config_account *a)
+{
+    const struct config_value *hub = &a->value[CONFIG_MAILHUB];
+
+    return hub->set && hub->n == 1 && slice_is_nocase(slice_of(hub->item[0]), "direct");
+}
+
+/* What is for a smarthost, and for nobody else */
+static bool
+is_of_smarthost(size_t key)
+{
+    return (key >= CONFIG_AUTH_USER && key <= CONFIG_ALLOW_PLAINTEXT_AUTH) || key == CONFIG_TLS_FINGERPRINT ||
+           key == CONFIG_USE_TLS || key == CONFIG_USE_STARTTLS;
+}
+
+static bool
 is_secret_way(size_t key)
 {
     return key == CONFIG_AUTH_PASS || key == CONFIG_AUTH_PASS_FILE || key == CONFIG_AUTH_PASS_COMMAND;
@@ -43,6 +59,8 @@ is_own_matter(const struct config *c, size_t a, size_t key)
     const struct config_account *to = &c->account[a];
     const char *user = config_text(c, a, CONFIG_AUTH_USER);
 
+    if (is_direct(to) && is_of_smarthost(key))
+        return true;
     if (!to->value[CONFIG_AUTH_USER].set)
         return false;
     if (is_secret_way(
@@ -136,6 +154,40 @@ check_secret(struct config *c, size_t a, struct error *err)
     return true;
 }
 
+/* What would go to whoever takes the mail of a domain, or fit none of them */
+static bool
+check_direct(struct config *c, size_t a, struct error *err)
+{
+    static const struct {
+        enum config_key key;
+        const char *why;
+    } senseless[] = {
+        { CONFIG_AUTH_USER,
+            "with mailhub = \"direct\" there is no login: no host of a recipient may see it" },
+        { CONFIG_TLS_FINGERPRINT, "with mailhub = \"direct\" it would have to fit each recipient's host" },
+    };
+    const char *tls = config_text(c, a, CONFIG_USE_TLS);
+
+    if (config_value(c, a, CONFIG_MAILHUB)->n > 1) {
+        error_set(err, ERROR_CONFIG,
+            "mailhub: \"direct\" stands alone; for another way out, name an account by fallback");
+        return fail_at(c, a, CONFIG_MAILHUB, err);
+    }
+    for (size_t i = 0; i < sizeof senseless / sizeof senseless[0]; i++) {
+        if (!config_value(c, a, senseless[i].key)->n)
+            continue;
+        error_set(err, ERROR_CONFIG, "%s: %s", config_info(senseless[i].key)->name, senseless[i].why);
+        return fail_at(c, a, senseless[i].key, err);
+    }
+    if (tls && slice_is_nocase(slice_of(tls), "implicit")) {
+        error_set(err, ERROR_CONFIG, "UseTLS: with mailhub = \"direct\" TLS is by STARTTLS only");
+        return fail_at(c, a, CONFIG_USE_TLS, err);
+    }
+    if (!config_value(c, a, CONFIG_USE_STARTTLS)->set)
+        set_default(c, a, CONFIG_USE_TLS, "opportunistic", "mailhub = \"direct\"");
+    return true;
+}
+
 static bool
 check_hubs(struct config *c, size_t a, struct error *err)
 {
@@ -149,10 +201,8 @@ check_hubs(struct config *c, size_t a, struct error *err)
         if (!config_hub_parse(c, a, hubs->item[i], &h, err))
             return fail_at(c, a, CONFIG_MAILHUB, err);
         free(h.host);
-        if (h.kind == CONFIG_HUB_DIRECT) {
-            error_set(err, ERROR_CONFIG, "mailhub: \"direct\" is not built yet; name a smarthost");
-            return fail_at(c, a, CONFIG_MAILHUB, err);
-        }
+        if (h.kind == CONFIG_HUB_DIRECT && !check_direct(c, a, err))
+            return false;
     }
     return true;
 }

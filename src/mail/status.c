@@ -21,6 +21,7 @@ static const struct status causes[STATUS_CAUSES] = {
     [STATUS_NOT_OFFERED] = MENDABLE,
     [STATUS_REFUSED] = { STATUS_MESSAGE, STATUS_BOUNCED, ERROR_REFUSED },
     [STATUS_MALFORMED] = { STATUS_MESSAGE, STATUS_BOUNCED, ERROR_DATA },
+    [STATUS_NOWHERE] = { STATUS_RECIPIENT, STATUS_BOUNCED, ERROR_NOUSER },
     [STATUS_TROUBLE] = TEMPORARY,
 };
 
@@ -56,6 +57,14 @@ status_judge(enum status_stage stage, enum status_cause cause, int code)
             code <= replies[i].to)
             return replies[i].status;
     return causes[STATUS_GARBAGE];
+}
+
+struct status
+status_judge_direct(enum status_stage stage, enum status_cause cause, int code)
+{
+    struct status s = status_judge(stage, cause, code);
+
+    return s.outcome == STATUS_FROZEN ? (struct status)TEMPORARY : s;
 }
 
 const char *

@@ -37,6 +37,7 @@ enum status_cause {
     STATUS_NOT_OFFERED, /* STARTTLS or a usable mechanism is missing */
     STATUS_REFUSED,     /* refused here for good: size, address that needs SMTPUTF8, loop */
     STATUS_MALFORMED,   /* the message itself */
+    STATUS_NOWHERE,     /* there is no way to the recipient's domain, and never will be */
     STATUS_TROUBLE,     /* the machine: no worker, no memory, no file */
     STATUS_CAUSES
 };
@@ -63,6 +64,8 @@ struct status_fact {
 
 /* `code` counts for STATUS_REPLY only. */
 struct status status_judge(enum status_stage stage, enum status_cause cause, int code);
+/* The same where the peer is the recipient's own host (direct delivery): nothing there is for our administrator to mend. */
+struct status status_judge_direct(enum status_stage stage, enum status_cause cause, int code);
 /* "MAIL FROM", "end of data" ...: for people */
 const char *status_stage_name(enum status_stage stage);
 

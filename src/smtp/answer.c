@@ -18,6 +18,21 @@ answer_judge(struct slice message)
 }
 
 bool
+answer_is_secure(struct slice message)
+{
+    return message.len >= HEADER_BYTES && ((unsigned char)message.p[3] & 0x20u);
+}
+
+bool
+answer_get8(struct answer_data *d, unsigned *v)
+{
+    if (d->at >= d->len)
+        return false;
+    *v = d->p[d->at++];
+    return true;
+}
+
+bool
 answer_get16(struct answer_data *d, unsigned *v)
 {
     if (d->at > d->len || d->len - d->at < 2)
@@ -124,15 +139,17 @@ walk_once(struct answer_data d, unsigned answers, const char *name, int type, an
     return true;
 }
 
-bool
-answer_walk(struct slice message, const char *name, int type, answer_record *take, void *ctx)
+/* `wanted` is the name that is looked for: at last the one behind all CNAMEs */
+static bool
+walk(struct slice message, const char *name, int type, answer_record *take, void *ctx,
+    char wanted[ANSWER_NAME_SIZE])
 {
     struct answer_data d = { (const unsigned char *)message.p, message.len, 4 };
-    char wanted[ANSWER_NAME_SIZE], next[ANSWER_NAME_SIZE];
+    char next[ANSWER_NAME_SIZE];
     unsigned questions, answers;
     size_t n = strlen(name);
 
-    (void)snprintf(wanted, sizeof wanted, "%.*s", (int)(n && name[n - 1] == '.' ? n - 1 : n), name);
+    (void)snprintf(wanted, ANSWER_NAME_SIZE, "%.*s", (int)(n && name[n - 1] == '.' ? n - 1 : n), name);
     if (message.len < HEADER_BYTES || !answer_get16(&d, &questions) || !answer_get16(&d, &answers) ||
         questions != 1)
         return false;
@@ -142,9 +159,29 @@ answer_walk(struct slice message, const char *name, int type, answer_record *tak
     for (unsigned hops = 0; hops <= CNAMES_MAX; hops++) {
         if (!walk_once(d, answers, wanted, type, take, ctx, next))
             return false;
-        if (!next[0])
+        if (!next[0] || type == ANSWER_CNAME) /* asked for by itself, it is not followed */
             return true;
-        memcpy(wanted, next, sizeof wanted);
+        memcpy(wanted, next, ANSWER_NAME_SIZE);
     }
     return false;
+}
+
+bool
+answer_walk(struct slice message, const char *name, int type, answer_record *take, void *ctx)
+{
+    char wanted[ANSWER_NAME_SIZE];
+
+    return walk(message, name, type, take, ctx, wanted);
+}
+
+static void
+pass_over(void *ctx, int type, struct answer_data data)
+{
+    (void)ctx, (void)type, (void)data;
+}
+
+bool
+answer_canonical(struct slice message, const char *name, int type, char out[ANSWER_NAME_SIZE])
+{
+    return walk(message, name, type, pass_over, NULL, out);
 }

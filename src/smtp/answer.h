@@ -25,13 +25,18 @@ struct answer_data {
 typedef void answer_record(void *ctx, int type, struct answer_data data);
 
 enum answer_outcome answer_judge(struct slice message);
+/* The name server says that DNSSEC has proved all of it (AD). Worth as much as the way to that server: resolve_trusts_ad(). */
+bool answer_is_secure(struct slice message);
 /*
  * Give `take` the data of each record of `type` at `name`, or at what its CNAMEs lead to. False when the message is malformed, is
  * no answer to that question, or its CNAMEs go in a circle.
  */
 bool answer_walk(struct slice message, const char *name, int type, answer_record *take, void *ctx);
+/* Where the CNAMEs of `name` lead to in that answer; `name` itself where there are none. False as answer_walk. */
+bool answer_canonical(struct slice message, const char *name, int type, char out[ANSWER_NAME_SIZE]);
 
-/* Take the next 16 bits, or the next name, without a dot behind; "" is the root. False: there is none. */
+/* Take the next 8 or 16 bits, or the next name, without a dot behind; "" is the root. False: there is none. */
+bool answer_get8(struct answer_data *d, unsigned *v);
 bool answer_get16(struct answer_data *d, unsigned *v);
 bool answer_get_name(struct answer_data *d, char out[ANSWER_NAME_SIZE]);
 

@@ -151,6 +151,31 @@ run_race(struct race *r, struct resolve *names, const struct connect_options *o,
     return winner;
 }
 
+static bool
+is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET6)
+        return IN6_ARE_ADDR_EQUAL(
+            &((const struct sockaddr_in6 *)a)->sin6_addr, &((const struct sockaddr_in6 *)b)->sin6_addr);
+    return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+           ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+}
+
+/* Who speaks with himself has the same address at both ends; all of 127.0.0.0/8 is one */
+static bool
+is_here(int fd, const struct resolve_address *peer)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)&peer->addr;
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+
+    if (peer->addr.ss_family == AF_INET && ntohl(four->sin_addr.s_addr) >> 24 == 127)
+        return true;
+    return getsockname(fd, (struct sockaddr *)&own, &len) == 0 && is_same_address(&own, &peer->addr);
+}
+
 /* The winner's descriptor, or -1 */
 static int
 end_race(struct race *r, int winner, struct connect_info *info)
@@ -161,6 +186,8 @@ end_race(struct race *r, int winner, struct connect_info *info)
         if ((int)i == winner) {
             fd = r->attempts[i].fd;
             address_text(&r->attempts[i].a, info->peer, sizeof info->peer);
+            info->is_secure = r->attempts[i].a.is_secure;
+            info->is_here = is_here(fd, &r->attempts[i].a);
         } else {
             file_close(&r->attempts[i].fd);
         }
@@ -186,6 +213,8 @@ connect_direct(const struct connect_options *o, const char *host, uint16_t port,
         else
             error_set(err, ERROR_TEMP, "%s:%u: no connection in time", host, port);
     }
+    info->is_absent = fd < 0 && resolve_is_absent(names);
+    resolve_canonical(names, info->canonical);
     buf_clear(&race.why);
     resolve_free(names);
     return fd;
@@ -282,9 +311,12 @@ connect_host(const struct connect_options *o, int64_t deadline, struct connect_i
         return connect_direct(o, o->host, o->port, deadline, info, err);
     fd = connect_direct(o, o->proxy_host, o->proxy_port, deadline, info, err);
     if (fd < 0) {
+        info->is_absent = false;
         error_context(err, "proxy");
         return -1;
     }
+    info->is_secure = info->is_here = info->is_absent = false; /* that was the proxy */
+    info->canonical[0] = '\0';
     if (proxy_dialog(fd, o, deadline, &why))
         return fd;
     error_set(err, ERROR_TEMP, "%s:%u: the proxy %s:%u refuses: %s", o->host, o->port, o->proxy_host,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "smtp/answer.h"
 
 struct connect_options {
     const char *host; /* A-labels or an IP literal */
@@ -21,6 +22,10 @@ struct connect_options {
 struct connect_info {
     char peer[64]; /* the address that answered */
     int64_t resolve_us, connect_us;
+    bool is_secure;                   /* DNSSEC has proved that address, and that may be believed */
+    bool is_absent;                   /* on failure: surely there is no such host, or it has no address */
+    bool is_here;                     /* it is this very machine that has answered */
+    char canonical[ANSWER_NAME_SIZE]; /* where the host's CNAMEs lead to; "" behind a proxy */
 };
 
 /* A non-blocking, close-on-exec descriptor with TCP_NODELAY, or -1 with err ("HOST:PORT: why (address)"; ERROR_TEMP). */

@@ -298,6 +298,7 @@ enum { SIX, FOUR };
 
 struct resolve {
     char *host;
+    bool trusts_ad;
     struct query q[2]; /* SIX, FOUR */
     struct asking asking;
     struct resolve_addresses found[2]; /* what /etc/hosts has stands in the first, in its order */
@@ -321,6 +322,8 @@ take_answers(struct resolve *r)
         if (o == ANSWER_FOUND &&
             !answer_walk(message(&r->q[i]), r->host, r->q[i].type, take_address, &r->found[i]))
             r->malformed = true;
+        for (size_t k = 0; k < r->found[i].n; k++)
+            r->found[i].a[k].is_secure = r->trusts_ad && answer_is_secure(message(&r->q[i]));
         r->unknown = r->unknown || o == ANSWER_UNKNOWN;
         r->absent = r->absent || o == ANSWER_ABSENT;
         if (i == FOUR)
@@ -343,6 +346,7 @@ resolve_new(const char *host, const char *servers, struct error *err)
         from_hosts(host, &r->found[SIX]);
     if (r->found[SIX].n)
         return r;
+    r->trusts_ad = resolve_trusts_ad(servers);
     r->asking = (struct asking){ .q = r->q, .n = 2 };
     if (asking_begin(&r->asking, host, servers, err)) {
         take_answers(r);
@@ -415,6 +419,160 @@ resolve_has_failed(const struct resolve *r, struct error *err)
         err, ERROR_TEMP, "%s: %s", r->host, r->absent ? "there is no such host" : "the host has no address");
 }
 
+bool
+resolve_is_absent(const struct resolve *r)
+{
+    return resolve_is_over(r) && !r->found[SIX].n && !r->found[FOUR].n && !r->unknown && !r->malformed;
+}
+
+void
+resolve_canonical(const struct resolve *r, char out[ANSWER_NAME_SIZE])
+{
+    (void)snprintf(out, ANSWER_NAME_SIZE, "%s", r->host);
+    for (int i = 0; i < 2; i++)
+        if (r->taken[i] && r->found[i].n && answer_canonical(message(&r->q[i]), r->host, r->q[i].type, out))
+            return;
+}
+
+/* ---------------------------------------------------------------- one question */
+
+static bool
+is_loopback(const struct resolve_address *a)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)&a->addr;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a->addr;
+
+    if (a->addr.ss_family == AF_INET)
+        return ntohl(four->sin_addr.s_addr) >> 24 == 127;
+    return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+/* "127.0.0.1", "127.0.0.1:53", "[::1]:53", "::1" */
+static bool
+is_local_server(struct slice text)
+{
+    struct resolve_address a;
+    char copy[64];
+
+    if (text.len && text.p[0] == '[')
+        text = slice_sub(text, 1, slice_find(text, ']') - 1);
+    else if (slice_find(text, ':') == slice_find_last(text, ':'))
+        text = slice_sub(text, 0, slice_find(text, ':'));
+    if (text.len >= sizeof copy)
+        return false;
+    (void)snprintf(copy, sizeof copy, "%.*s", SLICE_ARG(text));
+    return resolve_literal(copy, &a) && is_loopback(&a);
+}
+
+/* The next word of a line of resolv.conf, empty at its end or a comment */
+static struct slice
+next_word(struct slice *line)
+{
+    size_t i = 0, start;
+
+    while (i < line->len && is_blank(line->p[i]))
+        i++;
+    for (start = i; i < line->len && !is_blank(line->p[i]);)
+        i++;
+    struct slice word = slice_sub(*line, start, i - start);
+    *line = slice_from(*line, i);
+    if (word.len && (word.p[0] == '#' || word.p[0] == ';'))
+        word.len = 0;
+    return word;
+}
+
+/* Without any name server it is the one on this machine */
+static bool
+trusts_settings(struct slice text)
+{
+    struct slice line, word;
+    bool local = true;
+
+    while (slice_cut(&text, '\n', &line)) {
+        word = next_word(&line);
+        if (slice_is(word, "nameserver"))
+            local = is_local_server(next_word(&line)) && local;
+        else if (slice_is(word, "options"))
+            while ((word = next_word(&line)).len)
+                if (slice_is(word, "trust-ad"))
+                    return true;
+    }
+    return local;
+}
+
+bool
+resolve_trusts_ad(const char *servers)
+{
+    struct slice rest = slice_of(servers), one;
+    struct error ignored;
+    struct stat st;
+    struct buf b;
+    bool trusts = true;
+    int fd;
+
+    while (servers && slice_cut(&rest, ',', &one))
+        trusts = is_local_server(one) && trusts;
+    if (servers)
+        return trusts;
+    fd = file_open_regular("/etc/resolv.conf", &st, &ignored);
+    if (fd < 0)
+        return false;
+    buf_init(&b, HOSTS_MAX);
+    trusts = file_read_all(fd, &b, "/etc/resolv.conf", &ignored) && trusts_settings(buf_slice(&b));
+    buf_clear(&b);
+    file_close(&fd);
+    return trusts;
+}
+
+bool
+resolve_is_in_hosts(const char *host)
+{
+    struct resolve_addresses found = { .n = 0 };
+
+    from_hosts(host, &found);
+    return found.n > 0;
+}
+
+uint32_t
+resolve_random(uint32_t n)
+{
+    uint32_t v = 0;
+
+    if (getentropy(&v, sizeof v) != 0)
+        v = (uint32_t)clock_us();
+    return n ? v % n : 0;
+}
+
+enum answer_outcome
+resolve_ask(const char *name, int type, const char *servers, int64_t deadline, struct buf *answer,
+    bool *secure, struct error *err)
+{
+    struct query q = { .type = type };
+    struct asking a = { .q = &q, .n = 1 };
+    enum answer_outcome o = ANSWER_UNKNOWN;
+
+    if (!asking_begin(&a, name, servers, err)) {
+        asking_end(&a);
+        return o;
+    }
+    while (!asking_is_over(&a) && clock_left(deadline) != 0) {
+        struct pollfd p[RESOLVE_SOCKETS];
+        int64_t until = deadline;
+        size_t count = asking_poll(&a, p, &until);
+        if (poll(p, (nfds_t)count, clock_left(until)) < 0)
+            count = 0;
+        asking_step(&a, p, count);
+    }
+    buf_add_slice(answer, message(&q));
+    o = answer->overflow ? ANSWER_UNKNOWN : answer_judge(message(&q));
+    if (secure)
+        *secure = answer_is_secure(message(&q)) && resolve_trusts_ad(servers);
+    asking_end(&a);
+    if (o == ANSWER_UNKNOWN)
+        error_set(err, ERROR_TEMP, "%s: the name service does not answer", name);
+    return o;
+}
+
 /* ---------------------------------------------------------------- SRV */
 
 struct srv_list {
@@ -450,16 +608,6 @@ by_priority(const void *a, const void *b)
     return (int)x->weight - (int)y->weight; /* RFC 2782: those of weight 0 first, or they were never drawn */
 }
 
-static uint32_t
-random_below(uint32_t n)
-{
-    uint32_t v = 0;
-
-    if (getentropy(&v, sizeof v) != 0)
-        v = (uint32_t)clock_us();
-    return n ? v % n : 0;
-}
-
 /* RFC 2782: among equals of priority each next one is drawn by weight */
 static void
 order_by_weight(struct resolve_target *t, size_t n)
@@ -469,7 +617,7 @@ order_by_weight(struct resolve_target *t, size_t n)
         size_t k = i;
         for (size_t j = i; j < n; j++)
             sum += t[j].weight;
-        draw = random_below(sum + 1);
+        draw = resolve_random(sum + 1);
         while (k + 1 < n && draw > t[k].weight) {
             draw -= t[k].weight;
             k++;
@@ -484,30 +632,20 @@ bool
 resolve_srv(
     const char *name, int64_t deadline, struct resolve_target *out, size_t max, size_t *n, struct error *err)
 {
-    struct query q = { .type = ANSWER_SRV };
-    struct asking a = { .q = &q, .n = 1 };
     struct srv_list l = { out, 0, max };
+    struct buf answer;
     enum answer_outcome o;
     bool well = true;
 
     *n = 0;
-    if (!asking_begin(&a, name, NULL, err)) {
-        asking_end(&a);
-        return false;
-    }
-    while (!asking_is_over(&a) && clock_left(deadline) != 0) {
-        struct pollfd p[RESOLVE_SOCKETS];
-        int64_t until = deadline;
-        size_t count = asking_poll(&a, p, &until);
-        if (poll(p, (nfds_t)count, clock_left(until)) < 0)
-            count = 0;
-        asking_step(&a, p, count);
-    }
-    o = answer_judge(message(&q));
+    buf_init(&answer, RESOLVE_ANSWER_MAX);
+    o = resolve_ask(name, ANSWER_SRV, NULL, deadline, &answer, NULL, err);
     if (o == ANSWER_FOUND)
-        well = answer_walk(message(&q), name, q.type, take_srv, &l);
-    asking_end(&a);
-    if (o == ANSWER_UNKNOWN || !well)
+        well = answer_walk(buf_slice(&answer), name, ANSWER_SRV, take_srv, &l);
+    buf_clear(&answer);
+    if (o == ANSWER_UNKNOWN)
+        return false;
+    if (!well)
         return error_set(err, ERROR_TEMP, "%s: the name service does not answer", name);
     qsort(out, l.n, sizeof *out, by_priority);
     for (size_t i = 0; i < l.n;) {

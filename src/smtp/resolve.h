@@ -11,13 +11,17 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "smtp/answer.h"
 
 #define RESOLVE_MAX 32
+#define RESOLVE_ANSWER_MAX 65536 /* of resolve_ask(), its end included */
 
 struct resolve_address {
     struct sockaddr_storage addr; /* port 0 */
     socklen_t len;
+    bool is_secure; /* DNSSEC has proved it */
 };
 
 struct resolve_addresses {
@@ -52,6 +56,26 @@ size_t resolve_poll(const struct resolve *r, struct pollfd p[RESOLVE_SOCKETS], i
 void resolve_step(struct resolve *r, const struct pollfd *p, size_t n);
 /* Was no address found so far? err (ERROR_TEMP) says why. */
 bool resolve_has_failed(const struct resolve *r, struct error *err);
+/* There surely is none: the name does not exist, or has no address. */
+bool resolve_is_absent(const struct resolve *r);
+/* Where the host's CNAMEs lead to, as far as answers have come; the host itself where there are none. */
+void resolve_canonical(const struct resolve *r, char out[ANSWER_NAME_SIZE]);
+
+/* Has /etc/hosts an address for it? */
+bool resolve_is_in_hosts(const char *host);
+/*
+ * May a name server's word that DNSSEC has proved an answer be believed (RFC 7672, 2.2; resolv.conf(5), trust-ad)? `servers` as above:
+ * only those on this machine; without, also those whose resolv.conf says so.
+ */
+bool resolve_trusts_ad(const char *servers);
+/*
+ * One question, waited for. `answer` (empty, of RESOLVE_ANSWER_MAX) gets the message as it came; UNKNOWN with err (ERROR_TEMP) when
+ * none came that says something. *secure (may be NULL): DNSSEC has proved it, and that may be believed.
+ */
+enum answer_outcome resolve_ask(const char *name, int type, const char *servers, int64_t deadline,
+    struct buf *answer, bool *secure, struct error *err);
+/* 0 to n - 1, by chance */
+uint32_t resolve_random(uint32_t n);
 
 /*
  * SRV records of `name` ("_submission._tcp.example.org"), in the order to try them (RFC 2782). At most `max`; *n may be 0 when

@@ -44,6 +44,7 @@ struct tls {
     bool verified;
     bool pinned;
     bool refused;
+    bool has_tlsa; /* at least one record that can be used */
     int days_left;
     char reason[600];
     char subject[256];
@@ -168,6 +169,9 @@ add_verdict(struct buf *out, const struct tls *t, int code, X509 *leaf, X509 *ba
             name, sizeof name, is_self_issued(bad) ? X509_get_subject_name(bad) : X509_get_issuer_name(bad));
         buf_add_format(out, "was issued by an unknown CA (%s)", name);
         break;
+    case X509_V_ERR_DANE_NO_MATCH:
+        buf_add_format(out, "matches none of the TLSA records of %s (DANE)", t->host);
+        break;
     case X509_V_ERR_INVALID_PURPOSE:
         buf_add_str(
             out, bad == leaf ? "is not meant for servers" : "was issued by a CA not meant for servers");
@@ -193,7 +197,7 @@ explain(struct tls *t, X509_STORE_CTX *store, X509 *leaf)
                         ? "its CA "
                         : "it ");
     add_verdict(&b, t, code, leaf, bad);
-    if (!t->have_store)
+    if (!t->have_store && !t->has_tlsa)
         buf_add_str(&b, "; no CA certificates are installed here");
     (void)snprintf(t->reason, sizeof t->reason, "%s", buf_str(&b));
     buf_clear(&b);
@@ -241,6 +245,13 @@ note_peer(struct tls *t, X509 *cert)
     return is_pinned(t->options, of_cert, of_key);
 }
 
+/* Is it of no matter who the peer is? */
+static bool
+takes_anyone(const struct tls *t, const struct tls_options *o)
+{
+    return o->is_dane ? !t->has_tlsa : o->npins == 0 && !o->verify && !o->opportunistic;
+}
+
 /* Called by OpenSSL in place of its own verification: 1 accepts the peer. */
 static int
 judge(X509_STORE_CTX *store, void *arg)
@@ -259,14 +270,14 @@ judge(X509_STORE_CTX *store, void *arg)
             (void)snprintf(t->reason, sizeof t->reason, "it is none of those pinned");
             X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
         }
-    } else if (!o->verify && !o->opportunistic) {
+    } else if (takes_anyone(t, o)) {
         (void)snprintf(t->reason, sizeof t->reason, "it was not looked at");
     } else {
         t->verified = X509_verify_cert(store) == 1;
         if (!t->verified)
             explain(t, store, cert);
     }
-    if (t->verified || o->opportunistic || (!o->verify && o->npins == 0)) {
+    if (t->verified || takes_anyone(t, o) || (o->opportunistic && !o->is_dane)) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
@@ -377,7 +388,7 @@ set_up_trust(struct tls *t, struct error *err)
 
     SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(t->ctx, judge, t);
-    if (o->npins > 0 || (!o->verify && !o->opportunistic)) {
+    if (o->npins > 0 || o->is_dane || (!o->verify && !o->opportunistic)) {
         t->have_store = true;
         return true;
     }
@@ -488,6 +499,28 @@ set_up_host(struct tls *t, struct error *err)
     return error_set(err, ERROR_CONFIG, "TLS: %s is no host name", t->host);
 }
 
+/* OpenSSL says which records are of a kind it knows; 0 is "of no use" */
+static bool
+set_up_dane(struct tls *t, struct error *err)
+{
+    const struct tls_options *o = t->options;
+
+    if (!o->is_dane || o->ntlsa == 0)
+        return true;
+    if (SSL_CTX_dane_enable(t->ctx) <= 0 || SSL_dane_enable(t->ssl, t->host) <= 0)
+        return error_set(err, ERROR_OS, "OpenSSL: %s", last_error(NULL));
+    (void)SSL_dane_set_flags(t->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    for (size_t i = 0; i < o->ntlsa; i++) {
+        const struct tls_tlsa *r = &o->tlsa[i];
+        int n = SSL_dane_tlsa_add(t->ssl, r->usage, r->selector, r->matching, r->data, r->len);
+        t->has_tlsa = t->has_tlsa || n > 0;
+    }
+    ERR_clear_error();
+    if (o->next_hop)
+        (void)SSL_add1_host(t->ssl, o->next_hop); /* what is no host name is in no certificate */
+    return true;
+}
+
 static bool
 copy_host(struct tls *t, const char *host, struct error *err)
 {
@@ -522,7 +555,7 @@ set_up(struct tls *t, struct error *err)
     t->ssl = SSL_new(t->ctx);
     if (t->ssl == NULL || SSL_set_fd(t->ssl, t->fd) != 1)
         return error_set(err, ERROR_OS, "OpenSSL: %s", last_error(NULL));
-    return set_up_host(t, err);
+    return set_up_host(t, err) && set_up_dane(t, err);
 }
 
 /* ---------------------------------------------------------------- handshake */
@@ -633,7 +666,10 @@ shake_hands(struct tls *t, int64_t deadline, struct error *err)
 static void
 summarize(struct tls *t)
 {
-    const char *how = !t->verified ? "unverified" : t->options->npins > 0 ? "pinned" : "verified";
+    const char *how = !t->verified            ? "unverified"
+                      : t->options->npins > 0 ? "pinned"
+                      : t->options->is_dane   ? "dane"
+                                              : "verified";
 
     (void)snprintf(
         t->summary, sizeof t->summary, "%s %s %s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl), how);

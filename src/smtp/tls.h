@@ -20,6 +20,13 @@
 
 struct tls;
 
+/* A TLSA record (RFC 6698, 2.1) */
+struct tls_tlsa {
+    uint8_t usage, selector, matching;
+    const unsigned char *data;
+    size_t len;
+};
+
 /* All pointers are needed only while tls_start runs. */
 struct tls_options {
     const char *
@@ -31,6 +38,14 @@ struct tls_options {
     const unsigned char (
         *pins)[TLS_PIN_BYTES]; /* SHA-256 of certificate or SPKI, in place of chain, name and dates */
     size_t npins;
+    /*
+     * RFC 7672: usages 2 and 3, in place of the CAs; with usage 3 names and dates do not count. `host` is the name they were found
+     * at, `next_hop` another one the certificate may be for (NULL: none). Where none can be used, anything is accepted.
+     */
+    const struct tls_tlsa *tlsa;
+    size_t ntlsa;
+    bool is_dane; /* they are to be looked at, also if there are none */
+    const char *next_hop;
     const char *min_version; /* "1.0" to "1.3"; NULL is "1.2" */
     struct slice cert_pem;   /* client certificate with its chain; empty: none */
     struct slice key_pem;    /* its key; empty: in cert_pem */
@@ -84,14 +99,15 @@ void tls_system_store(const char **file, const char **dir);
 struct tls_info {
     const char *version;  /* "TLSv1.3" */
     const char *cipher;   /* "TLS_AES_256_GCM_SHA384" */
-    bool verified;        /* by chain and name, or by pin */
+    bool verified;        /* by chain and name, by pin, or by a TLSA record */
     bool pinned;          /* by pin */
     const char *reason;   /* why not verified, "" if it is */
     const char *subject;  /* of the peer's certificate, escaped */
     int days_left;        /* until it expires; negative when it has */
     const char *cert_pin; /* SHA-256 of the certificate, hexadecimal */
     const char *spki_pin; /* SHA-256 of its public key (SPKI) */
-    const char *summary; /* for logs: "TLSv1.3 TLS_AES_256_GCM_SHA384 verified" (or "pinned", "unverified") */
+    const char *
+        summary; /* for logs: "TLSv1.3 TLS_AES_256_GCM_SHA384 verified" (or "pinned", "dane", "unverified") */
 };
 /* The strings live as long as `t`. */
 void tls_info(const struct tls *t, struct tls_info *info);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <idn2.h>
 
@@ -13,12 +14,16 @@
 #include "base/text.h"
 #include "ipc/job.h"
 #include "smtp/connect.h"
+#include "smtp/dane.h"
+#include "smtp/mx.h"
 #include "smtp/resolve.h"
 #include "smtp/transaction.h"
 #include "worker/complete.h"
 
 #define HUBS_MAX 32
 #define PINS_MAX 16
+#define MX_TRIED_MAX 10 /* hosts of a domain, in one attempt */
+#define SMTP_PORT 25
 #define END_MS 600000 /* RFC 5321, 4.5.3.2.6: ten minutes for the answer to the last byte */
 
 struct worker {
@@ -34,6 +39,8 @@ struct worker {
     bool warm;
     char relay[200]; /* host:port of the session */
     char host[256];  /* A-labels of it */
+    bool is_direct;
+    char domain[256]; /* direct: whose hosts the session is with */
     bool verbose;
     struct connect_info info;
     int64_t start_us, session_us, sent_us;
@@ -111,7 +118,14 @@ settle_settings(struct worker *w, struct error *err)
         .end_ms = END_MS,
         .hook = on_dialog,
         .hook_ctx = w };
-    return take_hubs(w, err);
+    if (!take_hubs(w, err))
+        return false;
+    w->is_direct = w->hub[0].kind == CONFIG_HUB_DIRECT;
+    if (w->is_direct) { /* whoever they are, they get no password */
+        w->options.user = w->options.secret = NULL;
+        w->options.method = NULL;
+    }
+    return true;
 }
 
 /* ---------------------------------------------------------------- connecting */
@@ -140,13 +154,10 @@ to_ascii(const char *host, char out[256], struct status_fact *fact)
     return true;
 }
 
-static bool
-connect_to(struct worker *w, const char *name, uint16_t port, enum config_tls tls, struct status_fact *fact)
+/* A connected socket, or -1 with *fact */
+static int
+reach(struct worker *w, const char *name, uint16_t port, struct status_fact *fact)
 {
-    static const enum session_tls modes[] = { [CONFIG_TLS_NONE] = SESSION_TLS_NONE,
-        [CONFIG_TLS_IMPLICIT] = SESSION_TLS_IMPLICIT,
-        [CONFIG_TLS_STARTTLS] = SESSION_TLS_STARTTLS,
-        [CONFIG_TLS_OPPORTUNISTIC] = SESSION_TLS_OPPORTUNISTIC };
     struct connect_options o = { .port = port, .source = config_text(w->c, 0, CONFIG_SOURCE_ADDRESS) };
     const char *proxy = config_text(w->c, 0, CONFIG_PROXY);
     char *proxy_host = NULL;
@@ -155,25 +166,71 @@ connect_to(struct worker *w, const char *name, uint16_t port, enum config_tls tl
 
     (void)snprintf(w->relay, sizeof w->relay, strchr(name, ':') ? "[%.180s]:%u" : "%.180s:%u", name, port);
     if (!to_ascii(name, w->host, fact))
-        return false;
+        return -1;
     if (proxy && !config_proxy_parse(proxy, &proxy_host, &o.proxy_port, &err)) {
         session_fact(fact, STATUS_CONNECT, STATUS_TROUBLE, "%s", err.text);
-        return false;
+        return -1;
     }
     o.host = w->host;
     o.proxy_host = proxy_host;
     fd = connect_host(&o, clock_deadline(w->options.greeting_ms), &w->info, &err);
     free(proxy_host);
-    if (fd < 0) {
+    if (fd < 0)
         session_fact(fact, STATUS_CONNECT, STATUS_NETWORK, "%s", err.text);
-        return false;
-    }
     w->options.host = w->host;
     w->options.port = port;
-    w->options.tls = modes[tls];
     w->options.tls_options.host = w->host;
+    return fd;
+}
+
+static bool
+greet(struct worker *w, int fd, enum session_tls tls, struct status_fact *fact)
+{
+    w->options.tls = tls;
     w->warm = session_open(&w->session, fd, &w->options, fact);
     return w->warm;
+}
+
+/* Better in clear than not at all, where that is the policy: a peer whose TLS is broken says STARTTLS all the same */
+static bool
+may_go_bare(const struct worker *w, const struct status_fact *fact)
+{
+    return w->options.tls == SESSION_TLS_OPPORTUNISTIC && !w->options.user && fact->stage == STATUS_TLS &&
+           (fact->cause == STATUS_HANDSHAKE || fact->cause == STATUS_NETWORK);
+}
+
+static bool
+greet_again_bare(struct worker *w, const char *name, uint16_t port, struct status_fact *fact)
+{
+    char *text = mem_format("%s: %s; trying it without TLS", w->relay, fact->text);
+    int fd;
+
+    (void)job_send_text(w->sock, JOB_LOG, 1, text); /* nobody may be looking any more */
+    free(text);
+    fd = reach(w, name, port, fact);
+    return fd >= 0 && greet(w, fd, SESSION_TLS_NONE, fact);
+}
+
+static enum session_tls
+tls_mode(enum config_tls tls)
+{
+    static const enum session_tls modes[] = { [CONFIG_TLS_NONE] = SESSION_TLS_NONE,
+        [CONFIG_TLS_IMPLICIT] = SESSION_TLS_IMPLICIT,
+        [CONFIG_TLS_STARTTLS] = SESSION_TLS_STARTTLS,
+        [CONFIG_TLS_OPPORTUNISTIC] = SESSION_TLS_OPPORTUNISTIC };
+
+    return modes[tls];
+}
+
+static bool
+connect_to(struct worker *w, const char *name, uint16_t port, enum config_tls tls, struct status_fact *fact)
+{
+    int fd = reach(w, name, port, fact);
+
+    if (fd < 0)
+        return false;
+    return greet(w, fd, tls_mode(tls), fact) ||
+           (may_go_bare(w, fact) && greet_again_bare(w, name, port, fact));
 }
 
 /* srv:domain: implicit TLS where _submissions is offered, else STARTTLS by _submission (RFC 8314, 5.1) */
@@ -224,10 +281,151 @@ tell_of_hub(struct worker *w, const struct status_fact *fact)
     free(text);
 }
 
+/* ---------------------------------------------------------------- direct delivery */
+
+static void
+nowhere(struct status_fact *fact, const char *enhanced, const char *text)
+{
+    session_fact(fact, STATUS_RESOLVE, STATUS_NOWHERE, "%s", text);
+    (void)snprintf(fact->enhanced, sizeof fact->enhanced, "%s", enhanced);
+}
+
+/* Is it our own listener that has answered? It would give us the message again. */
+static bool
+is_own_listener(const struct worker *w)
+{
+    static const char *const any[] = { "0.0.0.0", "[::]", "*" };
+    const struct config_value *listen = config_value(w->c, 0, CONFIG_LISTEN);
+    char own[80];
+
+    (void)snprintf(own, sizeof own, strchr(w->info.peer, ':') ? "[%s]:%u" : "%s:%u", w->info.peer, SMTP_PORT);
+    for (size_t i = 0; w->info.is_here && i < listen->n; i++) {
+        struct slice text = slice_of(listen->item[i]);
+        struct slice host = slice_sub(text, 0, slice_find_last(text, ':'));
+        if (slice_is_nocase(text, own))
+            return true;
+        for (size_t k = 0; k < sizeof any / sizeof any[0]; k++)
+            if (slice_is(host, any[k]) && slice_is(slice_from(text, host.len), ":25"))
+                return true;
+    }
+    return false;
+}
+
+/* TLS as the TLSA records of the host want it, where there are some (RFC 7672), else as UseTLS */
+static bool
+greet_mx(struct worker *w, int fd, const struct mx_list *list, enum config_tls tls, struct status_fact *fact)
+{
+    struct tls_options *o = &w->options.tls_options;
+    enum dane_outcome outcome = DANE_NONE;
+    struct dane d;
+    struct error err;
+    bool ok = false;
+
+    memset(&d, 0, sizeof d);
+    if (list->is_secure && tls != CONFIG_TLS_NONE && w->npins == 0)
+        outcome = dane_find(w->host, w->info.canonical, w->info.is_secure, SMTP_PORT, NULL,
+            clock_deadline(w->options.greeting_ms), &d, &err);
+    if (outcome == DANE_UNKNOWN) {
+        session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s", err.text);
+        file_close(&fd);
+    } else if (outcome == DANE_FOUND) {
+        o->is_dane = true;
+        o->tlsa = d.record;
+        o->ntlsa = d.n;
+        o->host = d.base;
+        o->next_hop = w->domain;
+        ok = greet(w, fd, SESSION_TLS_STARTTLS, fact);
+        o->is_dane = false;
+        o->host = w->host;
+    } else {
+        ok = greet(w, fd, tls_mode(tls), fact);
+    }
+    dane_clear(&d);
+    return ok;
+}
+
+/* *is_own: it is this machine, and no other host is to be asked */
+static bool
+connect_mx(
+    struct worker *w, const struct mx_list *list, const char *name, bool *is_own, struct status_fact *fact)
+{
+    enum config_tls tls = w->hub[0].tls;
+    int fd = reach(w, name, SMTP_PORT, fact);
+
+    if (fd < 0)
+        return false;
+    *is_own = is_own_listener(w);
+    if (*is_own) {
+        file_close(&fd);
+        return false;
+    }
+    return greet_mx(w, fd, list, tls, fact) ||
+           (may_go_bare(w, fact) && greet_again_bare(w, name, SMTP_PORT, fact));
+}
+
+/* The hosts in their order, the next one after whatever trouble with the one before */
+static bool
+try_hosts(struct worker *w, const struct mx_list *list, struct status_fact *fact)
+{
+    size_t n = list->n < MX_TRIED_MAX ? list->n : MX_TRIED_MAX;
+    bool absent = true, own = false;
+    char *text;
+
+    for (size_t i = 0; i < n; i++) {
+        struct status_fact before = *fact;
+        if (connect_mx(w, list, list->host[i].name, &own, fact))
+            return true;
+        absent = absent && w->info.is_absent;
+        if (own) {
+            *fact = before;
+            if (i > 0)
+                return false;
+            text = mem_format("%s: its mail loops back to this machine (%s)", w->domain, w->info.peer);
+            nowhere(fact, "5.4.6", text);
+            free(text);
+            return false;
+        }
+        if (i + 1 < n)
+            tell_of_hub(w, fact);
+    }
+    if (absent) {
+        text = list->is_implicit ? mem_format("%s: the domain has neither MX nor address", w->domain)
+                                 : mem_format("%s: none of its MX hosts exists: %s", w->domain, fact->text);
+        nowhere(fact, list->is_implicit ? "5.1.2" : "5.4.4", text);
+        free(text);
+    }
+    return false;
+}
+
+static bool
+connect_direct(struct worker *w, struct status_fact *fact)
+{
+    static const char *const enhanced[] = {
+        [MX_NO_DOMAIN] = "5.1.2", [MX_NULL] = "5.1.10", [MX_LOOP] = "5.4.6"
+    };
+    const struct config_value *own = config_value(w->c, 0, CONFIG_OWN_NAMES);
+    struct mx_options o = { .own = own->item, .nown = own->n };
+    struct mx_list *list = mem_alloc(sizeof *list);
+    struct error err;
+    enum mx_outcome outcome = mx_find(w->domain, &o, clock_deadline(w->options.greeting_ms), list, &err);
+    bool ok = false;
+
+    w->relay[0] = '\0';
+    session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s", outcome == MX_FOUND ? "" : err.text);
+    if (outcome == MX_FOUND)
+        ok = try_hosts(w, list, fact);
+    else if (outcome != MX_UNKNOWN)
+        nowhere(fact, enhanced[outcome], err.text);
+    free(list);
+    return ok;
+}
+
 /* The hubs in their order; trouble of the account at one is logged, and the next is tried */
 static bool
 open_session(struct worker *w, struct status_fact *fact)
 {
+    if (w->is_direct)
+        return connect_direct(w, fact);
     for (size_t i = 0; i < w->nhubs; i++) {
         bool ok = w->hub[i].kind == CONFIG_HUB_SRV
                       ? connect_srv(w, &w->hub[i], fact)
@@ -288,6 +486,14 @@ report_all(struct job *j, const struct job_packet *p, const struct status_fact *
             report(j, i, fact);
 }
 
+/* For all that are to go out and have no fact of their own yet */
+static void
+report_rest(struct job *j, const struct status_fact *fact)
+{
+    for (size_t i = 0; i < j->t.n; i++)
+        report(j, j->index[i], fact);
+}
+
 static bool
 add_path(struct job *j, const struct rewrite *r, const char *address, size_t *offset, struct error *err)
 {
@@ -335,6 +541,36 @@ make_envelope(struct job *j, const struct job_packet *p, struct error *err)
     }
     free(offset);
     return ok;
+}
+
+/* Direct delivery: one domain a job; another session's host is of no use. Who is of another domain has to come again. */
+static void
+choose_domain(struct job *j)
+{
+    struct worker *w = j->w;
+    char domain[sizeof w->domain] = "";
+    struct status_fact fact;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < j->t.n; i++) {
+        const char *at = strrchr(j->t.rcpt[i].path, '@');
+        if (i == 0)
+            (void)snprintf(domain, sizeof domain, "%s", at ? at + 1 : "");
+        if (strcasecmp(at ? at + 1 : "", domain) == 0) {
+            j->t.rcpt[kept] = j->t.rcpt[i];
+            j->index[kept++] = j->index[i];
+            continue;
+        }
+        session_fact(&fact, STATUS_LOCAL, STATUS_TROUBLE, "of another domain than %s", domain);
+        report(j, j->index[i], &fact);
+    }
+    j->t.n = kept;
+    if (w->warm && strcasecmp(domain, w->domain) != 0) {
+        session_close(&w->session);
+        w->warm = false;
+        w->relay[0] = '\0';
+    }
+    memcpy(w->domain, domain, sizeof w->domain);
 }
 
 static void
@@ -392,7 +628,7 @@ try_own_address(struct job *j)
 
 /* The peer's offer is known only now, and may differ from one smarthost to the next */
 static bool
-adapt(struct job *j, const struct job_packet *p)
+adapt(struct job *j)
 {
     const struct session_caps *caps = &j->w->session.caps;
     struct complete_peer peer = { .eight_bit = caps->eightbit, .binary = caps->binary && caps->chunking };
@@ -402,7 +638,7 @@ adapt(struct job *j, const struct job_packet *p)
     if (!complete_adapt(&j->complete, &peer, &err)) {
         session_fact(&fact, STATUS_LOCAL, err.class == ERROR_REFUSED ? STATUS_REFUSED : STATUS_TROUBLE, "%s",
             err.text);
-        report_all(j, p, &fact);
+        report_rest(j, &fact);
         return false;
     }
     j->t.smtputf8 = j->complete.needs_utf8;
@@ -413,7 +649,7 @@ adapt(struct job *j, const struct job_packet *p)
 }
 
 static void
-send_message(struct job *j, const struct job_packet *p)
+send_message(struct job *j)
 {
     struct worker *w = j->w;
     struct status_fact fact;
@@ -427,13 +663,13 @@ send_message(struct job *j, const struct job_packet *p)
     for (;;) {
         w->start_us = clock_us();
         if (!reused && !open_session(w, &fact)) {
-            report_all(j, p, &fact);
+            report_rest(j, &fact);
             return;
         }
         if (!reused)
             w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
         int64_t begun = clock_us();
-        if (!adapt(j, p))
+        if (!adapt(j))
             return;
         w->warm = transaction_run(&w->session, &j->t);
         w->sent_us = clock_us() - begun;
@@ -475,8 +711,10 @@ run_job(struct worker *w, const struct job_packet *p)
         j.t.envid = j.record.envelope.envid;
         j.t.write = write_content;
         j.t.ctx = &j;
+        if (w->is_direct)
+            choose_domain(&j);
         if (j.t.n)
-            send_message(&j, p);
+            send_message(&j);
         complete_clear(&j.complete);
     } else {
         enum status_cause cause = err.class == ERROR_REFUSED        ? STATUS_REFUSED
