@@ -368,6 +368,13 @@ is_not_empty(struct slice text)
     return text.len > 0;
 }
 
+/* With "/domain" behind it, it is the name of a road (config/road) */
+static bool
+is_account_name(struct slice text)
+{
+    return text.len > 0 && !slice_has(text, '/');
+}
+
 #define SCRAM "scram-sha-256-plus|scram-sha-256|scram-sha-1"
 static const char a_path[] = "an absolute path is wanted";
 
@@ -413,7 +420,7 @@ static const struct rule {
     { CONFIG_LOG_FILE, NULL, is_path_or_dash, "an absolute path or \"-\" is wanted" },
     { CONFIG_LOG_LEVEL, "error|warning|info|debug", NULL,
         "\"error\", \"warning\", \"info\" or \"debug\" is wanted" },
-    { CONFIG_NAME, NULL, is_not_empty, "a name is wanted" },
+    { CONFIG_NAME, NULL, is_account_name, "a name without / is wanted" },
     { CONFIG_SENDER, NULL, is_pattern, "an address or \"@domain\" is wanted" },
     { CONFIG_RECIPIENT, NULL, is_pattern, "an address or \"@domain\" is wanted" },
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/road.h"
 #include "config/route.h"
 #include "daemon/client.h"
 #include "daemon/dispatch.h"
@@ -20,19 +21,43 @@
 int64_t
 attempt_rate(const struct core *c, const char *account)
 {
-    size_t a = config_account_find(&c->config, account);
+    size_t a = road_account(&c->config, account);
     const struct config_value *v = a < c->config.n ? config_value(&c->config, a, CONFIG_RATE_LIMIT) : NULL;
 
     return c->rates && v && v->set ? v->number : 0;
+}
+
+/*
+ * Of a message that waits for several domains: one that is known to be down is not tried with each of the others, whose worker would wait
+ * for it
+ */
+static bool
+is_put_off(struct delivery *d, const char *road, const unsigned char *bitmap)
+{
+    struct core *c = d->core;
+    const char *why = NULL;
+
+    if (!c->schedule || !d->entry || !road[road_account_len(road)] ||
+        strcmp(schedule_account_of(d->entry), road) == 0 ||
+        schedule_account_state(c->schedule, road, clock_ms(), &why) == SCHEDULE_UP)
+        return false;
+    for (size_t i = 0; i < d->sub->record.envelope.n; i++)
+        if (bitmap[i / 8] & 1u << (i % 8))
+            submission_failed(d->sub, (uint32_t)i, false, ERROR_TEMP, why ? why : "the domain is down");
+    return true;
 }
 
 void
 attempt_next(struct delivery *d)
 {
     unsigned char *bitmap = NULL;
-    const char *account = submission_next(d->sub, &bitmap);
+    const char *account;
     bool urgent = !d->from_queue;
 
+    while ((account = submission_next(d->sub, &bitmap)) != NULL && is_put_off(d, account, bitmap)) {
+        free(bitmap);
+        bitmap = NULL;
+    }
     if (!account) {
         dispatch_finish(d);
         return;
@@ -44,9 +69,11 @@ attempt_next(struct delivery *d)
     if (d->core->schedule && !d->entry)
         schedule_probe(d->core->schedule, account, clock_ms());
     if (d->core->rates)
-        rates_take(d->core->rates, account, attempt_rate(d->core, account), clock_ms());
-    d->job = pool_start(d->core->pool, d, account, d->sub->verbose ? JOB_VERBOSE : 0,
-        (uint32_t)d->sub->record.envelope.n, bitmap, d->sub->fd_read, urgent);
+        rates_take(
+            d->core->rates, delivery_account(d->core, account), attempt_rate(d->core, account), clock_ms());
+    d->job =
+        pool_start(d->core->pool, d, delivery_account(d->core, account), d->sub->verbose ? JOB_VERBOSE : 0,
+            (uint32_t)d->sub->record.envelope.n, bitmap, d->sub->fd_read, urgent);
     free(bitmap);
 }
 
@@ -95,20 +122,40 @@ count_fact(struct delivery *d, uint32_t i, const struct status *s, const char *w
                                                          : mem_dup(words);
 }
 
-/* Whoever is slow by himself is not made slow by others: less comes, nothing is refused */
+static bool
+is_direct(const struct delivery *d)
+{
+    const struct config *c = &d->core->config;
+    size_t a = road_account(c, d->account);
+
+    return a < c->n && road_is_direct(c, a);
+}
+
+/*
+ * Whoever is slow by himself is not made slow by others: less comes, nothing is refused. Of many domains each waits by itself
+ * already.
+ */
 static void
 slow_down(struct delivery *d, const struct job_fact *f, const char *text)
 {
     struct core *c = d->core;
     int64_t rate = attempt_rate(c, d->account), now = clock_ms();
 
-    if (!c->rates || f->cause != STATUS_REPLY || !throttle_is_said(f->code, f->enhanced, slice_of(f->text)))
+    if (!c->rates || is_direct(d) || f->cause != STATUS_REPLY ||
+        !throttle_is_said(f->code, f->enhanced, slice_of(f->text)))
         return;
     d->throttled = true;
     if (!rates_slow(c->rates, d->account, rate, text, now))
         return;
     log_line(LOG_LEVEL_WARNING, "account %s: slows down to %lld messages an hour: %s", d->account,
         (long long)rates_limit(c->rates, d->account, rate, now), text);
+}
+
+static struct status
+judge(const struct delivery *d, const struct job_fact *f)
+{
+    return (is_direct(d) ? status_judge_direct : status_judge)(
+        (enum status_stage)f->stage, (enum status_cause)f->cause, f->code);
 }
 
 static void
@@ -119,7 +166,7 @@ take_fact(struct delivery *d, const struct job_fact *f)
 
     if (!is_fact_valid(f) || !is_asked(d, f->recipient))
         return;
-    s = status_judge((enum status_stage)f->stage, (enum status_cause)f->cause, f->code);
+    s = judge(d, f);
     d->reached =
         d->reached || (f->stage >= STATUS_MAIL && s.scope != STATUS_ACCOUNT) || s.outcome == STATUS_DELIVERED;
     if (s.outcome == STATUS_DELIVERED) {
@@ -194,15 +241,18 @@ learn(struct delivery *d)
     metrics_touch(c);
 }
 
-/* The account to take this one's place, NULL: there is none this user may use */
-const char *
-attempt_fallback(const struct delivery *d, const char *account)
+/* The road by the account that takes the place of this member's, NULL: there is none this user may use */
+char *
+attempt_fallback(const struct delivery *d, size_t i)
 {
     const struct config *c = &d->core->config;
-    size_t a = config_account_find(c, account);
-    const char *next = a < c->n ? config_text(c, a, CONFIG_FALLBACK) : NULL;
+    size_t a = road_account(c, d->sub->member[i].account);
+    const char *name = a < c->n ? config_text(c, a, CONFIG_FALLBACK) : NULL;
+    size_t next = name ? config_account_find(c, name) : c->n;
 
-    return next && route_may_use(c, config_account_find(c, next), d->sub->record.uid) ? next : NULL;
+    if (next >= c->n || !route_may_use(c, next, d->sub->record.uid))
+        return NULL;
+    return road_name(c, next, d->sub->record.envelope.rcpt[i].address);
 }
 
 /* The account's place is taken by its fallback for what failed for the account's sake */
@@ -211,13 +261,15 @@ fall_back(struct delivery *d)
 {
     for (size_t i = 0; i < d->sub->record.envelope.n; i++) {
         struct submission_member *m = &d->sub->member[i];
-        const char *next = attempt_fallback(d, m->account);
-        if (!next || !m->tried || submission_state(m) != ENVELOPE_OPEN || m->of_recipient ||
+        char *next;
+        if (!m->tried || submission_state(m) != ENVELOPE_OPEN || m->of_recipient ||
             (m->class != ERROR_TEMP && m->class != ERROR_ADMIN) || m->maybe_sent)
             continue;
-        char *copy = mem_dup(next);
+        next = attempt_fallback(d, i);
+        if (!next)
+            continue;
         free(m->account);
-        m->account = copy;
+        m->account = next;
         m->tried = false;
     }
 }
@@ -236,7 +288,7 @@ attempt_over(void *owner, const struct error *err, bool maybe_sent, struct slice
     story_attempt(d, err, text);
     learn(d);
     if (d->core->rates && !d->delivered && !d->throttled)
-        rates_give_back(d->core->rates, d->account);
+        rates_give_back(d->core->rates, delivery_account(d->core, d->account));
     fall_back(d);
     attempt_next(d); /* or the end */
 }

@@ -10,9 +10,9 @@
 
 /* The next account that has members nobody has tried; dispatch_finish where there is none. */
 void attempt_next(struct delivery *d);
-/* The account that may take the place of `account` for this message's user, NULL: there is none. */
-const char *attempt_fallback(const struct delivery *d, const char *account);
-/* RateLimit of the account in messages an hour, 0: there is none. */
+/* The road by the account that may take the place of member i's, in fresh memory; NULL: there is none for this message's user. */
+char *attempt_fallback(const struct delivery *d, size_t i);
+/* RateLimit of the road's account in messages an hour, 0: there is none. */
 int64_t attempt_rate(const struct core *c, const char *account);
 
 /* pool: the events of its jobs (pool.h). */

@@ -148,6 +148,15 @@ is_same(const char *text, const char *other)
     return !other || (text && strcasecmp(text, other) == 0);
 }
 
+/* An account's, or that of one of its roads */
+static bool
+is_of_account(const char *road, const char *account)
+{
+    size_t n = account ? strlen(account) : 0;
+
+    return is_same(road, account) || (road && strncasecmp(road, account, n) == 0 && road[n] == '/');
+}
+
 bool
 control_filter_matches(const struct control_request *q, const struct record *r)
 {
@@ -158,7 +167,7 @@ control_filter_matches(const struct control_request *q, const struct record *r)
                            (q->verb == CONTROL_RETRY && !f->failed && r->is_held)))
         return false;
     return (!f->sender || has_text(r->envelope.sender, f->sender)) &&
-           (!f->recipient || has_recipient(r, f->recipient)) && is_same(r->account, f->account) &&
+           (!f->recipient || has_recipient(r, f->recipient)) && is_of_account(r->account, f->account) &&
            is_same(r->unit, f->unit) && (!f->reason || has_text(control_reason(q, r, made), f->reason)) &&
            (f->uid < 0 || r->uid == f->uid) && (f->older_s < 0 || control_age(r) >= f->older_s) &&
            (f->larger < 0 || r->content_size > (uint64_t)f->larger) && (!f->held || r->is_held);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/explanations.h"
+#include "config/road.h"
 #include "daemon/attempt.h"
 #include "daemon/control.h"
 #include "daemon/control_batch.h"
@@ -228,20 +229,33 @@ add_rate(const struct core *c, struct control_request *q, const char *name)
 }
 
 static void
-take_accounts(struct control_request *q, const struct core *c, int64_t now)
+add_account(struct control_request *q, const struct core *c, const char *name, int64_t now)
 {
     static const enum control_state states[] = {
         [SCHEDULE_UP] = CONTROL_UP, [SCHEDULE_DOWN] = CONTROL_DOWN, [SCHEDULE_FROZEN] = CONTROL_FROZEN
     };
+    const char *why = NULL;
+    enum schedule_state state = schedule_account_last(c->schedule, name, &why);
+
+    control_add_account(q, name, states[state], why, schedule_account_since(c->schedule, name, now) / 1000,
+        schedule_account_next(c->schedule, name, now) / 1000);
+}
+
+/* Of the domains of direct delivery only those that mail waits for: whom it has gone to is nobody's matter here */
+static void
+take_accounts(struct control_request *q, const struct core *c, int64_t now)
+{
+    const char *name;
 
     for (size_t i = 0; i < c->config.n; i++) {
-        const char *name = config_account_name(&c->config, i), *why = NULL;
-        enum schedule_state state = schedule_account_last(c->schedule, name, &why);
-        control_add_account(q, name, states[state], why,
-            schedule_account_since(c->schedule, name, now) / 1000,
-            schedule_account_next(c->schedule, name, now) / 1000);
+        name = config_account_name(&c->config, i);
+        add_account(q, c, name, now);
         add_rate(c, q, name);
     }
+    for (size_t i = 0; (name = schedule_account_name(c->schedule, i)) != NULL; i++)
+        if (name[road_account_len(name)] && schedule_account_waiting(c->schedule, i) &&
+            schedule_account_last(c->schedule, name, NULL) != SCHEDULE_UP)
+            add_account(q, c, name, now);
 }
 
 static void

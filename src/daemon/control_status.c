@@ -107,8 +107,8 @@ level_of(const struct control_request *q, const struct tally *t)
     for (size_t i = 0; i < d->naccounts; i++)
         if (d->account[i].state == CONTROL_FROZEN)
             return 2;
-        else if (d->account[i].state == CONTROL_DOWN)
-            level = 1;
+        else if (d->account[i].state == CONTROL_DOWN && !strchr(d->account[i].name, '/'))
+            level = 1; /* one domain of many that is down is no news (config/road) */
     return !d->is_daemon && t->n > t->held ? 2 : level;
 }
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/road.h"
 #include "config/route.h"
 #include "daemon/feed.h"
 #include "daemon/metrics.h"
@@ -115,16 +116,41 @@ delivery_because(struct delivery *d, const char *reason)
     d->reason = mem_dup(reason);
 }
 
-const char *
-delivery_account(const struct core *c, const struct record *r)
+static size_t
+find_account(const struct core *c, const struct record *r)
 {
     const char *name = r->account ? r->account : "";
-    size_t a = config_account_find(&c->config, name);
+    size_t a = road_account(&c->config, name);
 
     if (a >= c->config.n)
         a = route_account(&c->config, r->envelope.sender ? r->envelope.sender : "", r->uid,
             r->envelope.n ? r->envelope.rcpt[0].address : "");
-    return config_account_name(&c->config, a);
+    return a;
+}
+
+char *
+delivery_road(const struct core *c, const struct record *r)
+{
+    return road_of(&c->config, find_account(c, r), &r->envelope);
+}
+
+void
+delivery_find_roads(const struct core *c, struct submission *s)
+{
+    size_t a = find_account(c, &s->record);
+
+    for (size_t i = 0; i < s->record.envelope.n; i++) {
+        free(s->member[i].account);
+        s->member[i].account = road_name(&c->config, a, s->record.envelope.rcpt[i].address);
+    }
+}
+
+const char *
+delivery_account(const struct core *c, const char *road)
+{
+    size_t a = road_account(&c->config, road);
+
+    return a < c->config.n ? config_account_name(&c->config, a) : road;
 }
 
 bool

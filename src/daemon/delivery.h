@@ -47,8 +47,12 @@ void delivery_attempt_begin(struct delivery *d);
 const char *delivery_trouble(const struct delivery *d);
 /* Why it is not delivered, where no recipient says more. */
 void delivery_because(struct delivery *d, const char *reason);
-/* The account of a message of the queue as it is now; where it has gone, the one such a message would get today. */
-const char *delivery_account(const struct core *c, const struct record *r);
+/* The road of a message as it is now (config/road), in fresh memory; where its account has gone, of the one it would get today. */
+char *delivery_road(const struct core *c, const struct record *r);
+/* The same for each of the members. */
+void delivery_find_roads(const struct core *c, struct submission *s);
+/* The name of a road's account: whose workers and whose limits it has. */
+const char *delivery_account(const struct core *c, const char *road);
 /* Of a service, not of a person: what it has to say is short of time. */
 bool delivery_is_of_system(const struct core *c, int64_t uid);
 /* By the wall clock, never negative. */

@@ -177,20 +177,22 @@ static bool
 is_account_down(struct delivery *d)
 {
     struct core *c = d->core;
-    const char *account = d->sub->member[0].account, *why = NULL, *next;
+    const char *account = d->sub->member[0].account, *why = NULL;
+    char *next;
+    bool up;
 
     if (schedule_account_state(c->schedule, account, clock_ms(), &why) == SCHEDULE_UP)
         return false;
     delivery_because(d, why ? why : "smarthost is down");
-    next = attempt_fallback(d, account);
-    if (!next || schedule_account_state(c->schedule, next, clock_ms(), NULL) != SCHEDULE_UP)
-        return true;
-    for (size_t i = 0; i < d->sub->record.envelope.n; i++) {
-        char *copy = mem_dup(next);
+    next = attempt_fallback(d, 0);
+    up = next && schedule_account_state(c->schedule, next, clock_ms(), NULL) == SCHEDULE_UP;
+    free(next);
+    for (size_t i = 0; up && i < d->sub->record.envelope.n; i++) {
+        next = attempt_fallback(d, i);
         free(d->sub->member[i].account);
-        d->sub->member[i].account = copy;
+        d->sub->member[i].account = next;
     }
-    return false;
+    return !up;
 }
 
 /* The rate is reached: it waits its turn in the queue */
@@ -198,7 +200,7 @@ static bool
 is_over_rate(struct delivery *d)
 {
     struct core *c = d->core;
-    const char *account = d->sub->member[0].account;
+    const char *account = delivery_account(c, d->sub->member[0].account);
     bool reserve = delivery_is_of_system(c, d->sub->record.uid);
     int64_t per_hour = attempt_rate(c, account), now = clock_ms();
     char text[100];

@@ -53,7 +53,7 @@ take_up(struct core *c, struct schedule_entry *e)
     }
     s = mem_alloc(sizeof *s);
     submission_init(s);
-    if (!submission_take(s, &r, fd, delivery_account(c, &r))) {
+    if (!submission_take(s, &r, fd)) {
         log_line(LOG_LEVEL_ERROR, "id=%s: cannot be read: %s", schedule_id(e), strerror(errno));
         submission_clear(s);
         free(s);
@@ -61,6 +61,7 @@ take_up(struct core *c, struct schedule_entry *e)
         schedule_untried(c->schedule, e, clock_ms());
         return NULL;
     }
+    delivery_find_roads(c, s);
     d = delivery_new(c, s);
     d->from_queue = d->answered = true;
     d->entry = e;
@@ -127,8 +128,9 @@ is_queue_busy(const struct core *c)
 
 /* Else it is remembered when it will be */
 static bool
-is_within_rate(struct core *c, const char *account, bool reserve)
+is_within_rate(struct core *c, const char *road, bool reserve)
 {
+    const char *account = delivery_account(c, road);
     int64_t wait =
         c->rates ? rates_wait(c->rates, account, attempt_rate(c, account), reserve, clock_ms()) : 0;
 
@@ -138,19 +140,21 @@ is_within_rate(struct core *c, const char *account, bool reserve)
 }
 
 static bool
-may_go_on(void *ctx, const char *account, bool reserve)
+may_go_on(void *ctx, const char *road, bool reserve)
 {
     struct core *c = ctx;
 
-    return !is_queue_busy(c) && pool_is_warm(c->pool, account) && is_within_rate(c, account, reserve);
+    return !is_queue_busy(c) && pool_is_warm(c->pool, delivery_account(c, road)) &&
+           is_within_rate(c, road, reserve);
 }
 
 static bool
-may_start(void *ctx, const char *account, bool reserve)
+may_start(void *ctx, const char *road, bool reserve)
 {
     struct core *c = ctx;
 
-    return !is_queue_busy(c) && pool_has_room(c->pool, account) && is_within_rate(c, account, reserve);
+    return !is_queue_busy(c) && pool_has_room(c->pool, delivery_account(c, road)) &&
+           is_within_rate(c, road, reserve);
 }
 
 /* Where a connection is there first, or accounts would close each other's connections by turns */

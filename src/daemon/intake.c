@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/expand.h"
+#include "config/road.h"
 #include "config/route.h"
 #include "mail/address.h"
 #include "mail/stamp.h"
@@ -110,7 +111,10 @@ on_found(void *ctx, const char *address)
     struct found *f = ctx;
     size_t a = route_account(f->config, f->sender, f->peer->uid, address);
 
-    submission_add(f->sub, f->named, address, config_account_name(f->config, a), 0, NULL);
+    char *road = road_name(f->config, a, address);
+
+    submission_add(f->sub, f->named, address, road, 0, NULL);
+    free(road);
 }
 
 /* By the settings of the account that carries mail for it as it is written */

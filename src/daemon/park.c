@@ -12,8 +12,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/road.h"
 
 #define PARCELS_MAX 100
+/* A message to many domains is not copied for each: those that come last wait together */
+#define ROADS_MAX 50
+#define ROADS_MIN 4
+#define ROADS_BYTES (64u << 20)
 
 struct spool *
 park_open(const char *path, struct error *err)
@@ -34,14 +39,30 @@ park_open(const char *path, struct error *err)
 }
 
 static bool
-is_meant(const struct submission *s, size_t i, const char *account, enum park_which which)
+has_account(const struct parcel *list, const char *account)
 {
-    return which == PARK_ALL ||
-           (submission_is_deferred(&s->member[i]) && strcmp(s->member[i].account, account) == 0);
+    for (; list; list = list->next)
+        if (strcmp(list->record.account, account) == 0)
+            return true;
+    return false;
 }
 
+/* Of the road, or of the account and in none of `list` */
+static bool
+is_meant(const struct submission *s, size_t i, const char *account, const struct parcel *list)
+{
+    const char *road = s->member[i].account;
+    size_t n = road_account_len(road);
+
+    if (strcmp(road, account) == 0)
+        return true;
+    return list && strlen(account) == n && strncmp(road, account, n) == 0 && !has_account(list, road);
+}
+
+/* `list`: what is packed already, where all the rest of the account comes together; else NULL */
 static struct parcel *
-pack_account(const struct submission *s, const char *account, enum park_which which, size_t serial)
+pack_account(const struct submission *s, const char *account, enum park_which which,
+    const struct parcel *list, size_t serial)
 {
     struct parcel *p = mem_alloc(sizeof *p);
     struct record *r = &p->record;
@@ -63,7 +84,7 @@ pack_account(const struct submission *s, const char *account, enum park_which wh
     for (size_t i = 0; i < s->record.envelope.n; i++) {
         const struct recipient *from = &s->record.envelope.rcpt[i];
         const struct submission_member *m = &s->member[i];
-        if (!is_meant(s, i, account, which))
+        if (which != PARK_ALL && !(submission_is_deferred(m) && is_meant(s, i, account, list)))
             continue;
         size_t k = envelope_add(&r->envelope, from->address, from->notify, from->orcpt);
         r->envelope.rcpt[k].state = (char)submission_state(m);
@@ -77,31 +98,36 @@ pack_account(const struct submission *s, const char *account, enum park_which wh
     return p;
 }
 
-static bool
-has_account(const struct parcel *list, const char *account)
+/* So many records of their own */
+static size_t
+roads_max(const struct submission *s)
 {
-    for (; list; list = list->next)
-        if (strcmp(list->record.account, account) == 0)
-            return true;
-    return false;
+    uint64_t n = ROADS_BYTES / (s->size ? s->size : 1);
+
+    return n > ROADS_MAX ? ROADS_MAX : n < ROADS_MIN ? ROADS_MIN : (size_t)n;
 }
 
 struct parcel *
 park_pack(const struct submission *s, enum park_which which, const char *reason, bool *fits)
 {
     struct parcel *list = NULL, **end = &list;
-    size_t n = 0;
+    size_t n = 0, roads = roads_max(s);
 
-    *fits = true;
     for (size_t i = 0; i < s->record.envelope.n && n < PARCELS_MAX; i++) {
         const struct submission_member *m = &s->member[i];
+        size_t len = road_account_len(m->account);
+        bool rest = n >= roads && m->account[len];
         if ((which == PARK_DEFERRED && !submission_is_deferred(m)) || has_account(list, m->account) ||
             (which == PARK_ALL && list))
             continue;
-        *end = pack_account(s, m->account, which, n++);
-        if (!(*end)->record.reason)
-            (*end)->record.reason = mem_dup(reason);
-        end = &(*end)->next;
+        char *key = slice_dup(slice_make(m->account, rest ? len : strlen(m->account)));
+        if (!has_account(list, key)) {
+            *end = pack_account(s, key, which, rest ? list : NULL, n++);
+            if (!(*end)->record.reason)
+                (*end)->record.reason = mem_dup(reason);
+            end = &(*end)->next;
+        }
+        free(key);
     }
     *fits = n < PARCELS_MAX;
     return list;

@@ -1,5 +1,5 @@
 /*
- * park: what cannot be delivered now goes from a submission into the queue: a record for each account. Packing is done where the
+ * park: what cannot be delivered now goes from a submission into the queue: a record for each road (config/road). Packing is done where the
  * submission lives, storing may be done in another thread: a parcel shares nothing that changes meanwhile.
  */
 #ifndef DAEMON_PARK_H
@@ -31,7 +31,7 @@ struct park_limits {
  */
 struct spool *park_open(const char *path, struct error *err);
 /*
- * Records for what `which` says, one for each account; NULL when there is nobody. `reason` (may be NULL) is why they wait where no
+ * Records for what `which` says, one for each account, and with direct delivery for each domain as long as those are few; NULL when there is nobody. `reason` (may be NULL) is why they wait where no
  * member knows. False in *fits: for too many accounts.
  */
 struct parcel *park_pack(const struct submission *s, enum park_which which, const char *reason, bool *fits);

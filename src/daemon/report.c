@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/expand.h"
+#include "config/road.h"
 #include "daemon/advice.h"
+#include "daemon/delivery.h"
 #include "daemon/feed.h"
 #include "daemon/intake.h"
 #include "daemon/report_cap.h"
@@ -182,9 +184,11 @@ static struct report *
 report_new(struct core *c, const char *to, const char *account, int64_t uid, const char *login)
 {
     struct report *r = mem_alloc(sizeof *r);
-    size_t a = config_account_find(&c->config, account);
+    size_t a = road_account(&c->config, account);
 
     make_record(c, &r->record, to, account, uid, login);
+    free(r->record.account);
+    r->record.account = road_of(&c->config, a < c->config.n ? a : 0, &r->record.envelope);
     r->draft.fd = -1;
     r->from = from_of(c, a < c->config.n ? a : 0);
     r->record.login_address = mem_dup(r->from);
@@ -270,7 +274,7 @@ report_begin(struct core *c, const struct submission *s, unsigned flags)
     if (!c->spool || !old->envelope.sender || !*old->envelope.sender)
         return NULL;
     add_recipients(&found, s, flags);
-    account = found.dsn.n ? s->member[found.index[0]].account : NULL;
+    account = found.dsn.n ? delivery_account(c, s->member[found.index[0]].account) : NULL;
     if (!account || !is_within_cap(c, s, &found, account)) {
         free(found.rcpt);
         free(found.index);

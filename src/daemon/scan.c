@@ -1,6 +1,8 @@
 /* scan: reads the folder piece by piece; only the heads. */
 #include "daemon/scan.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "daemon/delivery.h"
 #include "daemon/feed.h"
@@ -14,6 +16,7 @@ take_in(struct core *c, const char *id)
     struct schedule_entry *e;
     struct record r;
     struct error err;
+    char *road;
 
     if (schedule_find(c->schedule, id))
         return;
@@ -25,8 +28,10 @@ take_in(struct core *c, const char *id)
             c->schedule, id, config_account_name(&c->config, 0), 0, 0, c->scan_due, clock_ms());
         return;
     }
-    e = schedule_add(c->schedule, id, delivery_account(c, &r), delivery_age_ms(&r), r.attempts,
+    road = delivery_road(c, &r);
+    e = schedule_add(c->schedule, id, road, delivery_age_ms(&r), r.attempts,
         r.is_held ? SCHEDULE_HELD : c->scan_due, clock_ms());
+    free(road);
     if (delivery_is_of_system(c, r.uid))
         schedule_alert(c->schedule, e, r.uid);
     record_clear(&r);

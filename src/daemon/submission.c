@@ -46,7 +46,7 @@ submission_clear(struct submission *s)
 }
 
 bool
-submission_take(struct submission *s, struct record *r, int fd, const char *account)
+submission_take(struct submission *s, struct record *r, int fd)
 {
     size_t n = r->envelope.n;
 
@@ -58,7 +58,7 @@ submission_take(struct submission *s, struct record *r, int fd, const char *acco
     s->member = mem_array(s->cap, sizeof *s->member);
     for (size_t i = 0; i < n; i++) {
         char state = s->record.envelope.rcpt[i].state;
-        s->member[i].account = mem_dup(account);
+        s->member[i].account = mem_dup("");
         s->member[i].tried = state != ENVELOPE_OPEN;
         s->member[i].delivered = state == ENVELOPE_DONE;
         s->member[i].class =

@@ -18,7 +18,7 @@
 /* An address of the record: what became of it. */
 struct submission_member {
     size_t recipient; /* index among the recipients as the client named them */
-    char *account;
+    char *account;    /* the road by it (config/road) */
     bool tried, delivered, queued, of_recipient;
     bool maybe_sent; /* it failed, and the peer may have it all the same */
     enum error_class class;
@@ -50,8 +50,8 @@ struct submission {
 
 void submission_init(struct submission *s);
 void submission_clear(struct submission *s);
-/* A message of the queue: *r moves into *s, `account` is for all who still wait. False: it cannot be read again (errno). */
-bool submission_take(struct submission *s, struct record *r, int fd, const char *account);
+/* A message of the queue: *r moves into *s, whose members have no account yet. False: it cannot be read again (errno). */
+bool submission_take(struct submission *s, struct record *r, int fd);
 /* The client named a recipient; returns its index. */
 size_t submission_name(struct submission *s, const char *name);
 /*

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/road.h"
 #include "daemon/advice.h"
 #include "daemon/control_out.h"
 #include "ipc/start.h"
@@ -175,7 +176,7 @@ trouble_configured(struct core *c)
     struct trouble *t = c->trouble;
 
     for (size_t i = t ? t->n : 0; i-- > 0;)
-        if (config_account_find(&c->config, t->frozen[i].account) >= c->config.n)
+        if (road_account(&c->config, t->frozen[i].account) >= c->config.n)
             tell_over(t, &t->frozen[i], TROUBLE_GONE);
 }
 

@@ -1,6 +1,7 @@
 /*
  * schedule: a table of the entries by id, a list in the order they came, and for each account a heap by next time. Accounts are as
- * few as in the configuration, so they are walked over. An account stays once its name was heard: its back-off outlives its mail.
+ * few as in the configuration, with direct delivery as the domains that mail waits for, so they are walked over. An account stays once
+ * its name was heard, for its back-off outlives its mail; when they are many, those go that nothing is known against.
  */
 #include "queue/schedule.h"
 
@@ -14,12 +15,15 @@
 /* Nothing real is longer; keeps every sum far from overflow. */
 #define SPAN_MAX ((int64_t)100 * 366 * 86400 * 1000)
 
+#define ACCOUNTS_MANY 256
+
 struct account {
     char *name;
     struct health health;
     struct heap waiting; /* its entries that are not active, */
     struct heap alerts;  /* and those of them that overtake */
     unsigned in_a_row;   /* alerts taken while others waited */
+    size_t entries;      /* active ones included */
     bool blocked;        /* may_start said no in the last schedule_take */
 };
 
@@ -49,6 +53,7 @@ struct schedule {
     uint64_t seed;
     struct account **account;
     size_t accounts, turn; /* where schedule_take begins */
+    size_t accounts_max;   /* before some are forgotten */
     struct schedule_entry **table;
     size_t buckets, count; /* buckets is a power of two */
     struct alerting alerting[ALERTING_MAX];
@@ -81,13 +86,51 @@ find_account(const struct schedule *s, const char *name)
     return NULL;
 }
 
+static void
+free_account(struct account *a)
+{
+    heap_clear(&a->waiting);
+    heap_clear(&a->alerts);
+    health_clear(&a->health);
+    free(a->name);
+    free(a);
+}
+
+/* Is all forgotten with it that it would be asked for? */
+static bool
+is_of_no_interest(const struct schedule *s, const struct account *a, int64_t now)
+{
+    const struct health *h = &a->health;
+
+    return a->entries == 0 && (h->state == SCHEDULE_UP || now - h->next > s->limits.retry_max_ms);
+}
+
+static void
+forget_accounts(struct schedule *s, int64_t now)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->accounts; i++) {
+        struct account *a = s->account[i];
+        if (is_of_no_interest(s, a, now))
+            free_account(a);
+        else
+            s->account[kept++] = a;
+    }
+    s->accounts = kept;
+    s->turn = 0;
+    s->accounts_max = 2 * kept > ACCOUNTS_MANY ? 2 * kept : ACCOUNTS_MANY;
+}
+
 static struct account *
-want_account(struct schedule *s, const char *name)
+want_account(struct schedule *s, const char *name, int64_t now)
 {
     struct account *a = find_account(s, name);
 
     if (a)
         return a;
+    if (s->accounts >= s->accounts_max)
+        forget_accounts(s, now);
     a = mem_alloc(sizeof *a);
     a->name = mem_dup(name);
     heap_init(&a->waiting, is_before);
@@ -101,7 +144,7 @@ void
 schedule_account(
     struct schedule *s, const char *account, enum schedule_state state, const char *reason, int64_t now)
 {
-    health_report(&want_account(s, account)->health, state, reason, &s->limits, &s->seed, now);
+    health_report(&want_account(s, account, now)->health, state, reason, &s->limits, &s->seed, now);
 }
 
 enum schedule_state
@@ -120,6 +163,18 @@ schedule_account_last(const struct schedule *s, const char *account, const char 
     if (reason)
         *reason = a ? a->health.reason : NULL;
     return a ? a->health.state : SCHEDULE_UP;
+}
+
+const char *
+schedule_account_name(const struct schedule *s, size_t i)
+{
+    return i < s->accounts ? s->account[i]->name : NULL;
+}
+
+size_t
+schedule_account_waiting(const struct schedule *s, size_t i)
+{
+    return s->account[i]->entries;
 }
 
 int64_t
@@ -221,6 +276,7 @@ schedule_new(const struct schedule_limits *limits, uint64_t seed)
     struct schedule *s = mem_alloc(sizeof *s);
 
     s->seed = seed;
+    s->accounts_max = ACCOUNTS_MANY;
     s->buckets = 16;
     s->table = mem_array(s->buckets, sizeof(struct schedule_entry *));
     schedule_set_limits(s, limits);
@@ -234,13 +290,8 @@ schedule_free(struct schedule *s)
         return;
     while (s->first)
         schedule_remove(s, s->first);
-    for (size_t i = 0; i < s->accounts; i++) {
-        heap_clear(&s->account[i]->waiting);
-        heap_clear(&s->account[i]->alerts);
-        health_clear(&s->account[i]->health);
-        free(s->account[i]->name);
-        free(s->account[i]);
-    }
+    for (size_t i = 0; i < s->accounts; i++)
+        free_account(s->account[i]);
     free(s->account);
     free(s->table);
     free(s);
@@ -326,7 +377,8 @@ schedule_add(struct schedule *s, const char *id, const char *account, int64_t ag
         return e;
     e = mem_alloc(sizeof *e + size);
     memcpy(e->id, id, size);
-    e->account = want_account(s, account);
+    e->account = want_account(s, account, now);
+    e->account->entries++;
     e->added = health_clock(&e->account->health, now);
     e->born = e->added - clamp(age_ms, 0, SPAN_MAX);
     e->failures = attempts > 0;
@@ -364,6 +416,7 @@ schedule_remove(struct schedule *s, struct schedule_entry *e)
     leave_heap(e);
     if (e->alert)
         s->alerting[e->alert - 1].n--;
+    e->account->entries--;
     table_remove(s, e);
     free(e);
 }

@@ -146,6 +146,9 @@ enum schedule_state schedule_account_state(
 enum schedule_state schedule_account_last(const struct schedule *s, const char *account, const char **reason);
 /* For how many ms it has been so: down or frozen, 0 while it is up. */
 int64_t schedule_account_since(const struct schedule *s, const char *account, int64_t now);
+/* The name of one after the other of those that something is known of, NULL behind the last; how many entries it has. */
+const char *schedule_account_name(const struct schedule *s, size_t i);
+size_t schedule_account_waiting(const struct schedule *s, size_t i);
 /* Ms until an account that is down may be tried; 0 = now, or it is up. */
 int64_t schedule_account_next(const struct schedule *s, const char *account, int64_t now);
 /*
