@@ -175,7 +175,7 @@ take_fact(struct delivery *d, const struct job_fact *f)
         count_fact(d, f->recipient, &s, f->text);
         take_relayed(d, f);
         if (!d->sub->used.len)
-            buf_add_format(&d->sub->used, "reply=\"%s\" ", f->text);
+            buf_add_format(&d->sub->used, "reply=\"%s\"", f->text);
         return;
     }
     text = settings_fact_text(f);
@@ -284,6 +284,8 @@ attempt_over(void *owner, const struct error *err, bool maybe_sent, struct slice
         d->sub->record.deaths++; /* it may be this very message that does it */
     if (err)
         fail_rest(d, err, maybe_sent);
+    if (d->sub->used.len && text.len)
+        buf_add_char(&d->sub->used, ' ');
     buf_add_slice(&d->sub->used, text);
     story_attempt(d, err, text);
     learn(d);

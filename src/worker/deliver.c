@@ -662,6 +662,8 @@ send_message(struct job *j)
     }
     for (;;) {
         w->start_us = clock_us();
+        if (!reused) /* what it logs of TLS and login is of this one */
+            w->session.tls_info[0] = w->session.mechanism[0] = '\0';
         if (!reused && !open_session(w, &fact)) {
             report_rest(j, &fact);
             return;

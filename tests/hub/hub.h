@@ -28,8 +28,9 @@ struct options {
     char *tls_max;
     char *auth; /* mechanisms, blanks between */
     char *user, *password;
-    char *name;   /* in the greeting */
-    char *listen; /* yes, no (refuses), blackhole */
+    char *name;    /* in the greeting */
+    char *address; /* to listen at; NULL: loopback */
+    char *listen;  /* yes, no (refuses), blackhole */
     char *offer[OFFER_MAX];
     size_t offers;
     int64_t port, accept, sessions, buffer, hurry, iterations, seed;

@@ -41,6 +41,15 @@ loopback(const struct options *opt, union address *a)
     return sizeof a->v4;
 }
 
+static socklen_t
+own_address(const struct options *opt, union address *a)
+{
+    if (inet_pton(opt->ipv6 ? AF_INET6 : AF_INET, opt->address,
+            opt->ipv6 ? (void *)&a->v6.sin6_addr : (void *)&a->v4.sin_addr) != 1)
+        fatal(ERROR_USAGE, "--address: %s is none", opt->address);
+    return opt->ipv6 ? sizeof a->v6 : sizeof a->v4;
+}
+
 /* A listener whose queue is full: who connects now waits for ever. */
 static void
 fill_queue(int fd)
@@ -60,6 +69,8 @@ listen_open(struct options *opt)
 {
     union address a;
     socklen_t len = loopback(opt, &a);
+    if (opt->address)
+        len = own_address(opt, &a);
     int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, octets = (int)opt->buffer;
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)

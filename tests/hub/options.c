@@ -22,6 +22,7 @@ static const struct entry entries[] = {
     { "script", 's', KIND_TEXT, AT(script), NULL },
     { "out", 'd', KIND_TEXT, AT(out), NULL },
     { "port", 'p', KIND_NUMBER, AT(port), NULL },
+    { "address", 0, KIND_TEXT, AT(address), NULL },
     { "ipv6", '6', KIND_SWITCH, AT(ipv6), NULL },
     { "tls", 't', KIND_TEXT, AT(tls), "starttls implicit none" },
     { "certs", 'c', KIND_TEXT, AT(certs), NULL },

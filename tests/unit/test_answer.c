@@ -279,8 +279,33 @@ START_TEST(only_noerror_and_nxdomain_say_something_about_the_name)
 }
 END_TEST
 
+START_TEST(an_answer_tells_where_cnames_lead_and_whether_they_are_proved)
+{
+    struct message m;
+    char name[ANSWER_NAME_SIZE];
+    struct taken t;
+
+    begin(&m, 0, NAME, ANSWER_A);
+    put_record(&m, QNAME, ANSWER_CNAME, BYTES("\1a\0"), -1);
+    put_record(&m, BYTES("\1a\0"), ANSWER_CNAME, BYTES("\1b\0"), -1);
+    ck_assert(answer_canonical(buf_slice(&m.b), NAME, ANSWER_A, name));
+    ck_assert_str_eq(name, "b");
+    ck_assert(!answer_is_secure(buf_slice(&m.b)));
+    m.b.data[3] = (char)(m.b.data[3] | 0x20);
+    ck_assert(answer_is_secure(buf_slice(&m.b)));
+    ck_assert(!answer_is_secure(slice_sub(buf_slice(&m.b), 0, 11)));
+    buf_clear(&m.b);
+    /* asked for by itself it is data, also where it leads in a circle */
+    begin(&m, 0, NAME, ANSWER_CNAME);
+    put_record(&m, QNAME, ANSWER_CNAME, QNAME, -1);
+    ck_assert(walk(&m, ANSWER_CNAME, &t));
+    ck_assert_uint_eq(t.n, 1);
+}
+END_TEST
+
 SUITE_MAIN("answer", records_of_the_name_and_type_are_taken, cnames_are_followed_in_any_order,
     cnames_in_a_circle_end, a_cname_that_leads_nowhere_is_no_address,
     names_in_data_may_be_compressed_but_not_forwards_or_in_a_circle, a_name_that_points_to_itself_ends,
     a_name_over_255_octets_is_none, an_answer_cut_anywhere_is_none, data_longer_than_the_message_is_refused,
-    the_answer_to_another_question_is_none, only_noerror_and_nxdomain_say_something_about_the_name)
+    the_answer_to_another_question_is_none, only_noerror_and_nxdomain_say_something_about_the_name,
+    an_answer_tells_where_cnames_lead_and_whether_they_are_proved)

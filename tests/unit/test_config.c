@@ -62,6 +62,8 @@ static const struct {
     { CONFIG_AUTH_PASS_FILE, "mail", true, 0 },
     { CONFIG_AUTH_PASS_FILE, "secrets/mail", false, 0 },
     { CONFIG_LOG_FILE, "-", true, 0 },
+    { CONFIG_NAME, "a", true, 0 },
+    { CONFIG_NAME, "a/b", false, 0 },
     { CONFIG_SOCKET,
         "/a/very/long/path/to/a/socket/that/does/not/fit/into/an/address/of/this/family/whatever/one/does/"
         "about/it",
@@ -362,7 +364,7 @@ static const struct {
     { CONFIG_NAME, "default", NULL, "two accounts are named default" },
     { CONFIG_TLS_KEY, "/k", NULL, "TLSCert is missing" },
     { CONFIG_AUTH_PASS_FILE, "/f", NULL, NULL },
-    { CONFIG_MAILHUB, "direct", NULL, "not built yet" },
+    { CONFIG_MAILHUB, "direct", NULL, NULL },
     { CONFIG_PROVIDER, "gmail", NULL, "not built yet" },
 };
 
@@ -386,6 +388,59 @@ START_TEST(what_contradicts_itself_is_refused_and_located)
             ck_assert_msg(strstr(err.text, contradictions[i].why) && strstr(err.text, "t: "), "%s", err.text);
         config_end(&c);
     }
+}
+END_TEST
+
+static const struct {
+    enum config_key key;
+    const char *value, *why;
+} beside_direct[] = {
+    { CONFIG_AUTH_USER, "alice", "there is no login" },
+    { CONFIG_TLS_FINGERPRINT, "0000000000000000000000000000000000000000000000000000000000000000",
+        "each recipient's host" },
+    { CONFIG_USE_TLS, "implicit", "by STARTTLS only" },
+    { CONFIG_USE_TLS, "true", NULL },
+};
+
+START_TEST(what_is_meant_for_a_smarthost_does_not_stand_beside_direct)
+{
+    for (size_t i = 0; i < sizeof beside_direct / sizeof beside_direct[0]; i++) {
+        struct config c;
+        struct error err;
+        bool ok;
+
+        begin_two(&c);
+        set(&c, 1, CONFIG_MAILHUB, "direct");
+        set(&c, 1, beside_direct[i].key, beside_direct[i].value);
+        if (beside_direct[i].key == CONFIG_AUTH_USER)
+            set(&c, 1, CONFIG_AUTH_PASS, "x");
+        ok = config_complete(&c, "m.example", NULL, &err);
+        ck_assert_msg(ok == !beside_direct[i].why, "%zu: %s", i, ok ? "taken" : err.text);
+        if (!ok)
+            ck_assert_msg(strstr(err.text, beside_direct[i].why), "%s", err.text);
+        config_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(a_direct_account_inherits_no_login_and_is_opportunistic)
+{
+    struct config c;
+    struct config_hub h;
+    struct error err;
+
+    begin_two(&c);
+    set(&c, 0, CONFIG_AUTH_USER, "alice@example.org");
+    set(&c, 0, CONFIG_AUTH_PASS, "x");
+    set(&c, 0, CONFIG_USE_TLS, "true");
+    set(&c, 1, CONFIG_MAILHUB, "direct");
+    ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+    ck_assert_ptr_null(config_text(&c, 1, CONFIG_AUTH_USER));
+    ck_assert_ptr_null(config_text(&c, 1, CONFIG_AUTH_PASS));
+    ck_assert(config_hub_parse(&c, 1, "direct", &h, &err));
+    ck_assert_int_eq(h.tls, CONFIG_TLS_OPPORTUNISTIC);
+    free(h.host);
+    config_end(&c);
 }
 END_TEST
 
@@ -448,5 +503,7 @@ SUITE_MAIN("config", every_setting_stands_in_the_manual_and_in_the_example,
     an_inherited_pin_holds_and_is_named, the_password_of_one_smarthost_is_not_for_another_login_elsewhere,
     an_empty_authuser_in_an_account_means_no_login, an_accounts_own_tls_mode_hides_the_inherited_starttls,
     an_empty_list_hides_the_inherited_one, every_account_knows_the_machines_own_names,
-    what_contradicts_itself_is_refused_and_located, a_machine_without_a_usable_name_greets_with_an_address,
-    malformed_flat_settings_are_refused)
+    what_contradicts_itself_is_refused_and_located,
+    what_is_meant_for_a_smarthost_does_not_stand_beside_direct,
+    a_direct_account_inherits_no_login_and_is_opportunistic,
+    a_machine_without_a_usable_name_greets_with_an_address, malformed_flat_settings_are_refused)

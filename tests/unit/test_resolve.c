@@ -241,7 +241,32 @@ START_TEST(literals_and_localhost_are_never_asked_for)
 }
 END_TEST
 
+static const struct {
+    const char *servers;
+    bool trusted;
+} trusted[] = {
+    { "127.0.0.1", true },
+    { "127.0.0.53:53", true },
+    { "[::1]:53", true },
+    { "::1", true },
+    { "192.0.2.1", false },
+    { "192.0.2.1:53", false },
+    { "2001:db8::1", false },
+    { "[2001:db8::1]:53", false },
+    { "127.0.0.1,192.0.2.1", false },
+    { "192.0.2.1,127.0.0.1", false },
+    { "127.0.0.1,::1", true },
+    { "x", false },
+};
+
+START_TEST(only_a_name_server_on_this_machine_is_believed_about_dnssec)
+{
+    for (size_t i = 0; i < sizeof trusted / sizeof trusted[0]; i++)
+        ck_assert_msg(resolve_trusts_ad(trusted[i].servers) == trusted[i].trusted, "%s", trusted[i].servers);
+}
+END_TEST
+
 SUITE_MAIN("resolve", an_ipv4_address_waits_a_moment_for_ipv6_and_no_longer,
     an_ipv6_address_waits_for_nothing, ipv6_and_ipv4_take_turns,
     trouble_with_one_family_is_none_while_the_other_has_an_address,
-    literals_and_localhost_are_never_asked_for)
+    literals_and_localhost_are_never_asked_for, only_a_name_server_on_this_machine_is_believed_about_dnssec)

@@ -434,6 +434,28 @@ START_TEST(what_is_kept_for_alerts_is_for_alerts)
 }
 END_TEST
 
+START_TEST(names_nothing_is_known_against_do_not_pile_up)
+{
+    struct schedule *s = schedule_new(&limits, 1);
+    size_t most = 0, n;
+    char name[40];
+
+    schedule_account(s, "down", SCHEDULE_DOWN, "no", 1000);
+    (void)schedule_add(s, "waits", "busy", 0, 0, SCHEDULE_AT_RUN, 1000);
+    for (int i = 0; i < 10000; i++) {
+        (void)snprintf(name, sizeof name, "direct/d%d.example", i);
+        schedule_account(s, name, SCHEDULE_UP, NULL, 1000);
+        for (n = 0; schedule_account_name(s, n); n++)
+            ;
+        most = n > most ? n : most;
+    }
+    ck_assert_uint_lt(most, 1000);
+    ck_assert_int_eq(schedule_account_last(s, "down", NULL), SCHEDULE_DOWN);
+    ck_assert_str_eq(schedule_account_of(schedule_find(s, "waits")), "busy");
+    schedule_free(s);
+}
+END_TEST
+
 START_TEST(a_smarthost_down_for_a_day_costs_one_probe_per_step)
 {
     struct machine m;
@@ -1022,7 +1044,7 @@ SUITE_MAIN("schedule", an_alert_overtakes_what_waits_but_others_have_their_turn,
     an_id_is_there_once_and_found_until_it_is_removed, a_message_for_the_next_run_waits_for_one,
     a_run_hurries_only_what_is_meant, what_could_not_begin_comes_again_and_does_not_spin,
     an_active_message_can_be_removed_or_activated_again, accounts_take_turns_and_a_busy_one_holds_up_nobody,
-    a_smarthost_down_for_a_day_costs_one_probe_per_step,
+    names_nothing_is_known_against_do_not_pile_up, a_smarthost_down_for_a_day_costs_one_probe_per_step,
     once_the_account_works_all_that_is_due_may_go_at_once,
     a_day_of_refused_logins_costs_few_logins_and_no_message,
     one_probe_at_a_time_and_another_message_each_time, a_probe_that_a_recovery_overtook_is_no_probe_any_more,

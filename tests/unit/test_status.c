@@ -11,6 +11,7 @@ static const struct {
     enum status_outcome outcome;
     int exit;
 } cases[] = {
+    { STATUS_RESOLVE, STATUS_NOWHERE, 0, STATUS_RECIPIENT, STATUS_BOUNCED, 67 },
     { STATUS_GREETING, STATUS_REPLY, 554, STATUS_ACCOUNT, STATUS_FROZEN, 77 },
     { STATUS_GREETING, STATUS_REPLY, 421, STATUS_ACCOUNT, STATUS_DEFERRED, 75 },
     { STATUS_GREETING, STATUS_REPLY, 250, STATUS_ACCOUNT, STATUS_DEFERRED, 76 },
@@ -62,4 +63,22 @@ START_TEST(wrong_password_never_bounces_mail)
 }
 END_TEST
 
-SUITE_MAIN("status", each_failure_has_its_scope_and_exit_code, wrong_password_never_bounces_mail)
+START_TEST(nobodys_host_but_our_smarthost_can_freeze_an_account)
+{
+    for (int stage = 0; stage < STATUS_STAGES; stage++)
+        for (int cause = 0; cause < STATUS_CAUSES; cause++)
+            for (int code = 200; code < 600; code++) {
+                struct status s = status_judge((enum status_stage)stage, (enum status_cause)cause, code),
+                              d = status_judge_direct(
+                                  (enum status_stage)stage, (enum status_cause)cause, code);
+                if (s.outcome == STATUS_FROZEN)
+                    s = (struct status){ STATUS_ACCOUNT, STATUS_DEFERRED, ERROR_TEMP };
+                ck_assert_int_eq(d.outcome, s.outcome);
+                ck_assert_int_eq(d.scope, s.scope);
+                ck_assert_int_eq(d.class, s.class);
+            }
+}
+END_TEST
+
+SUITE_MAIN("status", each_failure_has_its_scope_and_exit_code, wrong_password_never_bounces_mail,
+    nobodys_host_but_our_smarthost_can_freeze_an_account)

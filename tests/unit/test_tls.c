@@ -509,6 +509,110 @@ START_TEST(opportunistic_takes_anything_but_tells_what_it_is)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- DANE */
+
+enum { OF_SERVER, OF_CA, OF_NOBODY };
+
+/* A record about the whole certificate or key, or its hash */
+static struct tls_tlsa
+make_tlsa(const struct world *w, int whose, uint8_t usage, uint8_t selector, uint8_t matching,
+    unsigned char data[4096])
+{
+    X509 *cert = whose == OF_CA ? w->ca.cert : w->server.cert;
+    unsigned char *der = NULL;
+    int n = selector ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : i2d_X509(cert, &der);
+    unsigned len = (unsigned)n;
+
+    ck_assert(n > 0 && n < 4096);
+    if (matching)
+        ck_assert_int_eq(
+            EVP_Digest(der, (size_t)n, data, &len, matching == 1 ? EVP_sha256() : EVP_sha512(), NULL), 1);
+    else
+        memcpy(data, der, len);
+    OPENSSL_free(der);
+    if (whose == OF_NOBODY)
+        data[len - 1] ^= 1;
+    return (struct tls_tlsa){
+        .usage = usage, .selector = selector, .matching = matching, .data = data, .len = len
+    };
+}
+
+static const struct {
+    int whose;
+    uint8_t usage, selector, matching;
+    const char *host, *next_hop;
+    bool expired;
+    const char *summary, *why; /* one of the two */
+} tlsas[] = {
+    { OF_SERVER, 3, 1, 1, HOST, NULL, false, "dane", NULL },
+    { OF_SERVER, 3, 0, 1, HOST, NULL, false, "dane", NULL },
+    { OF_SERVER, 3, 1, 2, HOST, NULL, false, "dane", NULL },
+    { OF_SERVER, 3, 0, 0, HOST, NULL, false, "dane", NULL },
+    { OF_SERVER, 3, 1, 0, HOST, NULL, false, "dane", NULL },
+    /* RFC 7672, 3.1.1: neither names nor dates */
+    { OF_SERVER, 3, 1, 1, "other.example", NULL, false, "dane", NULL },
+    { OF_SERVER, 3, 1, 1, HOST, NULL, true, "dane", NULL },
+    { OF_NOBODY, 3, 1, 1, HOST, NULL, false, NULL, "matches none of the TLSA records of " HOST },
+    { OF_CA, 3, 1, 1, HOST, NULL, false, NULL, "matches none of the TLSA records of " HOST },
+    /* RFC 7672, 3.1.2: a CA of their own, whose certificate counts for names and dates */
+    { OF_CA, 2, 0, 0, HOST, NULL, false, "dane", NULL },
+    { OF_CA, 2, 0, 0, "other.example", HOST, false, "dane", NULL },
+    { OF_CA, 2, 0, 0, "other.example", NULL, false, NULL, "not for other.example" },
+    { OF_CA, 2, 0, 0, HOST, NULL, true, NULL, "it expired" },
+    { OF_NOBODY, 2, 1, 1, HOST, NULL, false, NULL, "not trusted" },
+    /* nothing to go by: TLS, with whatever certificate */
+    { OF_SERVER, 3, 1, 9, HOST, NULL, false, "unverified", NULL },
+    { OF_SERVER, 3, 7, 1, HOST, NULL, false, "unverified", NULL },
+};
+
+START_TEST(a_tlsa_record_takes_the_place_of_cas)
+{
+    for (size_t i = 0; i < sizeof tlsas / sizeof tlsas[0]; i++) {
+        struct paper paper = good;
+        paper.from_days = -9;
+        paper.to_days = tlsas[i].expired ? -1 : 9;
+        struct world w = make_world(&paper);
+        unsigned char data[4096];
+        struct tls_tlsa record =
+            make_tlsa(&w, tlsas[i].whose, tlsas[i].usage, tlsas[i].selector, tlsas[i].matching % 3, data);
+        struct tls_options options = {
+            .host = tlsas[i].host, .is_dane = true, .tlsa = &record, .ntlsa = 1, .next_hop = tlsas[i].next_hop
+        };
+        struct tls_info info;
+        struct outcome o;
+
+        record.matching = tlsas[i].matching;
+        connect_to(&o, &w, &plain, options);
+        ck_assert_msg((o.tls != NULL) == !tlsas[i].why, "%zu: %s", i, o.err.text);
+        if (o.tls != NULL) {
+            tls_info(o.tls, &info);
+            ck_assert_msg(strstr(info.summary, tlsas[i].summary), "%zu: %s", i, info.summary);
+        } else {
+            ck_assert_int_eq(o.failure, TLS_FAILURE_CERTIFICATE);
+            ck_assert_msg(strstr(o.err.text, tlsas[i].why), "%zu: %s", i, o.err.text);
+        }
+        disconnect(&o);
+        free_world(&w);
+    }
+}
+END_TEST
+
+START_TEST(tlsa_records_none_of_which_can_be_used_leave_tls_without_a_check)
+{
+    struct world w = make_world(&good);
+    struct tls_options options = { .host = "other.example", .is_dane = true };
+    struct tls_info info;
+    struct outcome o;
+
+    connect_to(&o, &w, &plain, options);
+    ck_assert_msg(o.tls != NULL, "%s", o.err.text);
+    tls_info(o.tls, &info);
+    ck_assert(!info.verified);
+    disconnect(&o);
+    free_world(&w);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- handshake */
 
 START_TEST(versions_below_the_least_are_refused)
@@ -834,7 +938,8 @@ SUITE_MAIN("tls", only_a_certificate_for_this_host_by_a_known_ca_in_its_time_and
     a_hashed_directory_serves_as_ca_dir_and_as_the_system_store,
     a_pin_of_certificate_or_key_replaces_chain_name_and_dates,
     a_wrong_pin_is_refused_even_without_verification_and_the_right_one_is_told,
-    opportunistic_takes_anything_but_tells_what_it_is, versions_below_the_least_are_refused,
+    opportunistic_takes_anything_but_tells_what_it_is, a_tlsa_record_takes_the_place_of_cas,
+    tlsa_records_none_of_which_can_be_used_leave_tls_without_a_check, versions_below_the_least_are_refused,
     a_name_goes_out_as_sni_and_an_address_does_not, a_client_certificate_is_used_and_its_absence_is_named,
     broken_settings_are_named, a_handshake_that_is_cut_off_is_temporary_and_one_that_is_no_tls_is_not,
     the_end_is_the_end_with_or_without_close_notify,
