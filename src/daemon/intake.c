@@ -38,7 +38,7 @@ intake_make_id(void)
 int64_t
 intake_zone_minutes(int64_t when)
 {
-    time_t t = when;
+    time_t t = (time_t)when;
     struct tm tm;
 
     return localtime_r(&t, &tm) ? tm.tm_gmtoff / 60 : 0;

@@ -161,7 +161,7 @@ is_within(const struct sockaddr_storage *a, const char *network)
     if (inet_pton(a->ss_family, copy, net) != 1 ||
         (ip.len < all.len && !slice_number(slice_from(all, ip.len + 1), len * 8, &bits)))
         return false;
-    if (memcmp(p, net, bits / 8) != 0)
+    if (memcmp(p, net, (size_t)(bits / 8)) != 0)
         return false;
     return bits % 8 == 0 || (p[bits / 8] ^ net[bits / 8]) >> (8 - bits % 8) == 0;
 }

@@ -124,7 +124,7 @@ has_safe_temp(const struct spool *s)
 {
     struct statfs fs;
 
-    return fstatfs(s->dir, &fs) == 0 && fs.f_type != FS_BTRFS;
+    return fstatfs(s->dir, &fs) == 0 && (uint32_t)fs.f_type != FS_BTRFS;
 }
 
 struct spool *

@@ -85,7 +85,7 @@ grow_seen(struct compose_rcpts *r)
 static void
 insert_seen(struct compose_rcpts *r, size_t index)
 {
-    size_t *table = r->seen, at = hash_of(r->address[index]) % r->nseen;
+    size_t *table = r->seen, at = (size_t)(hash_of(r->address[index]) % r->nseen);
 
     while (table[at])
         at = (at + 1) % r->nseen;
@@ -97,7 +97,7 @@ add_rcpt(struct compose_rcpts *r, const char *address)
 {
     if (r->nseen < 2 * (r->n + 1))
         grow_seen(r);
-    size_t *table = r->seen, at = hash_of(address) % r->nseen;
+    size_t *table = r->seen, at = (size_t)(hash_of(address) % r->nseen);
     for (; table[at]; at = (at + 1) % r->nseen)
         if (is_same(r->address[table[at] - 1], address))
             return;

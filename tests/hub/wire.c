@@ -144,7 +144,7 @@ wire_sleep(struct session *s, int64_t ms)
 
     wire_flush(s);
     ms /= s->opt->hurry ? s->opt->hurry : 1;
-    t = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+    t = (struct timespec){ .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000) };
     while (nanosleep(&t, &t) < 0 && errno == EINTR)
         ;
 }
