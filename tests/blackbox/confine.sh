@@ -27,7 +27,7 @@ stalled_send() {
     sender=$!
 }
 
-if grep -q '^Seccomp:' /proc/self/status 2>/dev/null && case $(uname -m) in x86_64 | aarch64) ;; *) false ;; esac; then
+if grep -q '^Seccomp:' /proc/self/status 2>/dev/null && case $(uname -m)-$(getconf LONG_BIT) in x86_64-64 | aarch64-64) ;; *) false ;; esac; then
     begin "a running worker and its daemon are filtered and gain no privileges"
     stalled_send
     if wait_for 20 find_confined smtprelay-worke; then
