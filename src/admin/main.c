@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "admin/explain.h"
+#include "admin/import_run.h"
 #include "admin/queue.h"
 #include "admin/why.h"
 #include "base/file.h"
@@ -24,6 +25,7 @@ static const char usage[] =
     "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
     "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
     "       smtprelay explain [TEXT ...]\n"
+    "       smtprelay [-C FILE] import [FILE] [--from NAME] [--root DIR] [--write] [--force] [--spool]\n"
     "  check              validate the configuration and show each setting with where it came from\n"
     "  check ADDRESS ...  the way of mail to these addresses, step by step; --from ADDRESS, --user LOGIN\n"
     "  status             what waits and why, account by account, and what to do\n"
@@ -36,6 +38,8 @@ static const char usage[] =
     "  why                what became of a message, attempt by attempt, with the smarthost's words\n"
     "  log                what happened last; with -f go on with what happens\n"
     "  explain            what a reply or an error means and what helps; without TEXT from standard input\n"
+    "  import             take over the configuration of ssmtp, msmtp, nullmailer, dma, esmtp, Postfix or "
+    "Exim\n"
     "WHICH: ids, --sender X, --recipient X, --account X, --unit X, --uid N, --older-than 2h, --larger-than "
     "1M,\n"
     "  --reason X, --held, --all; --failed: of what could not be returned instead\n"
@@ -292,7 +296,7 @@ check_addresses(const struct arguments *a)
 int
 main(int argc, char **argv)
 {
-    static const char *const later[] = { "test", "setup", "import" };
+    static const char *const later[] = { "test", "setup" };
     static const char *const messages[] = { "queue", "show", "retry", "hold", "release", "remove" };
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
@@ -309,6 +313,8 @@ main(int argc, char **argv)
     }
     if (is_command(&a, "explain"))
         return explain_ask(a.request.uid, a.q.word, a.q.n);
+    if (is_command(&a, "import"))
+        return import_run(&a.request, a.q.word, a.q.n);
     if (is_command(&a, "why"))
         return why_ask(&a.request, a.q.word, a.q.n);
     if (is_command(&a, "log"))

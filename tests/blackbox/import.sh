@@ -1,0 +1,549 @@
+#!/bin/sh
+# `smtprelay import`: what other programs' configurations become, and mail sent with the result.
+# UPDATE=1 writes tests/import/*/expected anew.
+set -u
+# shellcheck source=tests/blackbox/lib.sh
+. "$(dirname "$0")/lib.sh"
+SMTPRELAY=$O/root/sbin/smtprelay
+HOME=/home/joe
+export HOME
+unset XDG_CONFIG_HOME
+
+# Machine $T/m, emptied
+machine() {
+    rm -rf "$T/m" "$T/new"
+    mkdir -p "$T/m/etc" "$T/new"
+}
+
+run() {
+    timeout 60 "$@" >"$T/out" 2>"$T/err" </dev/null
+    rc=$?
+}
+
+# file PATH <text: a file of the machine
+file() {
+    mkdir -p "$(dirname "$T/m$1")"
+    cat >"$T/m$1"
+}
+
+import() {
+    run "$SMTPRELAY" -C "$T/new/smtprelay.conf" import --root "$T/m" "$@"
+}
+
+expect_out() {
+    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1'"
+}
+
+expect_line() {
+    grep -qF -e "$1" "$T/new/smtprelay.conf" || fail "the configuration does not say '$1'"
+}
+
+mode_of() {
+    stat -c %a "$1"
+}
+
+# ---------------------------------------------------------------- the corpus
+
+for dir in "$TESTS"/import/*/; do
+    name=$(basename "$dir")
+    begin "the configuration $name becomes what is expected, and our own reader takes it"
+    rm -rf "$T/new"
+    mkdir "$T/new"
+    run "$SMTPRELAY" -C "$T/new/smtprelay.conf" import --root "$dir/root"
+    expect_rc 0
+    sed "s,$T/new/,/etc/,g" "$T/out" >"$T/plain"
+    if grep -q S3kr1t "$T/err"; then fail "a password is on stderr"; fi
+    [ -z "${UPDATE-}" ] || cp "$T/plain" "$dir/expected"
+    diff "$dir/expected" "$T/plain" >"$T/diff" || fail "it is other: $(head -n 6 "$T/diff" | tr '\n' ' ')"
+    run "$SMTPRELAY" -C "$T/new/smtprelay.conf" import --root "$dir/root" --write
+    expect_rc 0
+    run "$SMTPRELAY" -C "$T/new/smtprelay.conf" check
+    expect_rc 0
+    end
+done
+
+begin "no password of the corpus is shown, in the dry run or in the configuration"
+grep -rlq S3kr1t "$TESTS/import" || fail "there is none"
+grep -l S3kr1t "$TESTS"/import/*/expected >"$T/all" && fail "one is in $(tr '\n' ' ' <"$T/all")"
+end
+
+# ---------------------------------------------------------------- sending with the result
+
+# send_with AUTH...: the hub has got a letter over TLS and with the login that were imported
+send_with() {
+    chmod 600 "$T/new/smtprelay.conf"
+    printf 'ConnectTimeout = "5s";\nTimeout = "5s";\n' >>"$T/new/smtprelay.conf"
+    cp "$T/new/smtprelay.conf" "$T/conf"
+    letter
+    send -i -f alice@example.org bob@example.net
+    expect_rc 0
+    expect_one_line
+    expect_messages 1
+    expect_env 'rcpt: <bob@example.net>'
+    expect_env "$1"
+    expect_manners
+}
+
+begin "mail goes with what was imported from ssmtp, over verified TLS and with its login"
+hub_start - --tls starttls --auth 'PLAIN LOGIN' --require-auth
+machine
+file /etc/ssmtp/ssmtp.conf <<END
+mailhub=127.0.0.1:$HUB_PORT
+UseTLS=YES
+UseSTARTTLS=YES
+TLS_CA_File=$CA
+AuthUser=$USER_NAME
+AuthPass=$PASSWORD
+hostname=client.example.org
+FromLineOverride=YES
+END
+mkdir -p "$T/m$CERTS" && cp "$CA" "$T/m$CERTS/"
+import --write
+expect_rc 0
+send_with 'auth: PLAIN alice'
+end
+
+begin "mail goes with what was imported from msmtp, by implicit TLS"
+hub_start - --tls implicit --auth 'SCRAM-SHA-256' --require-auth
+machine
+file /etc/msmtprc <<END
+defaults
+tls on
+tls_starttls off
+tls_trust_file $CA
+account hub
+host 127.0.0.1
+port $HUB_PORT
+auth on
+user $USER_NAME
+password "$PASSWORD"
+from alice@example.org
+account default : hub
+END
+mkdir -p "$T/m$CERTS" && cp "$CA" "$T/m$CERTS/"
+import --write
+expect_rc 0
+send_with 'auth: SCRAM-SHA-256 alice'
+end
+
+begin "mail goes with what was imported from nullmailer"
+hub_start - --tls starttls --auth 'LOGIN' --require-auth
+machine
+file /etc/nullmailer/remotes <<END
+127.0.0.1 smtp --port=$HUB_PORT --starttls --user=$USER_NAME --pass='$PASSWORD' --x509cafile=$CA
+END
+mkdir -p "$T/m$CERTS" && cp "$CA" "$T/m$CERTS/"
+import --write
+expect_rc 0
+send_with 'auth: LOGIN alice'
+end
+
+begin "mail goes with what was imported from dma, its fingerprint in place of a CA"
+hub_start - --tls starttls --auth 'LOGIN' --require-auth
+machine
+file /etc/dma/dma.conf <<END
+SMARTHOST 127.0.0.1
+PORT $HUB_PORT
+AUTHPATH /etc/dma/auth.conf
+SECURETRANSFER
+STARTTLS
+FINGERPRINT $(sed -n '1s/.*\([0-9a-fA-F:]\{64,95\}\).*/\1/p' "$CERTS/valid.pin" | tr -d ':')
+END
+file /etc/dma/auth.conf <<END
+$USER_NAME|127.0.0.1:$PASSWORD
+END
+import --write
+expect_rc 0
+send_with 'auth: LOGIN alice'
+end
+
+begin "mail goes with what was imported from Postfix"
+hub_start - --tls starttls --auth 'PLAIN' --require-auth
+machine
+file /etc/postfix/main.cf <<END
+relayhost = [127.0.0.1]:$HUB_PORT
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd
+smtp_tls_security_level = encrypt
+smtp_tls_CAfile = $CA
+END
+file /etc/postfix/sasl_passwd <<END
+[127.0.0.1]:$HUB_PORT $USER_NAME:$PASSWORD
+END
+mkdir -p "$T/m$CERTS" && cp "$CA" "$T/m$CERTS/"
+import --write
+expect_rc 0
+send_with 'auth: PLAIN alice'
+end
+
+for from in esmtp exim; do
+    begin "mail goes with what was imported from $from, once the CA is named"
+    hub_start - --tls starttls --auth 'PLAIN' --require-auth
+    machine
+    if [ $from = esmtp ]; then
+        file /etc/esmtprc <<END
+hostname = 127.0.0.1:$HUB_PORT
+username = "$USER_NAME"
+password = "$PASSWORD"
+starttls = required
+END
+    else
+        file /etc/exim4/update-exim4.conf.conf <<END
+dc_eximconfig_configtype='satellite'
+dc_smarthost='127.0.0.1::$HUB_PORT'
+END
+        file /etc/exim4/passwd.client <<END
+*:$USER_NAME:$PASSWORD
+END
+    fi
+    import --write
+    expect_rc 0
+    expect_err 'certificate is checked now'
+    echo "TLS_CA_File = \"$CA\";" >>"$T/new/smtprelay.conf"
+    send_with 'auth: PLAIN alice'
+    end
+done
+
+begin "mail goes without TLS and login where ssmtp had none"
+hub_start -
+machine
+file /etc/ssmtp/ssmtp.conf <<END
+mailhub=127.0.0.1:$HUB_PORT
+END
+import --write
+expect_rc 0
+send_with 'tls: none'
+end
+
+# ---------------------------------------------------------------- writing
+
+ssmtp_machine() {
+    machine
+    file /etc/ssmtp/ssmtp.conf <<END
+mailhub=smtp.example.com:587
+UseSTARTTLS=YES
+AuthUser=joe
+AuthPass=a "quoted\\
+END
+}
+
+begin "without --write nothing is written"
+ssmtp_machine
+import
+expect_rc 0
+expect_err 'nothing was written'
+[ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
+end
+
+begin "what is written may be read by nobody else, and the password is whole"
+ssmtp_machine
+printf 'mailhub=smtp.example.com:587\nUseSTARTTLS=YES\nAuthUser=joe\nAuthPass="q\\uo#te=d' >"$T/m/etc/ssmtp/ssmtp.conf"
+import --write
+expect_rc 0
+for f in smtprelay.conf smtprelay.secret; do
+    case $(mode_of "$T/new/$f") in
+    600) ;;
+    640) [ "$(stat -c %U:%G "$T/new/$f")" = root:smtprelay ] || fail "$f has mode 640 for $(stat -c %U:%G "$T/new/$f")" ;;
+    *) fail "$f has mode $(mode_of "$T/new/$f")" ;;
+    esac
+done
+[ "$(cat "$T/new/smtprelay.secret")" = '"q\uo#te=d' ] || fail "the password is $(cat "$T/new/smtprelay.secret")"
+[ "$(find "$T/new" -type f | wc -l)" -eq 2 ] || fail "there is more: $(ls "$T/new" | tr '\n' ' ')"
+end
+
+begin "what is there already is not replaced, but the same again is no error"
+import --write
+expect_rc 0
+expect_out 'the same already'
+echo "# mine" >>"$T/new/smtprelay.conf"
+import --write
+expect_rc 78
+expect_one_line_of_error() { [ "$(grep -c 'there is one already' "$T/err")" -eq 1 ] || fail "not one line of error"; }
+expect_one_line_of_error
+grep -q '^# mine' "$T/new/smtprelay.conf" || fail "it was replaced"
+end
+
+begin "--force replaces it and keeps the former, each time"
+import --write --force
+expect_rc 0
+grep -q '^# mine' "$T/new/smtprelay.conf.bak" || fail "the former is not kept"
+if grep -q '^# mine' "$T/new/smtprelay.conf"; then fail "it was not replaced"; fi
+echo "# again" >>"$T/new/smtprelay.conf"
+import --write --force
+grep -q '^# again' "$T/new/smtprelay.conf.bak2" || fail "the second former is not kept"
+grep -q '^# mine' "$T/new/smtprelay.conf.bak" || fail "the first former is gone"
+end
+
+begin "another secret there is as safe as a configuration"
+ssmtp_machine
+echo mine >"$T/new/smtprelay.secret"
+import --write
+expect_rc 78
+[ "$(cat "$T/new/smtprelay.secret")" = mine ] || fail "it was replaced"
+[ ! -e "$T/new/smtprelay.conf" ] || fail "half was written"
+end
+
+begin "with --root and without -C it goes below that root, with the names it will have"
+ssmtp_machine
+run "$SMTPRELAY" import --root "$T/m"
+expect_rc 0
+if [ "$(id -u)" -eq 0 ]; then
+    expect_err "--write makes it $T/m$O/root/etc/smtprelay.conf"
+    expect_out "AuthPassFile = \"$O/root/etc/smtprelay.secret\""
+fi
+end
+
+begin "a user's own configuration goes to the user's folder, for the user alone"
+ssmtp_machine
+mkdir -p "$T/home"
+run_as_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        chmod 755 "$T" "$T/m" "$T/m/etc" "$T/m/etc/ssmtp"
+        chmod 644 "$T/m/etc/ssmtp/ssmtp.conf"
+        chown 65534 "$T/home"
+        setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+    else
+        "$@"
+    fi
+}
+HOME=$T/home run_as_user timeout 60 "$SMTPRELAY" import "$T/m/etc/ssmtp/ssmtp.conf" --write >"$T/out" 2>"$T/err" </dev/null ||
+    fail "it failed"
+for f in config config.secret; do
+    [ "$(mode_of "$T/home/.config/smtprelay/$f")" = 600 ] || fail "$f has mode $(mode_of "$T/home/.config/smtprelay/$f")"
+done
+end
+
+# ---------------------------------------------------------------- finding
+
+begin "several configurations are named, and --from chooses"
+ssmtp_machine
+file /etc/dma/dma.conf <<END
+SMARTHOST dma.example.com
+END
+import
+expect_rc 64
+expect_err 'ssmtp (/etc/ssmtp/ssmtp.conf), dma (/etc/dma/dma.conf)'
+import --from dma
+expect_rc 0
+expect_out 'mailhub = "dma.example.com:25"'
+import --from=sendmail
+expect_rc 64
+expect_err 'known are ssmtp'
+end
+
+begin "root takes the system's configuration, a user the own one"
+machine
+printf 'account default\nhost own.example.org\n' | file /home/joe/.msmtprc
+printf 'account default\nhost system.example.org\n' | file /etc/msmtprc
+import
+expect_rc 0
+if [ "$(id -u)" -eq 0 ]; then expect_out system.example.org; else expect_out own.example.org; fi
+end
+
+begin "without any configuration that is said, and which file is missing"
+machine
+import
+expect_rc 78
+expect_err 'no configuration of a program that is known here was found'
+import /etc/nothing
+expect_rc 78
+expect_err 'there is no such file'
+end
+
+begin "a file is known by its content, a folder by what lies in it, and what cannot be told is asked for"
+machine
+printf 'host mail.example.org\naccount default\n' | file /x/one
+printf 'mailhub = mail.example.org\n' | file /x/two
+printf 'SMARTHOST mail.example.org\n' | file /x/three
+printf 'mail.example.org\n' | file /x/four
+printf 'relayhost = mail.example.org\n' | file /y/main.cf
+for name in one:msmtp two:ssmtp three:dma; do
+    import "/x/${name%:*}"
+    expect_out "configuration of ${name#*:};"
+done
+import /x/four
+expect_rc 64
+expect_err 'say it with --from'
+import --from nullmailer /x/four
+expect_rc 0
+import /y/
+expect_rc 0
+expect_out 'configuration of postfix'
+end
+
+begin "the text for a configuration of ssmtp names the command that translates it"
+ssmtp_machine
+timeout 60 "$SMTPRELAY" -C "$T/m/etc/ssmtp/ssmtp.conf" check >"$T/out" 2>"$T/err" && fail "it is taken for one of ours"
+expect_err 'smtprelay import translates it'
+end
+
+# ---------------------------------------------------------------- hostile inputs
+
+begin "what is no configuration is refused in one line"
+machine
+head -c 100000 /dev/urandom | file /etc/ssmtp/ssmtp.conf
+import
+expect_rc 78
+expect_one_line
+expect_err 'NUL byte'
+head -c 10000000 /dev/zero | tr '\0' 'a' | file /etc/ssmtp/ssmtp.conf
+import
+expect_rc 78
+expect_one_line
+expect_err 'larger than'
+rm "$T/m/etc/ssmtp/ssmtp.conf"
+mkfifo "$T/m/etc/ssmtp/ssmtp.conf"
+import
+expect_rc 78
+expect_one_line
+expect_err 'not a regular file'
+end
+
+begin "a megabyte of rubbish is not repeated as a megabyte of notes"
+machine
+{
+    echo mailhub=mail.example.org
+    awk 'BEGIN {for (i = 0; i < 40000; i++) printf "Key%d=\033[31m\n", i}'
+} | file /etc/ssmtp/ssmtp.conf
+import
+expect_rc 0
+[ "$(wc -c <"$T/err")" -lt 200000 ] || fail "$(wc -c <"$T/err") bytes of notes"
+if grep -q "$(printf '\033')" "$T/err" "$T/out"; then fail "a terminal would obey it"; fi
+end
+
+begin "a file beside it that cannot be read is noted, and the rest goes on"
+ssmtp_machine
+mkdir "$T/m/etc/ssmtp/revaliases"
+import
+expect_rc 0
+expect_err 'not a regular file'
+end
+
+begin "a file of CAs that is not there is left out and named"
+machine
+file /etc/ssmtp/ssmtp.conf <<END
+mailhub=mail.example.org
+UseSTARTTLS=YES
+TLS_CA_File=/etc/nowhere.pem
+END
+import --write
+expect_rc 0
+expect_err '/etc/nowhere.pem: TLS_CA_File: there is no such file'
+"$SMTPRELAY" -C "$T/new/smtprelay.conf" check >"$T/out" 2>"$T/err" || fail "the check refuses it"
+end
+
+begin "nothing of a configuration is run"
+machine
+file /etc/msmtprc <<END
+account default
+host mail.example.org
+eval touch $T/ran
+passwordeval touch $T/ran
+auth on
+user joe
+tls on
+END
+import --write
+expect_rc 0
+expect_err 'eval: what a command prints cannot be taken over'
+[ ! -e "$T/ran" ] || fail "it was run"
+expect_line "AuthPassCommand = \"touch $T/ran\""
+end
+
+# ---------------------------------------------------------------- mail that waits
+
+nullmailer_spool() {
+    mkdir -p "$T/m/var/spool/nullmailer/queue" "$T/m/var/spool/nullmailer/tmp" "$T/m/var/spool/nullmailer/failed"
+    rm -f "$T/m/var/spool/nullmailer/trigger"
+    mkfifo "$T/m/var/spool/nullmailer/trigger"
+    printf 'alice@example.org\nbob@example.net\ncarol@example.net\n\nSubject: waits\nFrom: alice@example.org\n\none\n.\ntwo\n' \
+        >"$T/m/var/spool/nullmailer/queue/1700000000.1"
+    printf '\nbob@example.net\n\nSubject: a bounce\nFrom: mailer@example.org\n\ntext\n' >"$T/m/var/spool/nullmailer/queue/1700000000.2"
+    printf 'alice@example.org\nnever ends' >"$T/m/var/spool/nullmailer/queue/1700000000.3"
+}
+
+spool_machine() {
+    machine
+    printf '127.0.0.1 smtp --port=%s\n' "$HUB_PORT" | file /etc/nullmailer/remotes
+    nullmailer_spool
+}
+
+begin "what waits at nullmailer is sent with its envelope once, and what is not understood stays"
+hub_start -
+spool_machine
+import --spool
+expect_rc 0
+expect_err '3 messages in'
+[ "$(find "$T/m/var/spool/nullmailer/queue" -type f | wc -l)" -eq 3 ] || fail "the dry run took mail"
+import --write --spool
+expect_rc 75
+expect_err '1700000000.3: its envelope is not understood'
+expect_out '2 messages taken over, 1 left there'
+expect_messages 2
+grep -lF 'rcpt: <carol@example.net>' "$HUB_DIR"/*.env >/dev/null || fail "carol got nothing"
+grep -lF 'mail: <>' "$HUB_DIR"/*.env >/dev/null || fail "the null sender is lost"
+grep -qF two "$HUB_DIR"/*.msg || fail "the text was cut at its dot"
+import --write --spool
+expect_rc 75
+expect_messages 2
+expect_out '0 messages taken over, 1 left there'
+end
+
+begin "what the smarthost refuses for now stays at nullmailer, and is not lost"
+hub_start dot-451
+spool_machine
+import --write --spool
+expect_rc 75
+expect_err 'it stays: sendmail ended with exit code 75'
+[ "$(find "$T/m/var/spool/nullmailer/queue" -type f | wc -l)" -eq 3 ] || fail "mail is gone"
+end
+
+begin "while nullmailer runs its mail is left to it"
+hub_start -
+spool_machine
+sleep 60 <>"$T/m/var/spool/nullmailer/trigger" &
+reader=$!
+# the shell opens the fifo before it becomes sleep
+wait_for 5 sh -c "ls -l /proc/$reader/fd 2>/dev/null | grep -q trigger"
+import --write --spool
+expect_rc 75
+expect_err 'stop it first'
+kill "$reader"
+wait "$reader" 2>/dev/null
+expect_messages 0
+end
+
+begin "what waits at dma is sent once, but not what dma is sending"
+hub_start -
+machine
+printf 'SMARTHOST 127.0.0.1\nPORT %s\n' "$HUB_PORT" | file /etc/dma/dma.conf
+for n in 1 2; do
+    printf 'ID: ab.%s\nSender: alice@example.org\nRecipient: user%s@example.net\n' $n $n | file "/var/spool/dma/Qab.$n"
+    printf 'From: alice@example.org\nSubject: waits\n\ntext %s\n' $n | file "/var/spool/dma/Mab.$n"
+done
+printf 'ID: cd.1\nSender: a@example.org\nRecipient: b@example.net\n' | file /var/spool/dma/Qcd.1
+flock "$T/m/var/spool/dma/Qab.2" sh -c "echo locked >'$T/locked'; while [ ! -e '$T/enough' ]; do sleep 0.05; done" &
+holder=$!
+wait_for 5 test -s "$T/locked"
+import --write --spool
+expect_rc 75
+expect_err 'Qab.2: somebody is sending it'
+expect_err 'Qcd.1: its content is not there'
+expect_messages 1
+expect_env 'rcpt: <user1@example.net>'
+[ ! -e "$T/m/var/spool/dma/Mab.1" ] || fail "its content is still there"
+touch "$T/enough"
+wait "$holder"
+rm "$T/m/var/spool/dma/Qcd.1"
+import --write --spool
+expect_rc 0
+expect_messages 2
+[ -z "$(ls "$T/m/var/spool/dma")" ] || fail "there is $(ls "$T/m/var/spool/dma")"
+end
+
+begin "a program without a queue has none to take over"
+ssmtp_machine
+import --spool
+expect_rc 64
+expect_err 'ssmtp has no queue'
+end
