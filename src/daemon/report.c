@@ -4,22 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/expand.h"
-#include "config/road.h"
 #include "daemon/advice.h"
 #include "daemon/delivery.h"
 #include "daemon/feed.h"
-#include "daemon/intake.h"
+#include "daemon/ownmail.h"
 #include "daemon/report_cap.h"
-#include "daemon/story.h"
 #include "mail/dsn.h"
-#include "mail/stamp.h"
 
 #define FULL_MAX (1u << 20)   /* a larger message comes back as its header, RET=FULL or not */
 #define HEADER_MAX (1u << 18) /* looked at for its header */
@@ -32,10 +27,7 @@ struct report {
     size_t *index; /* of the members */
     char **advice; /* for each of rcpt; NULL: none */
     struct report_rest rest;
-    char *from;
-    struct record record; /* its own */
-    struct draft draft;
-    bool stored;
+    struct ownmail own;
 };
 
 /* ---------------------------------------------------------------- what is told of whom */
@@ -130,68 +122,12 @@ host_of(const struct core *c)
     return config_text(&c->config, 0, CONFIG_HOSTNAME);
 }
 
-/* The account's own address, which its provider takes; MAILER-DAEMON where there is none or From is to be kept */
-static char *
-from_of(const struct core *c, size_t account)
-{
-    const char *policy = config_text(&c->config, account, CONFIG_FROM_POLICY);
-    const char *from = config_text(&c->config, account, CONFIG_FROM);
-    const char *domain = config_text(&c->config, 0, CONFIG_REWRITE_DOMAIN);
-
-    if (from && !(policy && slice_is_nocase(slice_of(policy), "keep")))
-        return mem_dup(from);
-    return mem_format("MAILER-DAEMON@%s", domain ? domain : host_of(c));
-}
-
-static void
-on_found(void *ctx, const char *address)
-{
-    (void)envelope_add(ctx, address, 0, NULL);
-}
-
-/* The sender of `of` (or `to`) is the recipient, as any other: by aliases, and `root` */
-static void
-make_record(
-    struct core *c, struct record *r, const char *to, const char *account, int64_t uid, const char *login)
-{
-    struct expand_hooks hooks = { .found = on_found, .ctx = &r->envelope };
-    size_t a = config_account_find(&c->config, account);
-    struct timespec now = clock_wall();
-    struct error err;
-    struct buf b;
-
-    record_init(r);
-    r->id = intake_make_id();
-    r->time = now.tv_sec;
-    r->zone_min = intake_zone_minutes(now.tv_sec);
-    r->mode = mem_dup("queue");
-    r->origin = mem_dup("report");
-    r->uid = uid;
-    r->login = mem_dup(login ? login : "");
-    r->program = mem_dup("smtprelayd");
-    r->account = mem_dup(account);
-    buf_init(&b, 1000);
-    stamp_date(&b, r->time, (int)r->zone_min);
-    r->date = buf_steal(&b);
-    stamp_message_id(&b, slice_of(r->id), r->time, slice_of(host_of(c)));
-    r->message_id = buf_steal(&b);
-    envelope_set_sender(&r->envelope, "");
-    if (!expand_recipient(&c->config, a < c->config.n ? a : 0, to, &hooks, &err) || r->envelope.n == 0)
-        (void)envelope_add(&r->envelope, to, 0, NULL);
-}
-
 static struct report *
 report_new(struct core *c, const char *to, const char *account, int64_t uid, const char *login)
 {
     struct report *r = mem_alloc(sizeof *r);
-    size_t a = road_account(&c->config, account);
 
-    make_record(c, &r->record, to, account, uid, login);
-    free(r->record.account);
-    r->record.account = road_of(&c->config, a < c->config.n ? a : 0, &r->record.envelope);
-    r->draft.fd = -1;
-    r->from = from_of(c, a < c->config.n ? a : 0);
-    r->record.login_address = mem_dup(r->from);
+    ownmail_begin(&r->own, c, to, account, uid, login);
     return r;
 }
 
@@ -202,11 +138,11 @@ fill_in(struct core *c, struct report *r, const struct submission *s)
     struct dsn *d = &r->dsn;
 
     d->hostname = slice_of(host_of(c));
-    d->from = slice_of(r->from);
+    d->from = slice_of(r->own.from);
     d->to = slice_of(old->envelope.sender);
-    d->id = slice_of(r->record.id);
-    d->now = r->record.time;
-    d->zone_minutes = (int)r->record.zone_min;
+    d->id = slice_of(r->own.record.id);
+    d->now = r->own.record.time;
+    d->zone_minutes = (int)r->own.record.zone_min;
     d->original_id = slice_of(old->id);
     d->original_message_id = slice_of(old->message_id);
     d->envid = slice_of(old->envelope.envid);
@@ -252,10 +188,7 @@ is_within_cap(struct core *c, const struct submission *s, const struct report *r
 static void
 report_free(struct report *r)
 {
-    file_close(&r->draft.fd);
     report_rest_clear(&r->rest);
-    record_clear(&r->record);
-    free(r->from);
     for (size_t i = 0; i < r->dsn.n; i++)
         free(r->advice ? r->advice[i] : NULL);
     free(r->advice);
@@ -333,32 +266,16 @@ write_report(struct report *r, struct buf *out, struct error *err)
     return ok && (!out->overflow || error_set(err, ERROR_REFUSED, "report: too large"));
 }
 
-static int
-open_temp(struct error *err)
-{
-    const char *const dirs[] = { "/var/tmp", "/tmp", NULL };
-    int fd = memfd_create("smtprelay", MFD_CLOEXEC);
-
-    return fd >= 0 ? fd : file_temp(dirs, err);
-}
-
 bool
 report_store(struct report *r, struct spool *spool, struct error *err)
 {
     struct buf text;
-    int fd;
+    bool ok;
 
     buf_init(&text, REPORT_MAX);
-    if (write_report(r, &text, err)) {
-        fd = open_temp(err);
-        if (fd >= 0 && !file_pwrite(fd, text.data, text.len, 0))
-            error_sys(err, ERROR_IO, errno, "cannot write the report to a file");
-        else if (fd >= 0)
-            r->stored = spool_store(spool, &r->record, fd, 0, text.len, &r->draft, err);
-        file_close(&fd);
-    }
+    ok = write_report(r, &text, err) && ownmail_store(&r->own, spool, buf_slice(&text), err);
     buf_clear(&text);
-    return r->stored;
+    return ok;
 }
 
 void
@@ -370,15 +287,11 @@ report_end(struct core *c, struct report *r)
 
     if (!r)
         return;
-    if (r->stored) {
-        log_line(LOG_LEVEL_INFO, "id=%s report=%s of=%s to=<%s>", r->record.id,
+    if (r->own.stored)
+        log_line(LOG_LEVEL_INFO, "id=%s report=%s of=%s to=<%s>", r->own.record.id,
             r->about ? told[r->rcpt[0].action] : "summary", r->about ? r->about->record.id : "many",
-            r->record.envelope.rcpt[0].address);
-        story_submitted(c, &r->record, r->record.content_size, r->about ? r->about->record.id : NULL);
-        spool_drop(c->spool, &r->draft);
-        if (c->schedule)
-            (void)schedule_add(c->schedule, r->record.id, r->record.account, 0, 0, SCHEDULE_NOW, clock_ms());
-    }
+            r->own.record.envelope.rcpt[0].address);
+    ownmail_end(&r->own, c, r->about ? r->about->record.id : NULL);
     report_free(r);
 }
 
@@ -403,7 +316,7 @@ summary_done(void *arg)
 {
     struct summary *s = arg;
 
-    if (!s->report->stored)
+    if (!s->report->own.stored)
         log_line(LOG_LEVEL_ERROR, "summary of reports: %s", s->err.text);
     report_end(s->core, s->report);
     feed_pump(s->core);
@@ -420,11 +333,11 @@ send_rest(struct core *c, bool all)
         struct report *r = report_new(c, rest.to, rest.account, rest.uid, NULL);
         r->rest = rest;
         r->dsn.hostname = slice_of(host_of(c));
-        r->dsn.from = slice_of(r->from);
+        r->dsn.from = slice_of(r->own.from);
         r->dsn.to = slice_of(r->rest.to);
-        r->dsn.id = slice_of(r->record.id);
-        r->dsn.now = r->record.time;
-        r->dsn.zone_minutes = (int)r->record.zone_min;
+        r->dsn.id = slice_of(r->own.record.id);
+        r->dsn.now = r->own.record.time;
+        r->dsn.zone_minutes = (int)r->own.record.zone_min;
         s->core = c;
         s->report = r;
         work_start(c->work, summary_run, summary_done, s);
