@@ -58,6 +58,7 @@ static const struct config_info infos[CONFIG_KEYS] = {
     [CONFIG_WORKERS] = { "Workers", CONFIG_NUMBER, "4", false },
     [CONFIG_IDLE_TIMEOUT] = { "IdleTimeout", CONFIG_TIME, "30s", false },
     [CONFIG_RATE_LIMIT] = { "RateLimit", CONFIG_RATE, NULL, false },
+    [CONFIG_RUNAWAY_LIMIT] = { "RunawayLimit", CONFIG_RATE, "1000/h", false },
     [CONFIG_MIN_FREE] = { "MinFree", CONFIG_SIZE, "64M", false },
     [CONFIG_MAX_QUEUE_SIZE] = { "MaxQueueSize", CONFIG_SIZE, NULL, false },
     [CONFIG_SOURCE_ADDRESS] = { "SourceAddress", CONFIG_TEXT, NULL, false },

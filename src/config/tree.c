@@ -60,6 +60,8 @@ type_fits(enum config_key key, const config_setting_t *s)
         return truth;
     case CONFIG_NUMBER:
         return integer;
+    case CONFIG_RATE: /* 0 */
+        return text || integer;
     case CONFIG_SIZE:
         return text || integer || config_setting_type(s) == CONFIG_TYPE_INT64;
     case CONFIG_TEXT:

@@ -89,8 +89,9 @@ parse_typed(enum config_type type, struct slice text, int64_t *out)
         return parse_with_unit(text, time_units, out) && *out <= TIME_MAX_MS;
     case CONFIG_SIZE:
         return parse_with_unit(text, size_units, out);
-    case CONFIG_RATE:
-        return parse_with_unit(text, rate_units, out);
+    case CONFIG_RATE: /* none is none in any unit */
+        *out = 0;
+        return slice_is(text, "0") || parse_with_unit(text, rate_units, out);
     case CONFIG_NUMBER:
         if (!slice_number(text, INT32_MAX, &v))
             return false;
@@ -437,6 +438,7 @@ static const struct range {
     { CONFIG_RETRY_MIN, 1, TIME_MAX_MS, "more than nothing is wanted" },
     { CONFIG_RETRY_MAX, 1, TIME_MAX_MS, "more than nothing is wanted" },
     { CONFIG_RATE_LIMIT, 1, INT32_MAX, "at least one message is wanted" },
+    { CONFIG_RUNAWAY_LIMIT, 0, INT32_MAX, "less is wanted" },
     { CONFIG_MAX_MESSAGE_SIZE, 1, INT64_MAX, "more than nothing is wanted" },
     { CONFIG_WORKERS, 1, 64, "1 to 64 is wanted" },
     { CONFIG_MAX_RECIPIENTS, 1, 100000, "1 to 100000 is wanted" },

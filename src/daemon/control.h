@@ -47,6 +47,7 @@ enum { CONTROL_LINE_MAX = 70000 };      /* a little more than our own clients se
 enum { CONTROL_VERIFY_MAX = 16 << 20 }; /* an answer to verify and trace */
 #define CONTROL_SUFFIX ".ctl"           /* behind the path of `Socket` */
 #define CONTROL_GROUP "smtprelay-admin"
+#define CONTROL_RUNAWAY "runaway: " /* begins the reason of a hold that only operators undo */
 
 enum control_verb {
     CONTROL_LIST,

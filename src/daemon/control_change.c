@@ -1,6 +1,7 @@
 /* control_change: holds, releases, removes and revives one message; who may have it done, and the schedule, are others'. */
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -18,10 +19,14 @@ control_peer_name(const struct control_request *q)
 }
 
 static bool
-set_held(struct spool *s, int fd, struct record *r, bool held, const char *who, struct error *err)
+set_held(
+    struct spool *s, int fd, struct record *r, bool held, bool may_let_go, const char *who, struct error *err)
 {
     if (r->is_held == held)
         return true;
+    if (!held && !may_let_go && r->hold_reason &&
+        strncmp(r->hold_reason, CONTROL_RUNAWAY, strlen(CONTROL_RUNAWAY)) == 0)
+        return error_set(err, ERROR_ADMIN, "%s: an operator has to release it: %s", r->id, r->hold_reason);
     r->is_held = held;
     free(r->hold_reason);
     r->hold_reason = held ? mem_format("held by %s", who) : NULL;
@@ -45,8 +50,9 @@ control_change(
     fd = spool_take(s, id, &r, err);
     if (fd < 0)
         return false;
-    ok = q->verb == CONTROL_REMOVE ? spool_remove(s, id, err)
-                                   : set_held(s, fd, &r, q->verb == CONTROL_HOLD, who, err);
+    ok = q->verb == CONTROL_REMOVE
+             ? spool_remove(s, id, err)
+             : set_held(s, fd, &r, q->verb == CONTROL_HOLD, q->peer.is_operator, who, err);
     record_clear(&r);
     file_close(&fd);
     return ok;

@@ -15,6 +15,7 @@
 #include "config/explanations.h"
 #include "config/road.h"
 #include "daemon/attempt.h"
+#include "daemon/breaker.h"
 #include "daemon/control.h"
 #include "daemon/control_batch.h"
 #include "daemon/control_rate.h"
@@ -197,6 +198,8 @@ select_done(void *arg)
     struct session *s = arg;
     struct core *c = s->desk->core;
 
+    if (s->ok && s->request.verb == CONTROL_RELEASE && s->peer.is_operator && !s->request.filter.dry_run)
+        breaker_forgive(c, s->request.filter.uid);
     if (s->ok && s->nids && is_batch(&s->request)) {
         s->batch = control_batch_begin(c, s->desk->work, &s->request, s->ids, s->nids, s->fd, batch_done, s);
         return;

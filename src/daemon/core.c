@@ -40,8 +40,10 @@ core_schedule(struct core *c, const struct schedule_limits *limits)
 
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
         seed ^= (uint64_t)getpid(); /* it is for jitter only */
-    if (c->is_daemon)
+    if (c->is_daemon) {
         c->rates = rates_new();
+        c->runaways = runaways_new();
+    }
     c->schedule = schedule_new(limits ? limits : &own, seed);
 }
 
@@ -68,6 +70,7 @@ core_end(struct core *c)
     pool_free(c->pool);
     schedule_free(c->schedule);
     rates_free(c->rates);
+    runaways_free(c->runaways);
     spool_close(c->spool);
     loop_free(c->loop);
     advice_forget(c);

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "daemon/pool.h"
 #include "daemon/rate.h"
+#include "daemon/runaway.h"
 #include "queue/schedule.h"
 #include "queue/spool.h"
 
@@ -31,7 +32,8 @@ struct core {
     struct story *story;     /* of the history; story.c's */
     int diag;                /* tcp_open_diag, -1 = none */
     struct delivery *deliveries;
-    struct rates *rates; /* of a daemon: RateLimit */
+    struct rates *rates;       /* of a daemon: RateLimit */
+    struct runaways *runaways; /* likewise: RunawayLimit */
     int64_t
         rate_wait; /* found by may_start: ms until an account may go on that its limit holds up; -1 = none */
     struct loop_timer *due;  /* when something of the queue is to be tried */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "daemon/attempt.h"
+#include "daemon/breaker.h"
 #include "daemon/client.h"
 #include "daemon/commit.h"
 #include "daemon/metrics.h"
@@ -111,12 +112,23 @@ dispatch_told(struct delivery *d)
     delivery_free(d);
 }
 
+/* What is to be held is not sent because there is no room for it */
+static void
+refuse(struct delivery *d)
+{
+    for (size_t i = 0; i < d->sub->record.envelope.n; i++)
+        submission_failed(d->sub, (uint32_t)i, false, ERROR_TEMP, d->reason);
+    dispatch_finish(d);
+}
+
 void
 dispatch_stored(struct delivery *d, enum park_which which)
 {
     if (which == PARK_ALL && d->job) {
         if (!d->store_failed && !d->answered)
             answer(d); /* the attempt goes on */
+    } else if (d->store_failed && d->sub->record.is_held) {
+        refuse(d);
     } else if (which == PARK_DEFERRED && d->store_failed) {
         attempt_next(d); /* what was to be queued at once goes directly after all */
     } else {
@@ -221,6 +233,10 @@ begin_soon(void *ctx)
     bool queue_first = c->spool && d->sub->mode != 'i';
 
     d->timer = NULL;
+    if (breaker_holds(d)) {
+        commit_begin(d, PARK_DEFERRED, SCHEDULE_HELD);
+        return;
+    }
     if (c->is_daemon && c->spool && !queue_first)
         queue_first = has_several_accounts(d->sub) || is_account_down(d) || is_over_rate(d);
     if (queue_first) {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/bounds.h"
+#include "daemon/breaker.h"
 #include "daemon/control_session.h"
 #include "daemon/core.h"
 #include "daemon/dispatch.h"
@@ -97,6 +98,7 @@ on_expire(void *ctx)
         step = EXPIRE_MIN_MS;
     if (step > EXPIRE_MAX_MS)
         step = EXPIRE_MAX_MS;
+    breaker_look(&s->core);
     if (feed_expire(&s->core))
         step = EXPIRE_MORE_MS;
     s->expire = loop_at(s->core.loop, clock_deadline(step), on_expire, s);

@@ -79,6 +79,26 @@ add_late(struct buf *b, const struct trouble_news *n)
     buf_add_str(b, ". smtprelay status says why and what to do.\n");
 }
 
+static void
+add_runaway(struct buf *b, const struct trouble_news *n)
+{
+    long long uid = (long long)n->uid;
+
+    add_text(b, n->account, NAME_SHOWN);
+    buf_add_format(b,
+        " hands in too much mail: it is held\n\nThat was %zu messages in %lld minutes; RunawayLimit is "
+        "%lld/h. ",
+        n->count, (long long)n->duration_s / 60, (long long)n->limit);
+    buf_add_format(b,
+        "What it hands in from now on is safe in the queue and not sent until you say so:\n\n"
+        "    smtprelay queue --held --uid %lld      shows it\n"
+        "    smtprelay release --held --uid %lld    sends it, and lets it go on\n"
+        "    smtprelay remove --held --uid %lld     drops it\n\n",
+        uid, uid, uid);
+    buf_add_str(b,
+        "Mail of others goes on. If so much is meant, raise RunawayLimit in smtprelay.conf (0: no limit).\n");
+}
+
 void
 trouble_write(struct buf *b, const struct trouble_news *n)
 {
@@ -87,6 +107,17 @@ trouble_write(struct buf *b, const struct trouble_news *n)
     buf_add_str(b, ": ");
     if (n->kind == TROUBLE_LATE) {
         add_late(b, n);
+        return;
+    }
+    if (n->kind == TROUBLE_RUNAWAY) {
+        add_runaway(b, n);
+        return;
+    }
+    if (n->kind == TROUBLE_CALM) {
+        buf_add_str(b, "over: ");
+        add_text(b, n->account, NAME_SHOWN);
+        buf_add_str(
+            b, " hands in no more than usual\n\nWhat was held stays held until it is released or removed.\n");
         return;
     }
     if (n->kind == TROUBLE_ON_TIME) {
@@ -103,13 +134,15 @@ trouble_write(struct buf *b, const struct trouble_news *n)
         add_lasted(b, n, " is not configured any more\n\nIt was frozen for ");
 }
 
-static void
-tell(struct trouble *t, struct trouble_news *n)
+void
+trouble_tell(struct core *c, struct trouble_news *n, void (*also)(struct core *c, const char *text))
 {
-    struct core *c = t->core;
+    struct trouble *t = c->trouble;
     struct slice first;
     struct buf b;
 
+    if (!t)
+        return;
     n->host = config_text(&c->config, 0, CONFIG_HOSTNAME);
     n->waiting = schedule_count(c->schedule);
     buf_init(&b, START_TEXT_MAX - 1);
@@ -123,7 +156,15 @@ tell(struct trouble *t, struct trouble_news *n)
     if (config_text(&c->config, 0, CONFIG_TROUBLE_COMMAND) &&
         !start_send(t->helper, START_TROUBLE, ERROR_NONE, buf_str(&b), -1))
         log_line(LOG_LEVEL_ERROR, "the helper does not hear of trouble");
+    if (also)
+        also(c, buf_str(&b));
     buf_clear(&b);
+}
+
+static void
+tell(struct trouble *t, struct trouble_news *n)
+{
+    trouble_tell(t->core, n, NULL);
 }
 
 /* ---------------------------------------------------------------- accounts */

@@ -20,16 +20,28 @@ void trouble_configured(struct core *c);
 /* The age of the oldest message at the last look (at least each 15 s), without the time its account was frozen; 0: none waits. */
 int64_t trouble_oldest_ms(const struct core *c);
 
-enum trouble_kind { TROUBLE_FROZEN, TROUBLE_THAWED, TROUBLE_GONE, TROUBLE_LATE, TROUBLE_ON_TIME };
+enum trouble_kind {
+    TROUBLE_FROZEN,
+    TROUBLE_THAWED,
+    TROUBLE_GONE,
+    TROUBLE_LATE,
+    TROUBLE_ON_TIME,
+    TROUBLE_RUNAWAY,
+    TROUBLE_CALM
+};
 struct trouble_news {
     enum trouble_kind kind;
-    const char *host, *account, *reason;
-    const char *advice; /* FROZEN: what helps; NULL: not known */
-    size_t waiting;     /* messages in the queue */
-    int64_t oldest_s;   /* LATE */
-    int64_t limit_s;    /* LATE */
-    int64_t duration_s; /* THAWED, ON_TIME: it lasted so long */
+    const char *host, *account, *reason; /* RUNAWAY, CALM: account is who */
+    const char *advice;                  /* FROZEN: what helps; NULL: not known */
+    size_t waiting;                      /* messages in the queue */
+    int64_t oldest_s;                    /* LATE */
+    int64_t limit_s;                     /* LATE */
+    int64_t duration_s;                  /* THAWED, ON_TIME: it lasted so long; RUNAWAY: for `count` */
+    int64_t uid, limit;                  /* RUNAWAY; limit: messages an hour */
+    size_t count;                        /* RUNAWAY */
 };
+/* Log it, have the TroubleCommand told, and, unless it is NULL, `also`. Host and waiting of *n are filled in. */
+void trouble_tell(struct core *c, struct trouble_news *n, void (*also)(struct core *c, const char *text));
 /* The text, whole within START_TEXT_MAX: what `b` has to have room for. No byte a terminal obeys is in it but line ends. */
 void trouble_write(struct buf *b, const struct trouble_news *n);
 

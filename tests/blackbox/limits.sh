@@ -79,3 +79,71 @@ send bob@example.net
 expect_messages 1
 "$ADMIN" status | grep -q 'slowed' && fail "$("$ADMIN" status)"
 finish
+
+# ---------------------------------------------------------------- the runaway breaker
+
+# of_user UID: a letter of his, when we are root
+held() { "$ADMIN" queue --held --count; }
+cat >"$T/tell" <<END
+#!/bin/sh
+cat >>$T/told/words
+END
+chmod 755 "$T/tell"
+mkdir -m 777 "$T/told"
+begin "who hands in too much is held, root is told once by mail and command, and mail of others goes on"
+rm -rf "$QUEUE"
+hub_start - --tls none
+daemon_conf RunawayLimit=5/h root=admin@example.org "TroubleCommand=$T/tell"
+daemon_start
+for i in 1 2 3 4 5 6 7 8 9; do
+    send -f alice@example.org "bob$i@example.net"
+    expect_rc 0
+done
+expect_messages 6 # five, and the notice
+[ "$(held)" -eq 4 ] || fail "$(held) are held"
+notice=$(grep -l '^rcpt: <admin@example.org>' "$HUB_DIR"/*.env)
+grep -q '^mail: <>' "$notice" || fail "the notice is not from the null sender: $(cat "$notice")"
+tr -d '\r' <"${notice%.env}.msg" >"$T/notice"
+for words in 'Auto-Submitted: auto-generated' "uid $(id -u)" "smtprelay release --held --uid $(id -u)" 'RunawayLimit is 5/h'; do
+    grep -qF -e "$words" "$T/notice" || fail "the notice does not say '$words': $(cat "$T/notice")"
+done
+wait_for 20 grep -q 'hands in too much mail' "$T/told/words" || fail "the command is not told"
+queue_line bob9 | grep -q "runaway: uid $(id -u)" || fail "queue says $(queue_line bob9)"
+"$ADMIN" status >"$T/out"
+[ $? -eq 1 ] || fail "status ends with $?"
+if [ "$(id -u)" -eq 0 ]; then
+    send_as_person -v -f carol@example.org dave@example.net
+    expect_err 'sent as'
+    expect_messages 7
+fi
+run "$ADMIN" release --held --uid "$(id -u)" --yes
+expect_rc 0
+went() { [ "$(cat "$HUB_DIR"/*.env | grep -c '^rcpt: <bob')" -eq 9 ]; }
+wait_for 20 went || fail "what is released does not go: $("$ADMIN" queue)"
+send -v -f alice@example.org bob@example.net
+expect_err 'sent as'
+[ "$(grep -c '^rcpt: <admin' "$HUB_DIR"/*.env | grep -vc ':0')" -eq 1 ] || fail "root is told more than once"
+[ "$(grep -c 'hands in too much' "$T/told/words")" -eq 1 ] || fail "the command is told more than once"
+finish
+
+if [ "$(id -u)" -eq 0 ]; then
+    a_daemon "what is held because its user ran away is not the user's to release" - RunawayLimit=1/h
+    for i in 1 2; do send_as_person -f alice@example.org bob@example.net; done
+    run setpriv --reuid=$OTHER --regid=$OTHER --clear-groups "$ADMIN" release --all --yes
+    [ "$rc" -ne 0 ] || fail "it can"
+    [ "$(held)" -eq 1 ] || fail "$(held) are held"
+    run "$ADMIN" remove --held --uid "$OTHER" --yes
+    [ "$(held)" -eq 0 ] || fail "$(held) are held"
+    expect_messages 2 # one of them for root
+    finish
+fi
+
+a_daemon "what a restart finds held for a runaway stays held; without a limit nothing is" - RunawayLimit=1/h
+for i in 1 2 3; do send -f alice@example.org bob@example.net; done
+daemon_stop
+daemon_conf RunawayLimit=0
+daemon_start
+send -v -f alice@example.org bob@example.net
+expect_err 'sent as'
+[ "$(held)" -eq 2 ] || fail "$(held) are held"
+finish

@@ -22,22 +22,44 @@ static const struct {
     struct trouble_news news;
     const char *text;
 } texts[] = {
-    { { TROUBLE_FROZEN, "web1", "gmail", "hub:25: AUTH: 535 no", NULL, 2, 0, 0, 0 },
+    { { .kind = TROUBLE_FROZEN,
+          .host = "web1",
+          .account = "gmail",
+          .reason = "hub:25: AUTH: 535 no",
+          .waiting = 2 },
         "smtprelay on web1: account gmail is frozen\n\nhub:25: AUTH: 535 no\n\nIts mail waits and does not "
         "age; in the "
         "queue: 2 messages. Mend it in smtprelay.conf (smtprelay check) or at the smarthost, then reload "
         "smtprelayd "
         "(SIGHUP) or run sendmail -q.\n" },
-    { { TROUBLE_THAWED, "web1", "gmail", NULL, NULL, 0, 0, 0, 8100 },
+    { { .kind = TROUBLE_THAWED, .host = "web1", .account = "gmail", .duration_s = 8100 },
         "smtprelay on web1: over: account gmail works again\n\nIt was frozen for 2h15m.\n" },
-    { { TROUBLE_GONE, "web1", "gmail", NULL, NULL, 0, 0, 0, 5 },
+    { { .kind = TROUBLE_GONE, .host = "web1", .account = "gmail", .duration_s = 5 },
         "smtprelay on web1: over: account gmail is not configured any more\n\nIt was frozen for 5s.\n" },
-    { { TROUBLE_LATE, "web1", NULL, NULL, NULL, 1, 14460, 14400, 0 },
+    { { .kind = TROUBLE_LATE, .host = "web1", .waiting = 1, .oldest_s = 14460, .limit_s = 14400 },
         "smtprelay on web1: mail waits for more than 4h\n\nThe oldest of 1 message has waited for 4h1m. "
         "smtprelay status "
         "says why and what to do.\n" },
-    { { TROUBLE_ON_TIME, "web1", NULL, NULL, NULL, 0, 0, 0, 60 },
+    { { .kind = TROUBLE_ON_TIME, .host = "web1", .duration_s = 60 },
         "smtprelay on web1: over: no mail waits for long any more\n\nThat lasted for 1m.\n" },
+    { { .kind = TROUBLE_RUNAWAY,
+          .host = "web1",
+          .account = "uid 33 (www-data), unit php-fpm.service",
+          .uid = 33,
+          .limit = 1000,
+          .count = 1001,
+          .duration_s = 360 },
+        "smtprelay on web1: uid 33 (www-data), unit php-fpm.service hands in too much mail: it is held\n\n"
+        "That was 1001 messages in 6 minutes; RunawayLimit is 1000/h. What it hands in from now on is safe "
+        "in the queue and not sent until you say so:\n\n"
+        "    smtprelay queue --held --uid 33      shows it\n"
+        "    smtprelay release --held --uid 33    sends it, and lets it go on\n"
+        "    smtprelay remove --held --uid 33     drops it\n\n"
+        "Mail of others goes on. If so much is meant, raise RunawayLimit in smtprelay.conf (0: no "
+        "limit).\n" },
+    { { .kind = TROUBLE_CALM, .host = "web1", .account = "uid 33" },
+        "smtprelay on web1: over: uid 33 hands in no more than usual\n\nWhat was held stays held until it is "
+        "released or removed.\n" },
 };
 
 START_TEST(trouble_and_its_end_are_told_in_plain_words)
@@ -57,7 +79,12 @@ END_TEST
 START_TEST(whatever_a_peer_says_the_text_is_whole_and_harmless)
 {
     char *large = mem_alloc(5001);
-    struct trouble_news n = { TROUBLE_FROZEN, large, large, large, large, SIZE_MAX, 0, 0, 0 };
+    struct trouble_news n = { .kind = TROUBLE_FROZEN,
+        .host = large,
+        .account = large,
+        .reason = large,
+        .advice = large,
+        .waiting = SIZE_MAX };
     struct buf b;
 
     memset(large, '\x1b', 5000);
