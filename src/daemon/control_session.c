@@ -26,7 +26,7 @@
 
 /* Sessions of all, of those who are no operators, of one of them */
 enum { SESSIONS_MAX = 50, SESSIONS_OF_OTHERS = 40, SESSIONS_OF_ONE = 10 };
-enum { SOCKETS_MAX = 4, THREADS = 2, QUESTION_MS = 10000, WRITE_S = 30 };
+enum { SOCKETS_MAX = 4, THREADS = 2, QUESTION_MS = 10000, WRITE_S = 30, RUN_PIECE_MS = 2 };
 
 struct session {
     struct session *next;
@@ -42,7 +42,7 @@ struct session {
     struct buf answer; /* of verify and trace */
     /* of a selection */
     char (*ids)[SPOOL_ID_MAX + 1];
-    size_t nids, nheld;
+    size_t nids, at, nheld;
     bool ok;
     struct error err;
 };
@@ -133,20 +133,6 @@ select_run(void *arg)
     s->ok = control_select(&s->request, &s->ids, &s->nids, &s->err);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-static bool
-is_selected(void *ctx, const struct schedule_entry *e)
-{
-    const struct session *s = ctx;
-
-    return s->nids && bsearch(schedule_id(e), s->ids, s->nids, sizeof s->ids[0], compare_ids);
-}
-
 static void
 batch_done(void *ctx, const struct buf *answer)
 {
@@ -181,15 +167,43 @@ answer_selected(struct session *s)
     session_free(s);
 }
 
-/* They are not tried, whatever is asked for */
+static void on_run(void *ctx);
+
+/* What is held is not tried, whatever is asked for */
 static void
-count_held(struct session *s)
+run_one(struct session *s, const char *id)
 {
-    for (size_t i = 0; i < s->nids; i++) {
-        const struct schedule_entry *e = schedule_find(s->desk->core->schedule, s->ids[i]);
-        if (e && schedule_is_held(e) && s->nheld++ == 0)
-            error_set(&s->err, ERROR_REFUSED, "%s: is held; see smtprelay release", s->ids[i]);
-    }
+    struct schedule *schedule = s->desk->core->schedule;
+    struct schedule_entry *e = schedule_find(schedule, id);
+
+    if (e && schedule_is_held(e) && s->nheld++ == 0)
+        error_set(&s->err, ERROR_REFUSED, "%s: is held; see smtprelay release", id);
+    else if (e && !schedule_is_held(e))
+        schedule_hurry(schedule, e, clock_ms());
+}
+
+/* However many they are, others have their turn */
+static void
+run_piece(struct session *s)
+{
+    int64_t end = clock_deadline(RUN_PIECE_MS);
+
+    while (s->at < s->nids && clock_left(end) > 0)
+        run_one(s, s->ids[s->at++]);
+    feed_pump(s->desk->core);
+    if (s->at < s->nids)
+        s->late = loop_at(s->desk->core->loop, clock_ms(), on_run, s);
+    else
+        answer_selected(s);
+}
+
+static void
+on_run(void *ctx)
+{
+    struct session *s = ctx;
+
+    s->late = NULL;
+    run_piece(s);
 }
 
 static void
@@ -204,13 +218,10 @@ select_done(void *arg)
         s->batch = control_batch_begin(c, s->desk->work, &s->request, s->ids, s->nids, s->fd, batch_done, s);
         return;
     }
-    if (s->ok && s->nids) {
-        count_held(s);
-        qsort(s->ids, s->nids, sizeof s->ids[0], compare_ids);
-        schedule_run(c->schedule, is_selected, s, clock_ms());
-        feed_pump(c);
-    }
-    answer_selected(s);
+    if (s->ok)
+        run_piece(s);
+    else
+        answer_selected(s);
 }
 
 /* ---------------------------------------------------------------- questions */

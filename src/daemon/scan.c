@@ -8,7 +8,7 @@
 #include "daemon/feed.h"
 
 /* So long the loop is kept from others for a piece of the folder, however slow the disk is */
-enum { SCAN_PIECE_MS = 5 };
+enum { SCAN_PIECE_MS = 2 };
 
 static void
 take_in(struct core *c, const char *id)

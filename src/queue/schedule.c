@@ -578,15 +578,23 @@ schedule_release(struct schedule *s, int64_t now)
 }
 
 void
+schedule_hurry(struct schedule *s, struct schedule_entry *e, int64_t now)
+{
+    (void)s;
+    if (e->held)
+        return;
+    health_hurry(&e->account->health, now);
+    if (!e->active && e->due > now)
+        wait_until(e, now);
+}
+
+void
 schedule_run(
     struct schedule *s, bool (*meant)(void *ctx, const struct schedule_entry *), void *ctx, int64_t now)
 {
     for (struct schedule_entry *e = s->first; e; e = e->after) {
-        if (e->held || (meant && !meant(ctx, e)))
-            continue;
-        health_hurry(&e->account->health, now);
-        if (!e->active && e->due > now)
-            wait_until(e, now);
+        if (!e->held && (!meant || meant(ctx, e)))
+            schedule_hurry(s, e, now);
     }
 }
 
