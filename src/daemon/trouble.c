@@ -229,13 +229,14 @@ trouble_oldest_ms(const struct core *c)
     return c->trouble ? c->trouble->oldest_ms : 0;
 }
 
+/* What is held waits because somebody wants it to */
 static int64_t
 find_oldest(const struct core *c)
 {
     int64_t now = clock_ms(), oldest = 0;
 
     for (struct schedule_entry *e = schedule_first(c->schedule); e; e = schedule_after(e)) {
-        int64_t age = schedule_age(c->schedule, e, now);
+        int64_t age = schedule_is_held(e) ? 0 : schedule_age(c->schedule, e, now);
         oldest = age > oldest ? age : oldest;
     }
     return oldest;

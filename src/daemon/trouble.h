@@ -17,7 +17,10 @@ void trouble_learnt(struct core *c, const char *account, enum schedule_state sta
 /* There are new settings: accounts may have gone. */
 void trouble_configured(struct core *c);
 
-/* The age of the oldest message at the last look (at least each 15 s), without the time its account was frozen; 0: none waits. */
+/*
+ * The age of the oldest message that is not held at the last look (at least each 15 s), without the time its account was frozen; 0: none
+ * waits.
+ */
 int64_t trouble_oldest_ms(const struct core *c);
 
 enum trouble_kind {

@@ -147,6 +147,39 @@ chmod 700 "$SMALL/queue"
 works_again
 disk_end
 
+begin "on a disk that is full an alert still goes out: 0 after the smarthost's 250, in any mode, and 75 without it"
+umount "$SMALL" 2>/dev/null
+mount -t tmpfs -o mode=700,size=4m tmpfs "$SMALL" || fail "no tmpfs"
+hub_start - --tls none
+settings
+daemon_start
+head -c 8000000 /dev/zero >"$SMALL/filler" 2>/dev/null
+[ "$(stat -f -c %f "$SMALL")" -eq 0 ] || fail "the disk is not full"
+letter "the disk is full"
+for mode in -odi -odb -odq; do
+    run "$SENDMAIL" "$mode" -i -f alice@example.org bob@example.net <"$MSG"
+    expect_rc 0
+done
+expect_messages 3
+big_letter 900 # as much as goes into memory
+run "$SENDMAIL" -i -f alice@example.org bob@example.net <"$MSG"
+expect_rc 0
+expect_messages 4
+hub_stop
+for mode in -odi -odb -odq; do
+    run "$SENDMAIL" "$mode" -i -f alice@example.org bob@example.net <"$MSG"
+    expect_rc 75
+    expect_one_line
+done
+is_empty || fail "$(queued) are in the queue"
+hub_start - --tls none --port "$HUB_PORT"
+rm "$SMALL/filler"
+wait_for 10 took || fail "it takes no mail when there is room: $(cat "$T/err")"
+wait_for 20 is_empty || fail "$(queued) wait"
+expect_messages 1
+daemon_stop
+end || tail -n 12 "$LOG" | sed 's/^/    daemon: /'
+
 # ---------------------------------------------------------------- descriptors and memory
 
 # Clients that say nothing, COUNT of them, until hang_up

@@ -70,6 +70,35 @@ expect_told 'over: no mail waits for long any more'
 [ "$(calls)" -eq 2 ] || fail "it is told $(calls) times"
 finish
 
+begin_case "a smarthost that cannot be reached is told of by the age of its mail, and status says so"
+HUB_PORT=1 # nobody listens there
+daemon_conf WarnAfter=1s
+daemon_start
+send bob@example.net
+expect_rc 0
+expect_told 'mail waits for more than 1s'
+run "$ADMIN" status
+expect_rc 1
+grep -q 'account default: down, 1 message' "$T/out" || fail "status says $(cat "$T/out")"
+grep -q 'refused' "$T/out" || fail "status does not say why: $(cat "$T/out")"
+finish
+
+begin_case "what is held does not count as late"
+script 'on RCPT *<slow@*' '    reply 450 4.2.1 later'
+hub_start "$T/script" --tls none
+daemon_conf RetryMin=1h RetryMax=2h WarnAfter=2s
+daemon_start
+send -f '<>' slow@example.net
+run "$ADMIN" hold --all --yes
+expect_rc 0
+run "$ADMIN" status
+grep -q '1 held' "$T/out" || fail "it is not held: $(cat "$T/out")"
+send -f '<>' slow@example.net # this one is late, and told of after the other one would have been
+expect_told 'mail waits for more than 2s'
+run "$ADMIN" hold --all --yes
+expect_told 'over: no mail waits for long any more'
+finish
+
 begin_case "a command that cannot be run is logged, and mail goes on"
 hub_start - --tls none --auth PLAIN --require-auth --auth-clear
 daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true "TroubleCommand=/nonexistent/command"
