@@ -184,11 +184,12 @@ take_fact(struct delivery *d, const struct job_fact *f)
     submission_said(d->sub, f->recipient, f);
     submission_failed(d->sub, f->recipient, s.scope == STATUS_RECIPIENT, s.class, text);
     d->sub->member[f->recipient].maybe_sent = f->maybe_sent;
-    if (s.scope == STATUS_ACCOUNT) {
+    if (s.scope == STATUS_ACCOUNT && !f->others) {
         d->account_failed = true;
         d->frozen = d->frozen || s.outcome == STATUS_FROZEN;
-        delivery_because(d, text);
     }
+    if (s.scope == STATUS_ACCOUNT)
+        delivery_because(d, text);
     free(text);
 }
 

@@ -53,6 +53,8 @@ core_configure(struct core *c)
     advice_forget(c);
     pool_configure(c->pool, (size_t)config_number(&c->config, 0, CONFIG_WORKERS),
         config_number(&c->config, 0, CONFIG_IDLE_TIMEOUT));
+    pool_backoff(c->pool, config_number(&c->config, 0, CONFIG_RETRY_MIN),
+        config_number(&c->config, 0, CONFIG_RETRY_MAX));
     if (c->schedule && c->is_daemon) {
         struct schedule_limits limits = schedule_limits_of(c);
         schedule_set_limits(c->schedule, &limits);

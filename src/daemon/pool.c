@@ -216,6 +216,7 @@ pool_new(struct loop *loop, int helper_sock, const struct pool_events *events, v
     p->ctx = ctx;
     p->workers_max = 1;
     p->idle_ms = CLOCK_NEVER;
+    hubs_init(&p->hubs);
     p->helper_watch = loop_watch(loop, helper_sock, POLLIN, helper_ready, p);
     return p;
 }
@@ -236,6 +237,7 @@ pool_free(struct pool *p)
     loop_unwatch(p->helper_watch);
     loop_cancel(p->idle);
     loop_cancel(p->soon);
+    hubs_clear(&p->hubs);
     free(p);
 }
 
@@ -264,6 +266,12 @@ pool_configure(struct pool *p, size_t workers_max, int64_t idle_ms)
     if (idle_ms != CLOCK_NEVER)
         pool_idle_over(p);
     pool_dispatch(p);
+}
+
+void
+pool_backoff(struct pool *p, int64_t min_ms, int64_t max_ms)
+{
+    hubs_configure(&p->hubs, min_ms, max_ms);
 }
 
 void

@@ -41,6 +41,8 @@ struct pool *pool_new(struct loop *loop, int helper_sock, const struct pool_even
 void pool_free(struct pool *p);
 /* At most `workers_max` (> 0) workers, those that have had nothing to do for `idle_ms` are closed (CLOCK_NEVER: none). */
 void pool_configure(struct pool *p, size_t workers_max, int64_t idle_ms);
+/* How long a smarthost that failed is left alone while its account has others (daemon/hubs). */
+void pool_backoff(struct pool *p, int64_t min_ms, int64_t max_ms);
 /*
  * pool_start - let a worker of `account` try the recipients in `bitmap` of the record behind `record_fd`
  *

@@ -2,6 +2,7 @@
 #ifndef DAEMON_POOL_STATE_H
 #define DAEMON_POOL_STATE_H
 
+#include "daemon/hubs.h"
 #include "daemon/pool.h"
 
 enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
@@ -18,6 +19,7 @@ struct pool_worker {
     bool claimed;         /* STARTING: there is a job for it */
     bool wanted[2];       /* IDLE: jobs of its account wait, urgent [0] and others [1] */
     bool retire;          /* after its job */
+    bool avoids;          /* was told of smarthosts to leave alone */
     unsigned jobs;        /* done */
     int64_t born_ms, idle_ms;
 };
@@ -53,6 +55,7 @@ struct pool {
     struct pool_queue waiting[2]; /* urgent, others */
     struct pool_queue failed;     /* their owners are told from the loop */
     struct loop_timer *soon;
+    struct hubs hubs;
     char buffer[JOB_PACKET_MAX];
 };
 

@@ -151,7 +151,13 @@ hear(struct pool_worker *w, const struct job_packet *packet)
         if (!w->job->forgotten)
             w->pool->events->packet(w->job->owner, packet);
         return;
+    case JOB_HUB:
+        if (!w->job)
+            break;
+        hubs_report(&w->pool->hubs, w->account, packet->text, packet->level == 0, clock_ms());
+        return;
     case JOB_START:
+    case JOB_AVOID:
         break;
     }
     error_set(&err, ERROR_INTERNAL,
@@ -211,6 +217,20 @@ pool_worker_begin(struct pool_worker *w, int sock)
     set_idle(w);
 }
 
+/* Each time, or a worker would leave alone what works again. If it cannot be sent, the job cannot, either. */
+static void
+tell_avoided(struct pool_worker *w)
+{
+    struct buf text;
+
+    buf_init(&text, JOB_PACKET_MAX / 2);
+    hubs_avoid(&w->pool->hubs, w->account, clock_ms(), &text);
+    if (text.len || w->avoids)
+        (void)job_send_text(w->sock, JOB_AVOID, 0, buf_str(&text));
+    w->avoids = text.len > 0;
+    buf_clear(&text);
+}
+
 /*
  * True when the job has left its queue. A worker that had ended is removed; one that never had a job may have sent why it ends,
  * so it keeps the job until that was read.
@@ -219,6 +239,7 @@ bool
 pool_worker_give(struct pool_worker *w, struct pool_job *job)
 {
     struct error err;
+    tell_avoided(w);
     bool sent = job_send_start(w->sock, job->flags, job->recipients, job->bitmap, job->record_fd);
     bool ended = !sent && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN);
 

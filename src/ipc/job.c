@@ -19,7 +19,7 @@ struct wire_head {
 };
 
 struct wire_fact {
-    int32_t stage, cause, code, maybe_sent, has_dsn;
+    int32_t stage, cause, code, maybe_sent, has_dsn, others;
     char enhanced[16];
     char relay[200];
     char text[1000];
@@ -72,6 +72,7 @@ job_send_fact(int sock, const struct job_fact *fact)
     w.code = fact->code;
     w.maybe_sent = fact->maybe_sent;
     w.has_dsn = fact->has_dsn;
+    w.others = fact->others;
     memcpy(w.enhanced, fact->enhanced, strnlen(fact->enhanced, sizeof w.enhanced - 1));
     memcpy(w.relay, fact->relay, strnlen(fact->relay, sizeof w.relay - 1));
     memcpy(w.text, fact->text, strnlen(fact->text, sizeof w.text - 1));
@@ -95,6 +96,7 @@ unpack_fact(struct slice rest, uint32_t recipient, struct job_fact *fact)
     fact->code = w.code;
     fact->maybe_sent = w.maybe_sent != 0;
     fact->has_dsn = w.has_dsn != 0;
+    fact->others = w.others != 0;
     memcpy(fact->enhanced, w.enhanced, sizeof w.enhanced);
     memcpy(fact->relay, w.relay, sizeof w.relay);
     memcpy(fact->text, w.text, sizeof w.text);
@@ -112,12 +114,17 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
         return p->fd >= 0 && head->b <= JOB_RECIPIENTS_MAX && rest.len == (head->b + 7) / 8;
     case JOB_STEP:
     case JOB_DONE:
+    case JOB_AVOID:
         p->text = rest;
         return true;
     case JOB_LOG:
         p->level = (int)head->a;
         p->text = rest;
         return head->a <= 3;
+    case JOB_HUB:
+        p->level = (int)head->a;
+        p->text = rest;
+        return head->a <= 1;
     case JOB_FAILED:
         p->level = (int)head->a;
         p->text = rest;

@@ -1,9 +1,11 @@
 /*
  * job: what daemon and worker say to each other, small records over a SOCK_SEQPACKET pair, checked on both ends.
  *
+ *     daemon -> worker   AVOID  smarthosts that failed of late, "host:port", blanks between; for the next job
  *     daemon -> worker   JOB    {flags, account generation, which recipients} + the record's descriptor, read-only
  *     worker -> daemon   STEP   a line of the dialog, for -v                        any number
  *                        LOG    a line for the log, with its level                  any number
+ *                        HUB    a smarthost, "host:port", that works (level 0) or not (1)   any number
  *                        FACT   what became of one recipient                        one for each asked for
  *                        DONE   the attempt is over: what it used, how long         one
  *                        FAILED no worker can be had for this account: class, why   instead of all others, then it ends
@@ -25,7 +27,7 @@
 #define JOB_PACKET_MAX 16384
 #define JOB_RECIPIENTS_MAX 100000
 
-enum job_type { JOB_START = 1, JOB_STEP, JOB_LOG, JOB_FACT, JOB_DONE, JOB_FAILED };
+enum job_type { JOB_START = 1, JOB_STEP, JOB_LOG, JOB_FACT, JOB_DONE, JOB_FAILED, JOB_AVOID, JOB_HUB };
 enum { JOB_VERBOSE = 1 };
 
 /* What the worker says of one recipient; text is bounded and escaped already. */
@@ -35,6 +37,7 @@ struct job_fact {
     int32_t cause;      /* enum status_cause */
     int32_t code;       /* reply code, 0 = none */
     bool maybe_sent;
+    bool others;  /* there are other smarthosts: it says nothing of the account */
     bool has_dsn; /* the peer has taken NOTIFY upon itself (RFC 3461) */
     char enhanced[16];
     char relay[200]; /* host:port, or "" */
@@ -47,8 +50,8 @@ struct job_packet {
     uint32_t flags;      /* START */
     uint32_t recipients; /* START: recipients of the record */
     struct slice bitmap; /* START: bit i = recipient i is to be tried */
-    int level;           /* LOG: 0 to 3; FAILED: enum error_class, none that would be the message's fault */
-    struct slice text;   /* STEP, LOG, FAILED; DONE: "key=value ..." for the log */
+    int level; /* LOG: 0 to 3; HUB: 0, 1; FAILED: enum error_class, none that would be the message's fault */
+    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB; DONE: "key=value ..." for the log */
     struct job_fact fact;
     int fd;      /* START: the record, owned by the receiver; else -1 */
     bool unread; /* the peer is gone and has not read all that was sent to it */

@@ -6,45 +6,16 @@
 #include <string.h>
 #include <strings.h>
 
-#include <idn2.h>
-
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "ipc/job.h"
-#include "smtp/connect.h"
-#include "smtp/dane.h"
-#include "smtp/mx.h"
-#include "smtp/resolve.h"
 #include "smtp/transaction.h"
 #include "worker/complete.h"
+#include "worker/deliver_state.h"
 
-#define HUBS_MAX 32
-#define PINS_MAX 16
-#define MX_TRIED_MAX 10 /* hosts of a domain, in one attempt */
-#define SMTP_PORT 25
 #define END_MS 600000 /* RFC 5321, 4.5.3.2.6: ten minutes for the answer to the last byte */
-
-struct worker {
-    int sock;
-    const struct config *c;
-    struct config_hub hub[HUBS_MAX];
-    size_t nhubs;
-    unsigned char pins[PINS_MAX][32];
-    size_t npins;
-    struct head_settings complete;
-    struct session_options options;
-    struct session session;
-    bool warm;
-    char relay[200]; /* host:port of the session */
-    char host[256];  /* A-labels of it */
-    bool is_direct;
-    char domain[256]; /* direct: whose hosts the session is with */
-    bool verbose;
-    struct connect_info info;
-    int64_t start_us, session_us, sent_us;
-};
 
 /* ---------------------------------------------------------------- settings */
 
@@ -59,7 +30,7 @@ take_hubs(struct worker *w, struct error *err)
 {
     const struct config_value *v = config_value(w->c, 0, CONFIG_MAILHUB);
 
-    for (size_t i = 0; i < v->n && w->nhubs < HUBS_MAX; i++)
+    for (size_t i = 0; i < v->n && w->nhubs < DELIVER_HUBS_MAX; i++)
         if (!config_hub_parse(w->c, 0, v->item[i], &w->hub[w->nhubs++], err))
             return false;
     return w->nhubs > 0 || error_set(err, ERROR_CONFIG, "mailhub: not set");
@@ -87,7 +58,7 @@ settle_settings(struct worker *w, struct error *err)
                               *add = config_value(c, 0, CONFIG_ADD_HEADER),
                               *allowed = config_value(c, 0, CONFIG_FROM_ALLOWED);
 
-    for (size_t i = 0; i < pins->n && i < PINS_MAX; i++)
+    for (size_t i = 0; i < pins->n && i < DELIVER_PINS_MAX; i++)
         w->npins += config_pin_parse(pins->item[i], w->pins[w->npins]);
     w->complete =
         (struct head_settings){ .rewrite = { .hostname = config_text(c, 0, CONFIG_HOSTNAME),
@@ -128,316 +99,6 @@ settle_settings(struct worker *w, struct error *err)
     return true;
 }
 
-/* ---------------------------------------------------------------- connecting */
-
-/* Host as A-labels without the final dot */
-static bool
-to_ascii(const char *host, char out[256], struct status_fact *fact)
-{
-    char *ascii = NULL;
-    int r;
-    size_t n = strlen(host);
-
-    if (n && host[n - 1] == '.')
-        n--;
-    if (text_is_ascii(slice_make(host, n))) {
-        (void)snprintf(out, 256, "%.*s", (int)n, host);
-        return true;
-    }
-    r = idn2_to_ascii_8z(host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-    if (r != IDN2_OK) {
-        session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s: %s", host, idn2_strerror(r));
-        return false;
-    }
-    (void)snprintf(out, 256, "%s", ascii);
-    idn2_free(ascii);
-    return true;
-}
-
-/* A connected socket, or -1 with *fact */
-static int
-reach(struct worker *w, const char *name, uint16_t port, struct status_fact *fact)
-{
-    struct connect_options o = { .port = port, .source = config_text(w->c, 0, CONFIG_SOURCE_ADDRESS) };
-    const char *proxy = config_text(w->c, 0, CONFIG_PROXY);
-    char *proxy_host = NULL;
-    struct error err;
-    int fd;
-
-    (void)snprintf(w->relay, sizeof w->relay, strchr(name, ':') ? "[%.180s]:%u" : "%.180s:%u", name, port);
-    if (!to_ascii(name, w->host, fact))
-        return -1;
-    if (proxy && !config_proxy_parse(proxy, &proxy_host, &o.proxy_port, &err)) {
-        session_fact(fact, STATUS_CONNECT, STATUS_TROUBLE, "%s", err.text);
-        return -1;
-    }
-    o.host = w->host;
-    o.proxy_host = proxy_host;
-    fd = connect_host(&o, clock_deadline(w->options.greeting_ms), &w->info, &err);
-    free(proxy_host);
-    if (fd < 0)
-        session_fact(fact, STATUS_CONNECT, STATUS_NETWORK, "%s", err.text);
-    w->options.host = w->host;
-    w->options.port = port;
-    w->options.tls_options.host = w->host;
-    return fd;
-}
-
-static bool
-greet(struct worker *w, int fd, enum session_tls tls, struct status_fact *fact)
-{
-    w->options.tls = tls;
-    w->warm = session_open(&w->session, fd, &w->options, fact);
-    return w->warm;
-}
-
-/* Better in clear than not at all, where that is the policy: a peer whose TLS is broken says STARTTLS all the same */
-static bool
-may_go_bare(const struct worker *w, const struct status_fact *fact)
-{
-    return w->options.tls == SESSION_TLS_OPPORTUNISTIC && !w->options.user && fact->stage == STATUS_TLS &&
-           (fact->cause == STATUS_HANDSHAKE || fact->cause == STATUS_NETWORK);
-}
-
-static bool
-greet_again_bare(struct worker *w, const char *name, uint16_t port, struct status_fact *fact)
-{
-    char *text = mem_format("%s: %s; trying it without TLS", w->relay, fact->text);
-    int fd;
-
-    (void)job_send_text(w->sock, JOB_LOG, 1, text); /* nobody may be looking any more */
-    free(text);
-    fd = reach(w, name, port, fact);
-    return fd >= 0 && greet(w, fd, SESSION_TLS_NONE, fact);
-}
-
-static enum session_tls
-tls_mode(enum config_tls tls)
-{
-    static const enum session_tls modes[] = { [CONFIG_TLS_NONE] = SESSION_TLS_NONE,
-        [CONFIG_TLS_IMPLICIT] = SESSION_TLS_IMPLICIT,
-        [CONFIG_TLS_STARTTLS] = SESSION_TLS_STARTTLS,
-        [CONFIG_TLS_OPPORTUNISTIC] = SESSION_TLS_OPPORTUNISTIC };
-
-    return modes[tls];
-}
-
-static bool
-connect_to(struct worker *w, const char *name, uint16_t port, enum config_tls tls, struct status_fact *fact)
-{
-    int fd = reach(w, name, port, fact);
-
-    if (fd < 0)
-        return false;
-    return greet(w, fd, tls_mode(tls), fact) ||
-           (may_go_bare(w, fact) && greet_again_bare(w, name, port, fact));
-}
-
-/* srv:domain: implicit TLS where _submissions is offered, else STARTTLS by _submission (RFC 8314, 5.1) */
-static bool
-connect_srv(struct worker *w, const struct config_hub *h, struct status_fact *fact)
-{
-    static const struct {
-        const char *service;
-        enum config_tls tls;
-    } services[] = { { "_submissions._tcp", CONFIG_TLS_IMPLICIT },
-        { "_submission._tcp", CONFIG_TLS_STARTTLS } };
-    int64_t deadline = clock_deadline(w->options.greeting_ms);
-    struct resolve_target *targets = mem_array(HUBS_MAX, sizeof *targets);
-    struct error err;
-    bool ok = false;
-
-    session_fact(
-        fact, STATUS_RESOLVE, STATUS_NETWORK, "srv:%s: the domain names no submission server", h->host);
-    for (size_t i = 0; i < 2 && !ok; i++) {
-        size_t n = 0;
-        char *name = mem_format("%s.%s", services[i].service, h->host);
-        if (!resolve_srv(name, deadline, targets, HUBS_MAX, &n, &err))
-            session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s", err.text);
-        free(name);
-        for (size_t k = 0; k < n && !ok; k++) {
-            enum config_tls tls =
-                h->tls == CONFIG_TLS_NONE || h->tls == CONFIG_TLS_OPPORTUNISTIC ? h->tls : services[i].tls;
-            ok = connect_to(w, targets[k].host, targets[k].port, tls, fact);
-        }
-        if (n)
-            break; /* what is offered is what there is */
-    }
-    free(targets);
-    return ok;
-}
-
-/* Into the log: the fact that comes is of the last one */
-static void
-tell_of_hub(struct worker *w, const struct status_fact *fact)
-{
-    bool reply = fact->cause == STATUS_REPLY, named = strncmp(fact->text, w->relay, strlen(w->relay)) == 0;
-    char *text = reply ? mem_format("%s: %s: %s; trying the next mailhub", w->relay,
-                             status_stage_name(fact->stage), fact->text)
-                       : mem_format("%s%s%s; trying the next mailhub", named ? "" : w->relay,
-                             named ? "" : ": ", fact->text);
-
-    (void)job_send_text(w->sock, JOB_LOG, 1, text); /* nobody may be looking any more */
-    free(text);
-}
-
-/* ---------------------------------------------------------------- direct delivery */
-
-static void
-nowhere(struct status_fact *fact, const char *enhanced, const char *text)
-{
-    session_fact(fact, STATUS_RESOLVE, STATUS_NOWHERE, "%s", text);
-    (void)snprintf(fact->enhanced, sizeof fact->enhanced, "%s", enhanced);
-}
-
-/* Is it our own listener that has answered? It would give us the message again. */
-static bool
-is_own_listener(const struct worker *w)
-{
-    static const char *const any[] = { "0.0.0.0", "[::]", "*" };
-    const struct config_value *listen = config_value(w->c, 0, CONFIG_LISTEN);
-    char own[80];
-
-    (void)snprintf(own, sizeof own, strchr(w->info.peer, ':') ? "[%s]:%u" : "%s:%u", w->info.peer, SMTP_PORT);
-    for (size_t i = 0; w->info.is_here && i < listen->n; i++) {
-        struct slice text = slice_of(listen->item[i]);
-        struct slice host = slice_sub(text, 0, slice_find_last(text, ':'));
-        if (slice_is_nocase(text, own))
-            return true;
-        for (size_t k = 0; k < sizeof any / sizeof any[0]; k++)
-            if (slice_is(host, any[k]) && slice_is(slice_from(text, host.len), ":25"))
-                return true;
-    }
-    return false;
-}
-
-/* TLS as the TLSA records of the host want it, where there are some (RFC 7672), else as UseTLS */
-static bool
-greet_mx(struct worker *w, int fd, const struct mx_list *list, enum config_tls tls, struct status_fact *fact)
-{
-    struct tls_options *o = &w->options.tls_options;
-    enum dane_outcome outcome = DANE_NONE;
-    struct dane d;
-    struct error err;
-    bool ok = false;
-
-    memset(&d, 0, sizeof d);
-    if (list->is_secure && tls != CONFIG_TLS_NONE && w->npins == 0)
-        outcome = dane_find(w->host, w->info.canonical, w->info.is_secure, SMTP_PORT, NULL,
-            clock_deadline(w->options.greeting_ms), &d, &err);
-    if (outcome == DANE_UNKNOWN) {
-        session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s", err.text);
-        file_close(&fd);
-    } else if (outcome == DANE_FOUND) {
-        o->is_dane = true;
-        o->tlsa = d.record;
-        o->ntlsa = d.n;
-        o->host = d.base;
-        o->next_hop = w->domain;
-        ok = greet(w, fd, SESSION_TLS_STARTTLS, fact);
-        o->is_dane = false;
-        o->host = w->host;
-    } else {
-        ok = greet(w, fd, tls_mode(tls), fact);
-    }
-    dane_clear(&d);
-    return ok;
-}
-
-/* *is_own: it is this machine, and no other host is to be asked */
-static bool
-connect_mx(
-    struct worker *w, const struct mx_list *list, const char *name, bool *is_own, struct status_fact *fact)
-{
-    enum config_tls tls = w->hub[0].tls;
-    int fd = reach(w, name, SMTP_PORT, fact);
-
-    if (fd < 0)
-        return false;
-    *is_own = is_own_listener(w);
-    if (*is_own) {
-        file_close(&fd);
-        return false;
-    }
-    return greet_mx(w, fd, list, tls, fact) ||
-           (may_go_bare(w, fact) && greet_again_bare(w, name, SMTP_PORT, fact));
-}
-
-/* The hosts in their order, the next one after whatever trouble with the one before */
-static bool
-try_hosts(struct worker *w, const struct mx_list *list, struct status_fact *fact)
-{
-    size_t n = list->n < MX_TRIED_MAX ? list->n : MX_TRIED_MAX;
-    bool absent = true, own = false;
-    char *text;
-
-    for (size_t i = 0; i < n; i++) {
-        struct status_fact before = *fact;
-        if (connect_mx(w, list, list->host[i].name, &own, fact))
-            return true;
-        absent = absent && w->info.is_absent;
-        if (own) {
-            *fact = before;
-            if (i > 0)
-                return false;
-            text = mem_format("%s: its mail loops back to this machine (%s)", w->domain, w->info.peer);
-            nowhere(fact, "5.4.6", text);
-            free(text);
-            return false;
-        }
-        if (i + 1 < n)
-            tell_of_hub(w, fact);
-    }
-    if (absent) {
-        text = list->is_implicit ? mem_format("%s: the domain has neither MX nor address", w->domain)
-                                 : mem_format("%s: none of its MX hosts exists: %s", w->domain, fact->text);
-        nowhere(fact, list->is_implicit ? "5.1.2" : "5.4.4", text);
-        free(text);
-    }
-    return false;
-}
-
-static bool
-connect_direct(struct worker *w, struct status_fact *fact)
-{
-    static const char *const enhanced[] = {
-        [MX_NO_DOMAIN] = "5.1.2", [MX_NULL] = "5.1.10", [MX_LOOP] = "5.4.6"
-    };
-    const struct config_value *own = config_value(w->c, 0, CONFIG_OWN_NAMES);
-    struct mx_options o = { .own = own->item, .nown = own->n };
-    struct mx_list *list = mem_alloc(sizeof *list);
-    struct error err;
-    enum mx_outcome outcome = mx_find(w->domain, &o, clock_deadline(w->options.greeting_ms), list, &err);
-    bool ok = false;
-
-    w->relay[0] = '\0';
-    session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s", outcome == MX_FOUND ? "" : err.text);
-    if (outcome == MX_FOUND)
-        ok = try_hosts(w, list, fact);
-    else if (outcome != MX_UNKNOWN)
-        nowhere(fact, enhanced[outcome], err.text);
-    free(list);
-    return ok;
-}
-
-/* The hubs in their order; trouble of the account at one is logged, and the next is tried */
-static bool
-open_session(struct worker *w, struct status_fact *fact)
-{
-    if (w->is_direct)
-        return connect_direct(w, fact);
-    for (size_t i = 0; i < w->nhubs; i++) {
-        bool ok = w->hub[i].kind == CONFIG_HUB_SRV
-                      ? connect_srv(w, &w->hub[i], fact)
-                      : connect_to(w, w->hub[i].host, w->hub[i].port, w->hub[i].tls, fact);
-        if (ok)
-            return true;
-        if (i + 1 < w->nhubs)
-            tell_of_hub(w, fact);
-    }
-    return false;
-}
-
 /* ---------------------------------------------------------------- one job */
 
 struct job {
@@ -447,6 +108,7 @@ struct job {
     int fd;
     uint32_t *index; /* of the record's recipients */
     struct transaction t;
+    bool others;             /* the session was lost, and there are other smarthosts */
     struct buf paths;        /* senders and recipients, NUL behind each */
     const char *null_sender; /* goes where the null sender is refused; NULL: nothing does */
 };
@@ -471,6 +133,7 @@ report(struct job *j, uint32_t recipient, const struct status_fact *fact)
     f.code = fact->code;
     f.maybe_sent = fact->maybe_sent;
     f.has_dsn = j->w->session.caps.dsn;
+    f.others = j->others;
     memcpy(f.enhanced, fact->enhanced, sizeof f.enhanced);
     (void)snprintf(f.relay, sizeof f.relay, "%s", j->w->relay);
     (void)snprintf(f.text, sizeof f.text, "%s", fact->text);
@@ -648,6 +311,39 @@ adapt(struct job *j)
     return true;
 }
 
+/* The session was lost, and surely nobody has the message: it can go by another smarthost at once */
+static bool
+is_lost_early(const struct job *j)
+{
+    for (size_t i = 0; i < j->t.n; i++) {
+        const struct status_fact *f = &j->t.rcpt[i].fact;
+        if (f->maybe_sent || (f->cause != STATUS_NETWORK && !(f->cause == STATUS_REPLY && f->code == 421)))
+            return false;
+    }
+    return true;
+}
+
+/* What is known now of the smarthost whose session was lost. Has it a better one in its place? */
+static bool
+lose_hub(struct job *j)
+{
+    struct worker *w = j->w;
+
+    for (size_t i = 0; w->known > 1 && i < j->t.n; i++) {
+        const struct status_fact *f = &j->t.rcpt[i].fact;
+        if (f->cause != STATUS_NETWORK && !(f->cause == STATUS_REPLY && f->code == 421))
+            continue;
+        deliver_tell_health(w, false);
+        avoid_add(&w->avoid, w->relay);
+        j->others = deliver_has_others(w);
+        if (!j->others || !is_lost_early(j))
+            return false;
+        deliver_tell_of_hub(w, f);
+        return true;
+    }
+    return false;
+}
+
 static void
 send_message(struct job *j)
 {
@@ -655,6 +351,8 @@ send_message(struct job *j)
     struct status_fact fact;
     bool reused = w->warm && session_is_alive(&w->session);
 
+    if (reused && deliver_is_second_best(w))
+        reused = false;
     if (w->warm && !reused) {
         session_close(&w->session);
         w->warm = false;
@@ -662,9 +360,10 @@ send_message(struct job *j)
     }
     for (;;) {
         w->start_us = clock_us();
+        j->others = false;
         if (!reused) /* what it logs of TLS and login is of this one */
             w->session.tls_info[0] = w->session.mechanism[0] = '\0';
-        if (!reused && !open_session(w, &fact)) {
+        if (!reused && !deliver_open(w, &fact)) {
             report_rest(j, &fact);
             return;
         }
@@ -678,7 +377,7 @@ send_message(struct job *j)
         if (!w->warm)
             session_close(&w->session);
         if (!try_own_address(j)) {
-            if (w->warm || !died_idle(j, reused))
+            if (w->warm || (!died_idle(j, reused) && !lose_hub(j)))
                 break;
             for (size_t i = 0; i < j->t.n; i++)
                 j->t.rcpt[i].done = false;
@@ -746,16 +445,21 @@ deliver_run(int sock, const struct config *c)
     w->session.stream.fd = -1;
     bool ok = settle_settings(w, &err);
     while (job_receive(sock, buffer, &p, &err) == 1) {
+        if (p.type == JOB_AVOID)
+            avoid_set(&w->avoid, p.text);
         if (p.type == JOB_START && ok)
             run_job(w, &p);
         file_close(&p.fd);
-        if (!ok)
+        if (!ok && p.type == JOB_START)
             break;
     }
     if (w->warm)
         session_close(&w->session);
     for (size_t i = 0; i < w->nhubs; i++)
         free(w->hub[i].host);
+    avoid_clear(&w->avoid);
+    avoid_clear(&w->failed);
+    avoid_clear(&w->passed);
     free(buffer);
     free(w);
 }

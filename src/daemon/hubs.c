@@ -1,0 +1,118 @@
+/* hubs: one back-off for each smarthost that failed; what works is not remembered. */
+#include "daemon/hubs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define MIN_MS 30000
+#define MAX_MS 600000
+#define RELAY_MAX 199
+
+void
+hubs_init(struct hubs *h)
+{
+    *h = (struct hubs){ .min_ms = MIN_MS, .max_ms = MAX_MS };
+}
+
+static void
+forget(struct hubs *h, struct hub *hub)
+{
+    free(hub->account);
+    free(hub->relay);
+    *hub = h->hub[--h->n];
+}
+
+void
+hubs_clear(struct hubs *h)
+{
+    while (h->n)
+        forget(h, &h->hub[0]);
+    free(h->hub);
+    hubs_init(h);
+}
+
+void
+hubs_configure(struct hubs *h, int64_t min_ms, int64_t max_ms)
+{
+    h->min_ms = min_ms;
+    h->max_ms = max_ms < MAX_MS ? max_ms : MAX_MS;
+    if (h->max_ms < h->min_ms)
+        h->max_ms = h->min_ms;
+}
+
+static struct hub *
+find(const struct hubs *h, const char *account, struct slice relay)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (strcmp(h->hub[i].account, account) == 0 && slice_is(relay, h->hub[i].relay))
+            return &h->hub[i];
+    return NULL;
+}
+
+static size_t
+count(const struct hubs *h, const char *account)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < h->n; i++)
+        n += strcmp(h->hub[i].account, account) == 0;
+    return n;
+}
+
+/* It goes to other workers of the account, between blanks */
+static bool
+is_relay(struct slice relay)
+{
+    for (size_t i = 0; i < relay.len; i++)
+        if (ascii_is_control(relay.p[i]) || relay.p[i] == ' ')
+            return false;
+    return relay.len > 0 && relay.len <= RELAY_MAX;
+}
+
+/* Jobs that had begun before the first failure was known fail, too, and are no further step */
+static void
+fail(struct hubs *h, struct hub *hub, int64_t now)
+{
+    if (hub->step_ms && now < hub->next - hub->step_ms / 2)
+        return;
+    hub->step_ms = hub->step_ms ? 2 * hub->step_ms : h->min_ms;
+    if (hub->step_ms > h->max_ms)
+        hub->step_ms = h->max_ms;
+    hub->next = now + hub->step_ms;
+}
+
+void
+hubs_report(struct hubs *h, const char *account, struct slice relay, bool works, int64_t now)
+{
+    struct hub *hub = find(h, account, relay);
+
+    if (works && hub)
+        forget(h, hub);
+    if (works || !is_relay(relay))
+        return;
+    if (!hub && count(h, account) == HUBS_OF_ACCOUNT)
+        return;
+    if (!hub) {
+        h->hub = mem_resize(h->hub, h->n + 1, sizeof *h->hub);
+        hub = &h->hub[h->n++];
+        *hub = (struct hub){ mem_dup(account), slice_dup(relay), 0, 0 };
+    }
+    fail(h, hub, now);
+}
+
+void
+hubs_avoid(struct hubs *h, const char *account, int64_t now, struct buf *out)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        struct hub *hub = &h->hub[i];
+        if (strcmp(hub->account, account) != 0)
+            continue;
+        if (now >= hub->next) {
+            hub->next = now + hub->step_ms;
+            continue;
+        }
+        buf_add_format(out, "%s%s", out->len ? " " : "", hub->relay);
+    }
+}

@@ -1,0 +1,89 @@
+/* hubs: which of an account's smarthosts a job leaves alone. */
+#include "unit/suite.h"
+
+#include <stdio.h>
+
+#include "daemon/hubs.h"
+
+static void
+expect_avoided(struct hubs *h, const char *account, int64_t now, const char *list)
+{
+    struct buf out;
+
+    buf_init(&out, 100000);
+    hubs_avoid(h, account, now, &out);
+    ck_assert_str_eq(buf_str(&out), list);
+    buf_clear(&out);
+}
+
+static void
+report(struct hubs *h, const char *account, const char *relay, bool works, int64_t now)
+{
+    hubs_report(h, account, slice_of(relay), works, now);
+}
+
+START_TEST(a_failed_smarthost_is_left_alone_until_its_time_has_come_and_then_one_job_tries_it)
+{
+    struct hubs h;
+
+    hubs_init(&h);
+    hubs_configure(&h, 1000, 4000);
+    report(&h, "a", "one:25", false, 0);
+    expect_avoided(&h, "a", 999, "one:25");
+    expect_avoided(&h, "b", 999, "");
+    expect_avoided(&h, "a", 1000, "");       /* this one tries it */
+    expect_avoided(&h, "a", 1000, "one:25"); /* and no other meanwhile */
+    report(&h, "a", "one:25", false, 1900);
+    expect_avoided(&h, "a", 3899, "one:25"); /* twice as long */
+    expect_avoided(&h, "a", 3900, "");
+    report(&h, "a", "one:25", true, 3950);
+    expect_avoided(&h, "a", 3951, "");
+    hubs_clear(&h);
+}
+END_TEST
+
+START_TEST(those_that_fail_at_the_same_time_are_one_failure_and_there_is_a_longest_wait)
+{
+    struct hubs h;
+    int64_t now = 0;
+
+    hubs_init(&h);
+    hubs_configure(&h, 1000, 4000);
+    for (int i = 0; i < 10; i++)
+        report(&h, "a", "one:25", false, 10);
+    expect_avoided(&h, "a", 1010, "");
+    for (int i = 0; i < 10; i++, now += 5000)
+        report(&h, "a", "one:25", false, now);
+    expect_avoided(&h, "a", now - 5000 + 3999, "one:25");
+    expect_avoided(&h, "a", now - 5000 + 4000, "");
+    hubs_clear(&h);
+}
+END_TEST
+
+/* It goes on to other workers */
+START_TEST(what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_are_not_too_many)
+{
+    struct hubs h;
+    char relay[300];
+
+    hubs_init(&h);
+    report(&h, "a", "one 25", false, 0);
+    report(&h, "a", "one\n:25", false, 0);
+    report(&h, "a", "", false, 0);
+    (void)snprintf(relay, sizeof relay, "%0250d:25", 1);
+    report(&h, "a", relay, false, 0);
+    ck_assert_uint_eq(h.n, 0);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(relay, sizeof relay, "h%d:25", i);
+        report(&h, "a", relay, false, 0);
+    }
+    ck_assert_uint_eq(h.n, HUBS_OF_ACCOUNT);
+    report(&h, "b", "other:25", false, 0);
+    expect_avoided(&h, "b", 1, "other:25");
+    hubs_clear(&h);
+}
+END_TEST
+
+SUITE_MAIN("hubs", a_failed_smarthost_is_left_alone_until_its_time_has_come_and_then_one_job_tries_it,
+    those_that_fail_at_the_same_time_are_one_failure_and_there_is_a_longest_wait,
+    what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_are_not_too_many)
