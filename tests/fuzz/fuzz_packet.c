@@ -22,7 +22,7 @@ is_in(struct slice s, const char *buffer)
 static void
 look_at_job(const struct job_packet *p, const char *buffer)
 {
-    ensure(p->type >= JOB_START && p->type <= JOB_FAILED);
+    ensure(p->type >= JOB_START && p->type <= JOB_HUB);
     ensure((p->type == JOB_START) == (p->fd >= 0));
     ensure(is_in(p->text, buffer) && is_in(p->bitmap, buffer));
     if (p->type == JOB_START) {
@@ -35,6 +35,8 @@ look_at_job(const struct job_packet *p, const char *buffer)
                strlen(p->fact.relay) < sizeof p->fact.relay && strlen(p->fact.text) < sizeof p->fact.text);
     } else if (p->type == JOB_LOG) {
         ensure(p->level >= 0 && p->level <= 3);
+    } else if (p->type == JOB_HUB) {
+        ensure(p->level == 0 || p->level == 1);
     } else if (p->type == JOB_FAILED) {
         ensure(p->level >= ERROR_INTERNAL && p->level <= ERROR_CONFIG);
     }
