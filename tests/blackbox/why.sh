@@ -73,8 +73,7 @@ finish
 a_daemon "what still waits is told to be in the queue" greet-421 RetryMin=1h RetryMax=2h
 send -f alice@example.org bob@example.net
 expect_rc 0
-run "$ADMIN" why --last
-expect_out 'queued: '
+shows 'queued: ' "$ADMIN" why --last
 expect_out 'it is in the queue: smtprelay show '
 finish
 
