@@ -94,3 +94,22 @@ passfd_receive(int sock, void *data, size_t size, int fds[PASSFD_MAX])
     fds[0] = PASSFD_LOST;
     return n;
 }
+
+int
+passfd_failure(ssize_t n, int fds[PASSFD_MAX], const char *between, struct error *err)
+{
+    int why = errno;
+
+    for (size_t i = 0; i < PASSFD_MAX; i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]); /* not ours to keep */
+    if (n == 0 || (n < 0 && why == ECONNRESET))
+        return 0;
+    if (n < 0 && (why == EAGAIN || why == EWOULDBLOCK))
+        return -2;
+    if (n < 0 || fds[0] == PASSFD_LOST)
+        error_sys(err, ERROR_OS, n < 0 ? why : EMFILE, "cannot receive from the other process");
+    else
+        error_set(err, ERROR_INTERNAL, "a malformed packet between %s", between);
+    return -1;
+}

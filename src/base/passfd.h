@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/error.h"
+
 #define PASSFD_MAX 2
 #define PASSFD_LOST (-2) /* in place of a descriptor: this process has too many */
 
@@ -17,5 +19,10 @@ bool passfd_send(int sock, const void *data, size_t len, const int *fds, size_t 
  * all that came are closed and fds[0] is PASSFD_LOST.
  */
 ssize_t passfd_receive(int sock, void *data, size_t size, int fds[PASSFD_MAX]);
+/*
+ * When what passfd_receive() gave (`n`, `fds`) is no packet as it has to be: closes what came. 0: the other end has gone; -2: nothing
+ * yet (the descriptor does not block); -1 with err. `between` names both ends, for the error.
+ */
+int passfd_failure(ssize_t n, int fds[PASSFD_MAX], const char *between, struct error *err);
 
 #endif

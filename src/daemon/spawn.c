@@ -22,20 +22,31 @@
 #define FLAT_MAX (16u << 20)
 enum { WORKER_SOCKET = 3, WORKER_SETTINGS = 4, ABOVE = 10 };
 
-/* Only what a resolver, a log line and a date need; SMTPRELAY_* may hold a secret */
+char **
+spawn_environment(const char *const kept[])
+{
+    char **env;
+    size_t n = 0;
+
+    while (kept[n])
+        n++;
+    env = mem_array(n + 2, sizeof(char *));
+    n = 0;
+    env[n++] = mem_dup("PATH=/usr/bin:/bin");
+    for (; *kept; kept++)
+        if (getenv(*kept))
+            env[n++] = mem_format("%s=%s", *kept, getenv(*kept));
+    return env;
+}
+
+/* What a resolver, a log line and a date need */
 static char **
 worker_environment(void)
 {
     static const char *const kept[] = { "TZ", "LANG", "LC_ALL", "SSL_CERT_DIR", "SSL_CERT_FILE",
-        "ASAN_OPTIONS", "UBSAN_OPTIONS" };
-    char **env = mem_array(sizeof kept / sizeof kept[0] + 2, sizeof(char *));
-    size_t n = 0;
+        "ASAN_OPTIONS", "UBSAN_OPTIONS", NULL };
 
-    env[n++] = mem_dup("PATH=/usr/bin:/bin");
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-        if (getenv(kept[i]))
-            env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
-    return env;
+    return spawn_environment(kept);
 }
 
 /* Who a worker runs as: never root, who is not needed to speak with a smarthost */

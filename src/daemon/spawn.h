@@ -10,6 +10,11 @@
 #include "config/config.h"
 
 /*
+ * The environment of a program that is started: a PATH, and of ours the variables named in `kept` (NULL ends it). Never all of it:
+ * SMTPRELAY_* may hold a secret. Never freed: execve follows.
+ */
+char **spawn_environment(const char *const kept[]);
+/*
  * spawn_worker - start a worker for the account with this index
  *
  * On true *daemon_end is the daemon's end of the worker's socket (ipc/job), the caller's to send on and close. The worker comes

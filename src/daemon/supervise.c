@@ -27,6 +27,7 @@
 #include "daemon/notify.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
+#include "daemon/spawn.h"
 #include "daemon/tcp.h"
 #include "ipc/start.h"
 
@@ -65,19 +66,13 @@ struct supervisor {
 
 /* ---------------------------------------------------------------- starting the daemon's process */
 
-/* Nothing of ours, where SMTPRELAY_* may be a secret */
 static char **
 environment(void)
 {
-    static const char *const kept[] = { "TZ", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS" };
-    char **env = mem_array(sizeof kept / sizeof kept[0] + 2, sizeof(char *));
-    size_t n = 0;
+    static const char *const kept[] = { "TZ", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+        NULL };
 
-    env[n++] = mem_dup("PATH=/usr/bin:/bin");
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-        if (getenv(kept[i]))
-            env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
-    return env;
+    return spawn_environment(kept);
 }
 
 /* In the child: it has a socket to say why it ends */

@@ -87,19 +87,8 @@ start_receive(int sock, struct start_packet *packet, struct error *err)
         packet->log_fd = fds[1];
         return 1;
     }
-    for (size_t i = 0; i < PASSFD_MAX; i++)
-        if (fds[i] >= 0)
-            (void)close(fds[i]); /* not ours to keep */
     packet->fd = packet->log_fd = -1;
-    if (n == 0 || (n < 0 && errno == ECONNRESET))
-        return 0;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return -2;
-    if (n < 0 || fds[0] == PASSFD_LOST)
-        error_sys(err, ERROR_OS, n < 0 ? errno : EMFILE, "cannot receive from the other process");
-    else
-        error_set(err, ERROR_INTERNAL, "a malformed packet between helper and daemon");
-    return -1;
+    return passfd_failure(n, fds, "helper and daemon", err);
 }
 
 void
