@@ -89,7 +89,7 @@ hosts_line(struct slice line, const char *host, struct resolve_addresses *out)
 }
 
 static void
-from_hosts(const char *host, struct resolve_addresses *out)
+read_hosts(const char *host, struct resolve_addresses *out)
 {
     struct stat st;
     struct error ignored;
@@ -107,6 +107,13 @@ from_hosts(const char *host, struct resolve_addresses *out)
     }
     buf_clear(&b);
     file_close(&fd);
+}
+
+/* localhost is there without the file, too: small containers have none */
+static void
+from_hosts(const char *host, struct resolve_addresses *out)
+{
+    read_hosts(host, out);
     if (out->n == 0 &&
         (strcasecmp(host, "localhost") == 0 || slice_ends_nocase(slice_of(host), ".localhost"))) {
         hosts_line(slice_of("::1 localhost"), "localhost", out); /* RFC 6761, 6.3 */
