@@ -10,6 +10,7 @@
 #include "admin/explain.h"
 #include "admin/import_run.h"
 #include "admin/queue.h"
+#include "admin/status.h"
 #include "admin/why.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -28,7 +29,7 @@ static const char usage[] =
     "       smtprelay [-C FILE] import [FILE] [--from NAME] [--root DIR] [--write] [--force] [--spool]\n"
     "  check              validate the configuration and show each setting with where it came from\n"
     "  check ADDRESS ...  the way of mail to these addresses, step by step; --from ADDRESS, --user LOGIN\n"
-    "  status             what waits and why, account by account, and what to do\n"
+    "  status             what waits and why, account by account, and what to do; --watch: again and again\n"
     "  queue [WHICH]      what waits, a line a message\n"
     "  show WHICH         messages with their content\n"
     "  retry WHICH        try them now; --failed: put them back into the queue\n"
@@ -251,7 +252,7 @@ static void
 expect_no_words(const struct arguments *a)
 {
     for (size_t i = 1; i < a->q.n; i++)
-        if (strcmp(a->q.word[i], "--json") != 0)
+        if (strcmp(a->q.word[i], "--json") != 0 && strcmp(a->q.word[i], "--watch") != 0)
             fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", a->q.word[i]);
 }
 
@@ -309,7 +310,7 @@ main(int argc, char **argv)
         return a.q.n > 1 ? check_addresses(&a) : check(&a.request);
     if (is_command(&a, "status")) {
         expect_no_words(&a);
-        return queue_ask(&a.request, &a.q);
+        return status_ask(&a.request, &a.q);
     }
     if (is_command(&a, "explain"))
         return explain_ask(a.request.uid, a.q.word, a.q.n);

@@ -93,3 +93,50 @@ wait_for 30 has_report || fail "no report came"
 cat "$HUB_DIR"/*.msg | tr -d '\r\n' | tr -s ' ' >"$T/out"
 expect_out 'takes the message for unwanted mail. Write it differently'
 finish
+
+if command -v python3 >/dev/null; then
+    # keys, then a command, on a terminal of its own; what it leaves of the terminal is the last line
+    on_terminal() {
+        python3 - "$@" >"$T/out" 2>&1 <<'END'
+import os, pty, signal, sys, termios
+signal.alarm(60)
+master, slave = pty.openpty()
+before = termios.tcgetattr(slave)
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    os.dup2(slave, 0), os.dup2(slave, 1), os.dup2(slave, 2)
+    import fcntl
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.close(master)
+    os.execv(sys.argv[2], sys.argv[2:])
+out = b""
+while b"q ends" not in out:
+    out += os.read(master, 4096)
+os.write(master, sys.argv[1].encode().decode("unicode_escape").encode())
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+os.set_blocking(master, False)
+try:
+    out += os.read(master, 65536)
+except OSError:
+    pass
+sys.stdout.write(out.decode() + "\nterminal %s\n" % ("restored" if termios.tcgetattr(slave) == before else "spoilt"))
+sys.exit(code)
+END
+        rc=$?
+    }
+    a_daemon "status --watch shows itself on the second screen until q or ^C, and leaves the terminal as it was" greet-421
+    send -f alice@example.org bob@example.net
+    shows 'account default: down, 1 message, ' "$ADMIN" status
+    for key in q '\x03'; do
+        on_terminal "$key" "$ADMIN" status --watch
+        [ "$rc" -eq 1 ] || fail "exit code $rc after $key"
+        expect_out 'account default: down, 1 message'
+        expect_out "$(printf '\033[?1049h')"
+        expect_out "$(printf '\033[?1049l')"
+        expect_out 'terminal restored'
+    done
+    run "$ADMIN" status --watch
+    expect_rc 64
+    finish
+fi
