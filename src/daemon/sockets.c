@@ -19,8 +19,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "daemon/tcp.h"
 
-enum { BACKLOG = 1024, FIRST_ACTIVATED = 3, ACTIVATED_MAX = 64, LOCK_WAIT_MS = 3000, BUSY_MS = 3000 };
+enum { BACKLOG = 1024, FIRST_ACTIVATED = 3, LOCK_WAIT_MS = 3000, BUSY_MS = 3000 };
 
 static bool
 make_address(const char *path, struct sockaddr_un *to, struct error *err)
@@ -44,7 +45,7 @@ count_activated(void)
 {
     uint64_t pid, n;
     bool ours = slice_number(slice_of(getenv("LISTEN_PID")), INT32_MAX, &pid) && (pid_t)pid == getpid() &&
-                slice_number(slice_of(getenv("LISTEN_FDS")), ACTIVATED_MAX, &n);
+                slice_number(slice_of(getenv("LISTEN_FDS")), SOCKETS_GIVEN_MAX, &n);
 
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
@@ -80,16 +81,34 @@ is_listening_at(int fd, const char *path)
 }
 
 static int
-take_activated(int given[], int n, const char *path)
+take_activated(struct sockets *s, const char *where, bool (*is_at)(int fd, const char *where))
 {
-    for (int i = 0; i < n; i++) {
-        int fd = given[i];
-        if (fd < 0 || !is_listening_at(fd, path) || !file_nonblocking(fd, true))
+    for (size_t i = 0; i < s->ngiven; i++) {
+        int fd = s->given[i];
+        if (fd < 0 || !is_at(fd, where) || !file_nonblocking(fd, true))
             continue;
-        given[i] = -1;
+        s->given[i] = -1;
         return fd;
     }
     return -1;
+}
+
+int
+sockets_take_tcp(struct sockets *s, const char *text)
+{
+    return take_activated(s, text, tcp_is_listening_at);
+}
+
+void
+sockets_drop_given(struct sockets *s)
+{
+    for (size_t i = 0; i < s->ngiven; i++) {
+        if (s->given[i] >= 0)
+            log_line(LOG_LEVEL_WARNING, "descriptor %d was handed over but is none of the sockets served",
+                s->given[i]);
+        file_close(&s->given[i]);
+    }
+    s->ngiven = 0;
 }
 
 /* ---------------------------------------------------------------- made */
@@ -203,35 +222,31 @@ make(struct sockets_one *o, struct error *err)
 /* ---------------------------------------------------------------- all of them */
 
 static bool
-add(struct sockets *s, char *path, bool control, int given[], int n, struct error *err)
+add(struct sockets *s, char *path, bool control, struct error *err)
 {
     struct sockets_one *o = &s->one[s->n++];
 
-    *o = (struct sockets_one){ .path = path, .control = control, .fd = take_activated(given, n, path) };
+    *o = (struct sockets_one){
+        .path = path, .control = control, .fd = take_activated(s, path, is_listening_at)
+    };
     return o->fd >= 0 || make(o, err);
 }
 
 bool
 sockets_open(struct sockets *s, const char *const paths[], size_t n, struct error *err)
 {
-    int given[ACTIVATED_MAX], count = count_activated();
+    int count = count_activated();
     bool ok = true;
 
     ensure(n * 2 <= SOCKETS_MAX);
     memset(s, 0, sizeof *s);
     for (int i = 0; i < count; i++) {
-        given[i] = FIRST_ACTIVATED + i;
-        (void)fcntl(given[i], F_SETFD, FD_CLOEXEC); /* one that is not open is no socket of ours either */
+        s->given[s->ngiven++] = FIRST_ACTIVATED + i;
+        (void)fcntl(
+            FIRST_ACTIVATED + i, F_SETFD, FD_CLOEXEC); /* one that is not open is no socket of ours either */
     }
     for (size_t i = 0; ok && i < n; i++)
-        ok = add(s, mem_dup(paths[i]), false, given, count, err) &&
-             add(s, mem_format("%s.ctl", paths[i]), true, given, count, err);
-    for (int i = 0; i < count; i++) {
-        if (given[i] >= 0)
-            log_line(LOG_LEVEL_WARNING, "descriptor %d was handed over but is none of the sockets served",
-                given[i]);
-        file_close(&given[i]);
-    }
+        ok = add(s, mem_dup(paths[i]), false, err) && add(s, mem_format("%s.ctl", paths[i]), true, err);
     if (!ok)
         sockets_close(s);
     return ok;
@@ -240,6 +255,7 @@ sockets_open(struct sockets *s, const char *const paths[], size_t n, struct erro
 void
 sockets_close(struct sockets *s)
 {
+    sockets_drop_given(s);
     for (size_t i = 0; i < s->n; i++) {
         struct sockets_one *o = &s->one[i];
         struct stat st;

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-enum { SOCKETS_MAX = 4 };
+enum { SOCKETS_MAX = 4, SOCKETS_GIVEN_MAX = 64 };
 
 struct sockets {
     struct sockets_one {
@@ -24,6 +24,8 @@ struct sockets {
         ino_t ino;
     } one[SOCKETS_MAX];
     size_t n;
+    int given[SOCKETS_GIVEN_MAX]; /* handed over and not taken yet, -1 where it was */
+    size_t ngiven;
 };
 
 /*
@@ -32,6 +34,10 @@ struct sockets {
  * nothing is left then.
  */
 bool sockets_open(struct sockets *s, const char *const paths[], size_t n, struct error *err);
+/* One that was handed over for the address `text` of Listen, which is the caller's from now on; -1: there is none. */
+int sockets_take_tcp(struct sockets *s, const char *text);
+/* What was handed over and nobody took is closed, with a line in the log. */
+void sockets_drop_given(struct sockets *s);
 /* Close all, and remove those that were made here and are still there. */
 void sockets_close(struct sockets *s);
 /* Is one of them this path? */

@@ -520,11 +520,14 @@ open_listeners(struct supervisor *s, struct error *err)
     if (v->n > LISTENERS_MAX)
         return error_set(err, ERROR_CONFIG, "Listen: more than %d addresses", LISTENERS_MAX);
     for (size_t i = 0; i < v->n; i++) {
-        s->tcp[i] = tcp_listen(v->item[i], err);
+        s->tcp[i] = sockets_take_tcp(&s->sockets, v->item[i]);
+        if (s->tcp[i] < 0)
+            s->tcp[i] = tcp_listen(v->item[i], err);
         if (s->tcp[i] < 0)
             return false;
         s->ntcp++;
     }
+    sockets_drop_given(&s->sockets);
     return true;
 }
 

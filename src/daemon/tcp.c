@@ -68,9 +68,35 @@ tcp_listen(const char *text, struct error *err)
         (to.ss_family == AF_INET || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
         bind(fd, (const struct sockaddr *)&to, len) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
-    error_sys(err, errno == EADDRINUSE ? ERROR_TEMP : ERROR_CONFIG, errno, "Listen %s", text);
+    if (errno == EACCES)
+        error_set(err, ERROR_CONFIG,
+            "Listen %s: a port below 1024 is root's; let systemd open it (ListenStream=%s in "
+            "smtprelay.socket)",
+            text, text);
+    else
+        error_sys(err, errno == EADDRINUSE ? ERROR_TEMP : ERROR_CONFIG, errno, "Listen %s", text);
     file_close(&fd);
     return -1;
+}
+
+bool
+tcp_is_listening_at(int fd, const char *text)
+{
+    struct sockaddr_storage want, at;
+    socklen_t len = sizeof at, size = sizeof(int);
+    int listening = 0;
+
+    memset(&at, 0, sizeof at);
+    if (parse(text, &want) == 0 || getsockname(fd, (struct sockaddr *)&at, &len) != 0 ||
+        at.ss_family != want.ss_family || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 ||
+        !listening)
+        return false;
+    if (at.ss_family == AF_INET) {
+        const struct sockaddr_in *a = (const struct sockaddr_in *)&at, *w = (const struct sockaddr_in *)&want;
+        return a->sin_port == w->sin_port && a->sin_addr.s_addr == w->sin_addr.s_addr;
+    }
+    const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&at, *w = (const struct sockaddr_in6 *)&want;
+    return a->sin6_port == w->sin6_port && memcmp(&a->sin6_addr, &w->sin6_addr, sizeof a->sin6_addr) == 0;
 }
 
 /* ::ffff:192.0.2.1 is 192.0.2.1 */

@@ -12,6 +12,9 @@
 /* A listening socket at "192.0.2.1:25" or "[2001:db8::1]:25", not blocking. -1 with err (78; 75 where somebody else has it). */
 int tcp_listen(const char *text, struct error *err);
 
+/* Does this one listen at that address? */
+bool tcp_is_listening_at(int fd, const char *text);
+
 /* Who has connected. */
 struct tcp_peer {
     struct sockaddr_storage address; /* an IPv4-mapped one is IPv4 */

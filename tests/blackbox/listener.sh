@@ -287,6 +287,46 @@ wait $pids 2>/dev/null
 exec 9>&-
 finish
 
+if command -v python3 >/dev/null; then
+    listener "a port that systemd has opened is taken over" -
+    daemon_stop
+    # what systemd does: it listens, and executes with the descriptors
+    cat >"$T/activate.py" <<'END'
+import os, socket, sys
+tcp = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+fds = [tcp] + [socket.socket(socket.AF_UNIX) for _ in range(2)]
+for s, path in zip(fds[1:], sys.argv[2:4]):
+    if os.path.exists(path):
+        os.unlink(path)
+    s.bind(path)
+    s.listen(5)
+held = [os.dup2(s.fileno(), 50 + i) for i, s in enumerate(fds)]
+for i, h in enumerate(held):
+    os.dup2(h, 3 + i)
+os.closerange(6, 60)
+os.environ.update(LISTEN_FDS="3", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[4], sys.argv[4:])
+END
+    mkdir -p "$ROOT/run/smtprelay"
+    : >"$LOG"
+    python3 "$T/activate.py" "$PORT" "$ROOT/run/smtprelay/socket" "$ROOT/run/smtprelay/socket.ctl" "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
+    D=$!
+    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+    printf 'NOOP\nQUIT\n' | talk
+    expect_out '^250 2.0.0'
+    if says 'none of the sockets'; then fail "it is not taken"; fi
+    finish
+fi
+if [ "$(id -u)" -ne 0 ] && [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)" = 1024 ]; then
+    begin "who may not open a port is told who may"
+    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- mailhub=127.0.0.1:9 'Listen=( "127.0.0.1:25" )'
+    timeout 20 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/err"
+    rc=$?
+    expect_rc 78
+    expect_err 'ListenStream=127.0.0.1:25'
+    end
+fi
+
 if [ "$(id -u)" -eq 0 ] && command -v python3 >/dev/null && command -v ip >/dev/null && unshare -n true 2>/dev/null; then
     for networks in '("198.51.100.0/24")' '("192.0.2.0/29")'; do
         begin "a peer from elsewhere may send only from ListenNetworks: $networks"
