@@ -1,4 +1,6 @@
 /* server_out: how the server says what it says: reply codes, enhanced codes, and the exit code for our own client. */
+#include <string.h>
+
 #include "base/text.h"
 #include "daemon/server_state.h"
 
@@ -50,9 +52,55 @@ server_reply_code(struct server *s, int code, const char *enhanced, enum error_c
     }
 }
 
+/* "5.d.d" of RFC 3463 at the beginning of `text`, up to three digits each; "5.0.0": there is none */
+static void
+copy_enhanced(const char *text, char out[12])
+{
+    size_t n = 0, dots = 0, digits = 0;
+
+    while (n < 11 && (ascii_is_digit(text[n]) || (text[n] == '.' && digits > 0 && dots < 2))) {
+        digits = text[n] == '.' ? 0 : digits + 1;
+        dots += text[n] == '.';
+        out[n] = text[n];
+        n++;
+    }
+    out[n] = '\0';
+    if (dots != 2 || digits == 0 || digits > 3 || out[0] != '5' || out[1] != '.' || text[n] != ' ')
+        memcpy(out, "5.0.0", 6);
+}
+
+/*
+ * What the smarthost said of the message is the answer to others than our own client, whose exit code says it: "…: 552 5.3.4 too
+ * big". 53x is about our login, not about the message. Its words stand last, so the first code is its own.
+ */
+static bool
+find_refusal(const struct error *err, int *code, char enhanced[12])
+{
+    const char *at = err->text;
+
+    if (err->class != ERROR_REFUSED && err->class != ERROR_NOUSER && err->class != ERROR_DATA)
+        return false;
+    while ((at = strstr(at, ": 5")) != NULL) {
+        at += 2;
+        if (at[1] < '0' || at[1] > '7' || at[1] == '3' || !ascii_is_digit(at[2]) || at[3] != ' ')
+            continue;
+        *code = 500 + (at[1] - '0') * 10 + (at[2] - '0');
+        copy_enhanced(at + 4, enhanced);
+        return true;
+    }
+    return false;
+}
+
 void
 server_reply_error(struct server *s, const struct error *err)
 {
+    char enhanced[12];
+    int code;
+
+    if (!s->traits->is_own && find_refusal(err, &code, enhanced)) {
+        server_reply_code(s, code, enhanced, err->class, err->text);
+        return;
+    }
     for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
         if (replies[i].class == err->class) {
             server_reply_code(s, replies[i].code, replies[i].enhanced, err->class, err->text);

@@ -109,8 +109,24 @@ hello
 .
 QUIT
 END
-expect_out '^5.*no such user'
+expect_out '^550 5.1.1 .*no such user'
 expect_messages 0
+finish
+
+printf 'on dot\n    reply 552 5.3.4 too big for us\n' >"$T/script"
+listener "what the smarthost says of the text is the answer, code and all" "$T/script"
+talk <<END
+EHLO client.example.com
+MAIL FROM:<alice@example.org>
+RCPT TO:<bob@example.net>
+DATA
+Subject: x
+
+hello
+.
+QUIT
+END
+expect_out '^552 5.3.4 .*too big for us'
 finish
 
 begin "with the smarthost away, 250 means that it is on disk, and it comes later"

@@ -329,6 +329,43 @@ START_TEST(a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not)
 }
 END_TEST
 
+START_TEST(a_refusal_of_the_smarthost_keeps_its_code)
+{
+    static const struct {
+        enum error_class class;
+        const char *text, *want;
+    } refusals[] = { { ERROR_REFUSED, "hub:25: end of data: 552 5.3.4 too big", "552 5.3.4 hub:25: end of" },
+        { ERROR_NOUSER, "a@b: hub:25: RCPT TO: 550 5.1.1 nobody", "550 5.1.1 a@b: " },
+        { ERROR_REFUSED, "hub:25: end of data: 571 spam", "571 5.0.0 hub" },
+        { ERROR_REFUSED, "hub:25: end of data: 554 5.7.1999 spam", "554 5.0.0 hub" },
+        { ERROR_REFUSED, "hub:25: end of data: 554 2.0.0 spam", "554 5.0.0 hub" },
+        { ERROR_REFUSED, "hub:25: end of data: 554 5.7.1", "554 5.0.0 hub" },
+        { ERROR_REFUSED, "hub:25: MAIL FROM: 530 5.7.0 login first", "554 5.0.0 hub" },
+        { ERROR_REFUSED, "hub:25: MAIL FROM: 5", "554 5.0.0 hub" },
+        { ERROR_REFUSED, "hub:25: end of data: 599 what", "554 5.0.0 hub" },
+        { ERROR_TEMP, "hub:25: end of data: 550 5.1.1 x", "451 4.4.1 hub" },
+        { ERROR_NOUSER, "nobody: no such alias", "550 5.1.1 nobody" } };
+    static const enum server_kind kinds[] = { SERVER_BS, SERVER_LISTENER };
+
+    for (size_t i = 0; i < 2 * sizeof refusals / sizeof refusals[0]; i++) {
+        struct owner o = { .refuse = NULL };
+        struct server *s = server_new(kinds[i % 2], "h", &limits, &events, &o);
+        buf_init(&o.log, 1000);
+        server_feed(s, slice_of("EHLO s\r\n"));
+        server_feed(s, slice_of("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"));
+        server_feed(s, slice_of("x\r\n.\r\n"));
+        ck_assert(server_is_waiting(s));
+        buf_reset(server_output(s));
+        server_verdict(s, refusals[i / 2].class, refusals[i / 2].text, NULL, 0);
+        ck_assert_msg(
+            strncmp(buf_str(server_output(s)), refusals[i / 2].want, strlen(refusals[i / 2].want)) == 0,
+            "%s: %s", refusals[i / 2].text, buf_str(server_output(s)));
+        server_free(s);
+        buf_clear(&o.log);
+    }
+}
+END_TEST
+
 START_TEST(what_comes_before_its_turn_ends_a_strangers_session_and_nobody_elses)
 {
     static const char *const early[] = { "EHLO s\r\nMAIL FROM:<a@b>\r\n", "HELO s\r\nNOOP\r\n",
@@ -443,6 +480,7 @@ SUITE_MAIN("server", a_client_that_reads_nothing_is_held_up_and_answered_when_it
     no_form_but_the_agreed_one_ends_a_message,
     a_client_that_only_errs_is_sent_away_and_one_that_delivers_is_not,
     what_comes_before_its_turn_ends_a_strangers_session_and_nobody_elses,
-    commands_that_lead_nowhere_end_a_strangers_session, a_stranger_who_begins_with_tls_is_told_at_once,
-    any_number_of_tiny_chunks_takes_no_memory, sessions_go_as_their_rfc_says,
-    content_that_cannot_be_kept_is_refused_at_its_end, a_verdict_names_the_refused_recipients)
+    a_refusal_of_the_smarthost_keeps_its_code, commands_that_lead_nowhere_end_a_strangers_session,
+    a_stranger_who_begins_with_tls_is_told_at_once, any_number_of_tiny_chunks_takes_no_memory,
+    sessions_go_as_their_rfc_says, content_that_cannot_be_kept_is_refused_at_its_end,
+    a_verdict_names_the_refused_recipients)
