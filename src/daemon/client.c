@@ -91,7 +91,11 @@ on_recipient(void *ctx, const struct server_transaction *t, const char *address,
             return false;
         c->sub = mem_alloc(sizeof *c->sub);
         submission_init(c->sub);
+        submission_count(c->sub, &c->core->load);
     }
+    if (c->core->load.recipients >= SUBMISSION_RECIPIENTS_MAX &&
+        c->sub->record.envelope.n >= SUBMISSION_RECIPIENTS_FREE)
+        return error_set(err, ERROR_TEMP, "smtprelayd: too many recipients are being named at once");
     return intake_recipient(&c->core->config, &c->peer, c->sub, t, address, err);
 }
 

@@ -8,6 +8,7 @@
 #include "daemon/pool.h"
 #include "daemon/rate.h"
 #include "daemon/runaway.h"
+#include "daemon/submission.h"
 #include "queue/schedule.h"
 #include "queue/spool.h"
 
@@ -27,10 +28,11 @@ struct core {
     bool is_daemon;            /* callers get 250 at InteractiveTimeout; what is due is tried by itself */
     bool has_added; /* without a schedule: something was committed that somebody else is to try soon */
     bool stopping, pumping;
-    struct trouble *trouble; /* the daemon's; NULL: nobody is told */
-    struct metrics *metrics; /* likewise */
-    struct story *story;     /* of the history; story.c's */
-    int diag;                /* tcp_open_diag, -1 = none */
+    struct submission_load load; /* of all clients */
+    struct trouble *trouble;     /* the daemon's; NULL: nobody is told */
+    struct metrics *metrics;     /* likewise */
+    struct story *story;         /* of the history; story.c's */
+    int diag;                    /* tcp_open_diag, -1 = none */
     struct delivery *deliveries;
     struct rates *rates;       /* of a daemon: RateLimit */
     struct runaways *runaways; /* likewise: RunawayLimit */

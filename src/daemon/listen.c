@@ -258,6 +258,7 @@ greet_tcp(struct listen *l, int fd)
 
     if (!tcp_identify(fd, &peer))
         return seat;
+    tcp_hurry(fd);
     uid = tcp_uid(l->core->diag, fd, &peer);
     if (!tcp_is_allowed(&peer, networks))
         error_set(&err, ERROR_ADMIN, "%s: not permitted to send mail (ListenNetworks)", peer.literal);

@@ -25,8 +25,34 @@ submission_init(struct submission *s)
 }
 
 void
+submission_count(struct submission *s, struct submission_load *load)
+{
+    s->load = load;
+}
+
+/* It holds so much more, or less, in memory */
+static void
+hold(struct submission *s, uint64_t recipients, uint64_t bytes)
+{
+    if (!s->load)
+        return;
+    s->load->recipients += recipients;
+    s->load->bytes += bytes;
+}
+
+static void
+let_go(struct submission *s, uint64_t recipients, uint64_t bytes)
+{
+    if (!s->load)
+        return;
+    s->load->recipients -= recipients;
+    s->load->bytes -= bytes;
+}
+
+void
 submission_clear(struct submission *s)
 {
+    let_go(s, s->record.envelope.n, s->in_memory ? s->size : 0);
     for (size_t i = 0; i < s->record.envelope.n; i++) {
         free(s->member[i].account);
         free(s->member[i].text);
@@ -91,6 +117,7 @@ submission_add(struct submission *s, size_t recipient, const char *address, cons
     memset(&s->member[i], 0, sizeof s->member[i]);
     s->member[i].recipient = recipient;
     s->member[i].account = mem_dup(account);
+    hold(s, 1, 0);
 }
 
 static int
@@ -135,6 +162,7 @@ move_to_file(struct submission *s, const char *folder, struct error *err)
         return false;
     file_close(&s->fd);
     s->fd = fd;
+    let_go(s, 0, s->size);
     s->in_memory = false;
     return true;
 }
@@ -142,11 +170,15 @@ move_to_file(struct submission *s, const char *folder, struct error *err)
 bool
 submission_content(struct submission *s, struct slice bytes, const char *folder, struct error *err)
 {
-    if (s->in_memory && s->size + bytes.len > MEMORY_MAX && !move_to_file(s, folder, err))
+    bool full = s->load && s->load->bytes + bytes.len > SUBMISSION_BYTES_MAX;
+
+    if (s->in_memory && (full || s->size + bytes.len > MEMORY_MAX) && !move_to_file(s, folder, err))
         return false;
     if (!file_pwrite(s->fd, bytes.p, bytes.len, (off_t)(s->record.content_offset + s->size)))
         return error_sys(err, ERROR_IO, errno, "cannot write the message to a temporary file");
     s->size += bytes.len;
+    if (s->in_memory)
+        hold(s, 0, bytes.len);
     return true;
 }
 

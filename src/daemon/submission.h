@@ -30,7 +30,20 @@ struct submission_member {
     char *relay, *words; /* NULL: not known */
 };
 
+/* What the messages of all clients hold in memory */
+struct submission_load {
+    uint64_t bytes, recipients;
+};
+
+/* Beyond it recipients are for later, but for a message's first ones, and content goes to files at once: no sessions fill the memory */
+enum {
+    SUBMISSION_RECIPIENTS_MAX = 150000,
+    SUBMISSION_RECIPIENTS_FREE = 100,
+    SUBMISSION_BYTES_MAX = 128 << 20
+};
+
 struct submission {
+    struct submission_load *load; /* counted there, NULL = nowhere */
     struct record record;
     int fd;      /* the record, -1 = none */
     int fd_read; /* the same, read-only, for workers */
@@ -52,6 +65,8 @@ void submission_init(struct submission *s);
 void submission_clear(struct submission *s);
 /* A message of the queue: *r moves into *s, whose members have no account yet. False: it cannot be read again (errno). */
 bool submission_take(struct submission *s, struct record *r, int fd);
+/* Count what it holds in `load`, which must live longer; at once behind submission_init. */
+void submission_count(struct submission *s, struct submission_load *load);
 /* The client named a recipient; returns its index. */
 size_t submission_name(struct submission *s, const char *name);
 /*

@@ -169,6 +169,14 @@ tcp_identify(int fd, struct tcp_peer *peer)
     return true;
 }
 
+void
+tcp_hurry(int fd)
+{
+    int on = 1;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* else it is slower */
+}
+
 /* ADDRESS/BITS, or an address alone */
 static bool
 is_within(const struct sockaddr_storage *a, const char *network)

@@ -24,6 +24,8 @@ struct tcp_peer {
 };
 /* False: it has gone already. */
 bool tcp_identify(int fd, struct tcp_peer *peer);
+/* Replies go out at once: the second of two would wait for the peer's delayed acknowledgement of the first. */
+void tcp_hurry(int fd);
 /* May it hand in mail: from this machine, or from one of ListenNetworks? */
 bool tcp_is_allowed(const struct tcp_peer *peer, const struct config_value *networks);
 /*

@@ -298,31 +298,76 @@ class Strangers:
                 yield "%r is answered %d times: %r" % (command, heard.count(b"\n"), heard[-100:])
         yield from self.others_are_served()
 
+    def name_all(self, n, extra):
+        """A session that names n recipients and stays; (how each was answered, the session)"""
+        rcpt = b"".join(b"RCPT TO:<r%d@example.net>%s\r\n" % (i, extra) for i in range(n))
+        s = self.connect()
+        s.settimeout(60)
+        f = s.makefile("rb")
+        s.sendall(b"EHLO x\r\n")
+        while f.readline()[3:4] != b" ":
+            pass
+        s.sendall(b"MAIL FROM:<a@example.org>\r\n")
+        f.readline()
+        codes = {}
+        for at in range(0, len(rcpt), 1 << 16):
+            piece = rcpt[at:at + (1 << 16)]
+            s.sendall(piece)
+            for _ in range(piece.count(b"\n")):
+                code = f.readline()[:9].decode()
+                codes[code] = codes.get(code, 0) + 1
+        return codes, s
+
     def recipients(self):
-        """As many as may be, and more; each session of some keeps all it gets"""
-        rcpt = b"".join(b"RCPT TO:<%s%d@example.net> ORCPT=rfc822;%s\r\n" % (b"x" * 50, i, b"y" * 400) for i in range(10100))
-        held = []
-        for i in range(3):
-            s = self.connect()
-            s.settimeout(60)
-            f = s.makefile("rb")
-            s.sendall(b"EHLO x\r\n")
-            while f.readline()[3:4] != b" ":
-                pass
-            s.sendall(b"MAIL FROM:<a@example.org>\r\n")
-            f.readline()
-            codes = {}
-            for at in range(0, len(rcpt), 1 << 16):
-                s.sendall(rcpt[at:at + (1 << 16)])
-                for _ in range(rcpt[at:at + (1 << 16)].count(b"\n")):
-                    code = f.readline()[:9]
-                    codes[code] = codes.get(code, 0) + 1
-            if codes.get(b"250 2.1.5") != 10000 or codes.get(b"452 4.5.3") != 100:
-                yield "answered %s" % codes
+        """As many as may be in one message, and more"""
+        codes, s = self.name_all(10100, b" ORCPT=rfc822;" + b"y" * 450)
+        if codes != {"250 2.1.5": 10000, "452 4.5.3": 100}:
+            yield "answered %s" % codes
+        yield from self.others_are_served()
+        s.close()
+
+    def many_recipients(self):
+        """As many as may be in many messages at once: there is an end to it, but not for those with few"""
+        held, taken = [], 0
+        for _ in range(17):
+            codes, s = self.name_all(10000, b"")
             held.append(s)
+            taken += codes.get("250 2.1.5", 0)
+        if taken > 151000 or taken < 149000:
+            yield "%d are taken" % taken
         yield from self.others_are_served()
         for s in held:
             s.close()
+
+    def much_text(self):
+        """Many messages that are never ended: memory has an end before they have"""
+        held = []
+        for _ in range(160):
+            s = self.connect()
+            for piece in (b"EHLO x\r\n", ENVELOPE, b"DATA\r\n"):
+                s.sendall(piece)
+                s.recv(1000)
+            s.sendall((b"x" * 70 + b"\r\n") * 14000)
+            held.append(s)
+        yield from self.others_are_served()
+        kb = self.anonymous()
+        if kb > 150000:
+            yield "%d kB of memory files" % kb
+        for s in held:
+            s.close()
+        if not stages.wait_for(20, lambda: self.anonymous() == 0):
+            yield "%d kB of memory files are left" % self.anonymous()
+
+    def anonymous(self):
+        """What the files without a name in its memory hold, in kB"""
+        folder, total = "/proc/%d/fd/" % self.serving, 0
+        for name in os.listdir(folder) if stages.IS_ROOT else []:
+            try:
+                if "memfd:" in os.readlink(folder + name):
+                    total += os.stat(folder + name).st_size
+            except OSError:
+                pass
+        return total // 1024
 
     def cut(self):
         """Sessions that end anywhere, some by a reset, some half closed"""
@@ -453,6 +498,8 @@ class Strangers:
         case("who begins with TLS is told at once", self.tls())
         case("sessions cut anywhere leave nothing", self.cut())
         case("many recipients cost little, and those beyond the limit are for later", self.recipients())
+        case("many recipients in many messages fill no memory, and messages with few have room", self.many_recipients())
+        case("many messages without an end fill no memory", self.much_text())
         case("messages that come a byte at a time hold up nobody and leave nothing", self.drops_of_text())
         case("commands that come a byte at a time hold up nobody", self.drops())
         case("%d idle connections keep nobody out" % self.opt.connections, self.idle())
