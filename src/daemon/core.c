@@ -45,6 +45,7 @@ core_schedule(struct core *c, const struct schedule_limits *limits)
         c->runaways = runaways_new();
     }
     c->schedule = schedule_new(limits ? limits : &own, seed);
+    schedule_doubt(c->schedule);
 }
 
 void

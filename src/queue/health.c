@@ -85,6 +85,7 @@ health_report(struct health *h, enum schedule_state state, const char *reason,
     bool news = state == SCHEDULE_UP || is_news(h, state, now);
 
     h->claimed_until = h->rest_ms = 0;
+    h->untested = false;
     if (!news)
         return;
     if (state == SCHEDULE_UP) {
@@ -125,11 +126,24 @@ health_over(struct health *h, const void *probe, uint64_t *seed, int64_t now)
     return failed;
 }
 
+void
+health_begin(struct health *h, const void *probe, int64_t now)
+{
+    if (h->state == SCHEDULE_UP && !h->untested)
+        return;
+    if (h->state == SCHEDULE_UP && h->probe)
+        h->untested = false; /* the first one takes its time */
+    h->probe = probe;
+    h->tested_until = now + HEALTH_TEST_MS;
+}
+
 int64_t
 health_ready(const struct health *h)
 {
     int64_t at = h->rest_until;
 
+    if (h->state == SCHEDULE_UP && h->untested && h->probe)
+        return at > h->tested_until ? at : h->tested_until;
     if (h->state == SCHEDULE_UP)
         return at;
     if (h->probe)

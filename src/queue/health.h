@@ -10,6 +10,8 @@
 
 #include "queue/schedule.h"
 
+/* So long nothing else of the queue is tried while the first attempt tells nothing of its account. */
+#define HEALTH_TEST_MS 30000
 /* A time that never comes. */
 #define HEALTH_NEVER INT64_MAX
 
@@ -21,6 +23,8 @@ struct health {
     int64_t next;                /* not to be tried before; while it is not up */
     bool hurried;                /* the next failure is no further step */
     int64_t claimed_until;       /* an interactive attempt is the probe */
+    bool untested;               /* nothing was learnt yet: one attempt of the queue at a time, */
+    int64_t tested_until;        /* until something is, or until then */
     const void *probe;           /* the entry of the queue that is, or NULL */
     int64_t rest_until, rest_ms; /* an attempt could not begin */
     int64_t frozen_ms;           /* in all, up to frozen_since */
@@ -44,6 +48,8 @@ void health_rest(struct health *h, int64_t now);
  * which nothing was reported counts as one more wait of the same length.
  */
 bool health_over(struct health *h, const void *probe, uint64_t *seed, int64_t now);
+/* An attempt of the queue begins; it is the probe where one is wanted. */
+void health_begin(struct health *h, const void *probe, int64_t now);
 /* The earliest time of a new attempt from the queue; HEALTH_NEVER while one of the queue is the probe. */
 int64_t health_ready(const struct health *h);
 /* See schedule_account_state and schedule_probe. */

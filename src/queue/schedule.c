@@ -51,6 +51,7 @@ struct schedule_entry {
 struct schedule {
     struct schedule_limits limits;
     uint64_t seed;
+    bool doubts; /* of new accounts */
     struct account **account;
     size_t accounts, turn; /* where schedule_take begins */
     size_t accounts_max;   /* before some are forgotten */
@@ -133,6 +134,7 @@ want_account(struct schedule *s, const char *name, int64_t now)
         forget_accounts(s, now);
     a = mem_alloc(sizeof *a);
     a->name = mem_dup(name);
+    a->health.untested = s->doubts;
     heap_init(&a->waiting, is_before);
     heap_init(&a->alerts, is_before);
     s->account = mem_resize(s->account, s->accounts + 1, sizeof(struct account *));
@@ -295,6 +297,12 @@ schedule_free(struct schedule *s)
     free(s->account);
     free(s->table);
     free(s);
+}
+
+void
+schedule_doubt(struct schedule *s)
+{
+    s->doubts = true;
 }
 
 void
@@ -470,8 +478,7 @@ schedule_take(struct schedule *s, int64_t now, schedule_may_start *may_start, vo
             continue;
         struct schedule_entry *e = (struct schedule_entry *)heap_first(h);
         activate(e);
-        if (a->health.state != SCHEDULE_UP)
-            a->health.probe = e;
+        health_begin(&a->health, e, now);
         s->turn = at + 1;
         return e;
     }

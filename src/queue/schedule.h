@@ -49,6 +49,8 @@ enum schedule_due {
 /* `seed`: of the jitter. Freed with schedule_free. */
 struct schedule *schedule_new(const struct schedule_limits *limits, uint64_t seed);
 void schedule_free(struct schedule *s);
+/* From now on an account that nothing was learnt of yet is tried by one message first: a wrong password costs one login. */
+void schedule_doubt(struct schedule *s);
 /* New settings: they hold from each entry's and account's next step on; lifetime at once. */
 void schedule_set_limits(struct schedule *s, const struct schedule_limits *limits);
 

@@ -147,3 +147,20 @@ send -v -f alice@example.org bob@example.net
 expect_err 'sent as'
 [ "$(held)" -eq 2 ] || fail "$(held) are held"
 finish
+
+# ---------------------------------------------------------------- logins
+
+begin "after a restart a wrong password costs one login, however much waits"
+rm -rf "$QUEUE"
+hub_start - --tls none --auth PLAIN --require-auth --auth-clear
+daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true RetryMax=600s
+daemon_start
+for i in 1 2 3 4 5 6 7 8; do send bob@example.net; done
+daemon_stop
+logins() { cat "$HUB_DIR"/session-*.log | grep -c 'C: AUTH'; }
+before=$(logins)
+daemon_start
+frozen() { "$ADMIN" status | grep -q 'account default: frozen, 8 messages'; }
+wait_for 20 frozen || fail "it is not frozen: $("$ADMIN" status)"
+[ "$(logins)" -eq $((before + 1)) ] || fail "$(($(logins) - before)) logins"
+finish

@@ -456,6 +456,39 @@ START_TEST(names_nothing_is_known_against_do_not_pile_up)
 }
 END_TEST
 
+START_TEST(an_account_nothing_is_known_of_is_tried_by_one_message_first)
+{
+    struct machine m;
+
+    machine_init(&m, 0);
+    schedule_doubt(m.s);
+    struct schedule_entry *a = add(&m, "a", "hub"), *b = add(&m, "b", "hub"), *c = add(&m, "c", "hub");
+    expect_take(&m, a);
+    expect_take(&m, NULL);
+    /* it told nothing: the next one */
+    schedule_untried(m.s, a, m.now);
+    m.now += SCHEDULE_PAUSE_MS;
+    expect_take(&m, b);
+    expect_take(&m, NULL);
+    ck_assert_int_gt(schedule_wait(m.s, m.now), 0);
+    /* one that takes its time does not hold up the others for long */
+    m.now += 30000;
+    expect_take(&m, c);
+    expect_take(&m, a);
+    struct schedule_entry *x = add(&m, "x", "other"), *y = add(&m, "y", "other");
+    expect_take(&m, x);
+    schedule_account(m.s, "other", SCHEDULE_UP, NULL, m.now);
+    expect_take(&m, y);
+    struct schedule_entry *p = add(&m, "p", "third");
+    add(&m, "q", "third");
+    expect_take(&m, p);
+    schedule_account(m.s, "third", SCHEDULE_FROZEN, "535", m.now);
+    schedule_tried(m.s, p, m.now);
+    expect_take(&m, NULL);
+    schedule_free(m.s);
+}
+END_TEST
+
 START_TEST(a_smarthost_down_for_a_day_costs_one_probe_per_step)
 {
     struct machine m;
@@ -1037,6 +1070,7 @@ START_TEST(a_hundred_thousand_fit_in_little_memory)
 END_TEST
 
 SUITE_MAIN("schedule", an_alert_overtakes_what_waits_but_others_have_their_turn,
+    an_account_nothing_is_known_of_is_tried_by_one_message_first,
     a_hundred_messages_of_one_user_are_no_alerts, what_is_kept_for_alerts_is_for_alerts,
     what_is_held_is_tried_by_nothing_and_does_not_expire_until_it_is_let_go,
     a_message_waits_about_as_long_as_it_is_old_between_the_limits,
