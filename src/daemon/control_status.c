@@ -272,8 +272,9 @@ print_account(const struct control_request *q, struct control_out *o, const stru
         buf_add_str(&o->b, " old");
     }
     if (a && a->state != CONTROL_UP && a->next_s >= 0) {
-        buf_add_str(&o->b, ", next try in ");
-        control_add_duration(&o->b, a->next_s);
+        buf_add_str(&o->b, a->next_s ? ", next try in " : ", tried now");
+        if (a->next_s)
+            control_add_duration(&o->b, a->next_s);
     }
     if (a && a->state != CONTROL_UP) {
         buf_add_format(&o->b, ", %s for ", state_name(a));

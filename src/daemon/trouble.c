@@ -28,7 +28,7 @@ struct trouble {
     struct loop_timer *timer;
     struct frozen *frozen;
     size_t n;
-    bool late;
+    bool late, queue_gone;
     int64_t late_since_ms, oldest_ms;
 };
 
@@ -99,6 +99,20 @@ add_runaway(struct buf *b, const struct trouble_news *n)
         "Mail of others goes on. If so much is meant, raise RunawayLimit in smtprelay.conf (0: no limit).\n");
 }
 
+static void
+add_queue(struct buf *b, const struct trouble_news *n)
+{
+    buf_add_str(b, n->kind == TROUBLE_QUEUE_GONE ? "the queue has gone: " : "over: the queue is back: ");
+    add_text(b, n->reason, REASON_SHOWN);
+    if (n->kind == TROUBLE_QUEUE_GONE)
+        buf_add_str(b, "\n\nSomebody has removed or moved it. Mail is taken only where the smarthost takes "
+                       "it at once; what "
+                       "waited is lost unless the folder comes back. Put it back, or make a new one and "
+                       "restart smtprelayd.\n");
+    else
+        buf_add_str(b, "\n\nWhat waits in it is tried again.\n");
+}
+
 void
 trouble_write(struct buf *b, const struct trouble_news *n)
 {
@@ -111,6 +125,10 @@ trouble_write(struct buf *b, const struct trouble_news *n)
     }
     if (n->kind == TROUBLE_RUNAWAY) {
         add_runaway(b, n);
+        return;
+    }
+    if (n->kind == TROUBLE_QUEUE_GONE || n->kind == TROUBLE_QUEUE_BACK) {
+        add_queue(b, n);
         return;
     }
     if (n->kind == TROUBLE_CALM) {
@@ -260,6 +278,20 @@ judge_age(struct trouble *t, int64_t oldest)
 }
 
 static void
+judge_queue(struct trouble *t)
+{
+    const struct core *c = t->core;
+    bool gone = c->spool && !spool_is_there(c->spool);
+    struct trouble_news n = { .kind = gone ? TROUBLE_QUEUE_GONE : TROUBLE_QUEUE_BACK,
+        .reason = config_text(&c->config, 0, CONFIG_QUEUE_DIR) };
+
+    if (gone == t->queue_gone)
+        return;
+    t->queue_gone = gone;
+    tell(t, &n);
+}
+
+static void
 on_look(void *ctx)
 {
     struct trouble *t = ctx;
@@ -267,6 +299,7 @@ on_look(void *ctx)
 
     t->oldest_ms = find_oldest(t->core);
     judge_age(t, t->oldest_ms);
+    judge_queue(t);
     next = limit > 0 && limit / 4 < LOOK_MAX_MS ? limit / 4 : LOOK_MAX_MS;
     next = next < LOOK_MIN_MS ? LOOK_MIN_MS : next;
     t->timer = loop_at(t->core->loop, clock_deadline(next + LOOK_SHARE * (clock_ms() - begun)), on_look, t);

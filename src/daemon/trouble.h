@@ -30,11 +30,13 @@ enum trouble_kind {
     TROUBLE_LATE,
     TROUBLE_ON_TIME,
     TROUBLE_RUNAWAY,
-    TROUBLE_CALM
+    TROUBLE_CALM,
+    TROUBLE_QUEUE_GONE,
+    TROUBLE_QUEUE_BACK
 };
 struct trouble_news {
     enum trouble_kind kind;
-    const char *host, *account, *reason; /* RUNAWAY, CALM: account is who */
+    const char *host, *account, *reason; /* RUNAWAY, CALM: account is who; QUEUE_: reason is its path */
     const char *advice;                  /* FROZEN: what helps; NULL: not known */
     size_t waiting;                      /* messages in the queue */
     int64_t oldest_s;                    /* LATE */

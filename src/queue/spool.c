@@ -285,6 +285,15 @@ walk(struct spool *s, bool failed)
     s->walks_failed = failed;
 }
 
+bool
+spool_is_there(const struct spool *s)
+{
+    struct stat named, own, queue;
+
+    return stat(s->path, &named) == 0 && fstat(s->dir, &own) == 0 && named.st_dev == own.st_dev &&
+           named.st_ino == own.st_ino && fstat(s->queue, &queue) == 0 && queue.st_nlink > 0;
+}
+
 void
 spool_rewind(struct spool *s)
 {

@@ -58,6 +58,9 @@ bool spool_lock(struct spool *s, struct error *err);
 /* The same again, for who keeps the lock for long. */
 void spool_clean(struct spool *s);
 
+/* Is it still what lies at its path? Not where somebody has removed or moved it. */
+bool spool_is_there(const struct spool *s);
+
 /* The size of all files of what waits: looks at each of them. */
 uint64_t spool_bytes(struct spool *s);
 /*

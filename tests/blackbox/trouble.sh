@@ -99,6 +99,22 @@ run "$ADMIN" hold --all --yes
 expect_told 'over: no mail waits for long any more'
 finish
 
+begin_case "a queue that somebody moves away is told of, and mail still goes where the smarthost takes it"
+hub_start - --tls none
+daemon_conf WarnAfter=1s
+daemon_start
+mv "$QUEUE" "$QUEUE.away"
+expect_told 'the queue has gone'
+send bob@example.net
+expect_rc 0
+send -odb bob@example.net
+expect_rc 0
+expect_messages 2
+mv "$QUEUE.away" "$QUEUE"
+expect_told 'over: the queue is back'
+says 'trouble: smtprelay on client.example.org: the queue has gone' || fail "the log does not say it"
+finish
+
 begin_case "a command that cannot be run is logged, and mail goes on"
 hub_start - --tls none --auth PLAIN --require-auth --auth-clear
 daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true "TroubleCommand=/nonexistent/command"
