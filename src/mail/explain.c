@@ -421,7 +421,7 @@ match_words(struct slice alternatives, struct slice text)
 static size_t
 score(const struct entry *e, struct slice host, struct slice given, const struct explain_text *text)
 {
-    size_t all = 0, one;
+    size_t all = 0, one = 0;
 
     if (e->code.len && (one = match_code(e->code, text->code)) == 0)
         return 0;
