@@ -107,6 +107,17 @@ ownmail_store(struct ownmail *m, struct spool *spool, struct slice text, struct 
     return m->stored;
 }
 
+/* What is about no message is news: it overtakes what waits */
+static void
+make_due(const struct ownmail *m, struct core *c, bool is_news)
+{
+    struct schedule_entry *e =
+        schedule_add(c->schedule, m->record.id, m->record.account, 0, 0, SCHEDULE_NOW, clock_ms());
+
+    if (is_news)
+        schedule_alert(c->schedule, e, 0);
+}
+
 void
 ownmail_end(struct ownmail *m, struct core *c, const char *about)
 {
@@ -114,7 +125,7 @@ ownmail_end(struct ownmail *m, struct core *c, const char *about)
         story_submitted(c, &m->record, m->record.content_size, about);
         spool_drop(c->spool, &m->draft);
         if (c->schedule)
-            (void)schedule_add(c->schedule, m->record.id, m->record.account, 0, 0, SCHEDULE_NOW, clock_ms());
+            make_due(m, c, !about);
     }
     file_close(&m->draft.fd);
     record_clear(&m->record);

@@ -20,8 +20,8 @@ void ownmail_begin(
 /* Make it durable with this content (CRLF). In any thread. False with err. */
 bool ownmail_store(struct ownmail *m, struct spool *spool, struct slice text, struct error *err);
 /*
- * In the loop: what was stored is due (feed_pump is the caller's) and in the history, as one about message `about` (NULL: none). Frees
- * what *m has.
+ * In the loop: what was stored is due (feed_pump is the caller's) and in the history, as one about message `about` (NULL: none, then it
+ * overtakes what waits). Frees what *m has.
  */
 void ownmail_end(struct ownmail *m, struct core *c, const char *about);
 
