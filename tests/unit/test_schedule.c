@@ -354,7 +354,7 @@ START_TEST(an_alert_overtakes_what_waits_but_others_have_their_turn)
 {
     struct machine m;
     struct schedule_entry *bulk[3], *alert[6];
-    char id[10];
+    char id[20];
 
     machine_init(&m, 0);
     for (int i = 0; i < 3; i++) {
@@ -385,7 +385,7 @@ START_TEST(a_hundred_messages_of_one_user_are_no_alerts)
     struct machine m;
     struct schedule_entry *mail[SCHEDULE_ALERTS_MAX + 5], *alert;
     const struct schedule_entry *line[4];
-    char id[10];
+    char id[20];
 
     machine_init(&m, 0);
     for (int i = 0; i < SCHEDULE_ALERTS_MAX + 5; i++) {
