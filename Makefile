@@ -246,6 +246,10 @@ install: all
 	$(INSTALL) -m 644 $(srcdir)/conf/smtprelay.conf $(srcdir)/README.md $(srcdir)/LICENSE $(DESTDIR)$(datadir)/doc/smtprelay
 	$(INSTALL) -d $(DESTDIR)$(datadir)/smtprelay
 	$(INSTALL) -m 644 $(TABLES) $(DESTDIR)$(datadir)/smtprelay
+	$(INSTALL) -d $(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions
+	$(INSTALL) -m 644 $(srcdir)/packaging/completion/smtprelay.bash $(DESTDIR)$(datadir)/bash-completion/completions/smtprelay
+	ln -sf smtprelay $(DESTDIR)$(datadir)/bash-completion/completions/smtprelayd
+	$(INSTALL) -m 644 $(srcdir)/packaging/completion/_smtprelay $(DESTDIR)$(datadir)/zsh/site-functions
 	$(INSTALL) -d $(DESTDIR)$(systemdunitdir) $(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)$(prefix)/lib/tmpfiles.d
 	for u in $(UNITS); do $(EXPAND) $(srcdir)/packaging/systemd/$$u.in >$(DESTDIR)$(systemdunitdir)/$$u || exit 1; done
 	$(EXPAND) $(srcdir)/packaging/systemd/tmpfiles.conf.in >$(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
@@ -260,6 +264,8 @@ uninstall:
 	rm -f $(DESTDIR)$(libexecdir)/smtprelay-worker $(DESTDIR)$(prefix)/lib/sendmail
 	rm -f $(DESTDIR)$(bindir)/mailq $(DESTDIR)$(bindir)/newaliases
 	rm -rf $(DESTDIR)$(datadir)/doc/smtprelay $(DESTDIR)$(datadir)/smtprelay
+	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/smtprelay $(DESTDIR)$(datadir)/bash-completion/completions/smtprelayd
+	rm -f $(DESTDIR)$(datadir)/zsh/site-functions/_smtprelay
 	for u in $(UNITS); do rm -f $(DESTDIR)$(systemdunitdir)/$$u; done
 	rm -f $(DESTDIR)$(prefix)/lib/sysusers.d/smtprelay.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d/smtprelay.conf
 	rm -f $(DESTDIR)$(datadir)/logwatch/dist.conf/services/smtprelay.conf $(DESTDIR)$(datadir)/logwatch/scripts/services/smtprelay
