@@ -113,7 +113,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call link_rule,$(p),$(O)/paths.o,$(O)/$(p))))
 # ---------------------------------------------------------------- a root of its own (tests, demo)
 
 # The same objects, linked with other compiled-in paths: nothing at run time can send a program elsewhere.
-TABLES = $(srcdir)/conf/explanations
+TABLES = $(srcdir)/conf/explanations $(srcdir)/conf/providers
 ifdef ROOT
 root_path = $(if $(filter smtprelay-worker,$(1)),$(ROOT)/libexec/$(1),$(ROOT)/sbin/$(1))
 ROOT_FLAGS = -DSBINDIR='"$(ROOT)/sbin"' -DLIBEXECDIR='"$(ROOT)/libexec"' -DSYSCONFDIR='"$(ROOT)/etc"' \

@@ -81,19 +81,37 @@ print_value(const struct config_value *v, const struct config_info *info)
         fputs(v->n ? " )" : ")", stdout);
 }
 
+/* What a preset says that is no setting */
+static void
+print_preset(const struct config *c, size_t account)
+{
+    const struct config_value *own = config_value(c, account, CONFIG_OWN_SENDER),
+                              *null = config_value(c, account, CONFIG_NO_NULL_SENDER),
+                              *most = config_value(c, account, CONFIG_CONNECTIONS);
+
+    if (own->set && own->number)
+        printf("# sends as From and FromAllowed only  # %s\n", own->origin);
+    if (null->set && null->number)
+        printf("# sends as From in place of the null sender  # %s\n", null->origin);
+    if (most->set)
+        printf("# at most %lld connections at a time  # %s\n", (long long)most->number, most->origin);
+}
+
 static void
 print_account(const struct config *c, size_t account)
 {
     printf("%s# account %s\n", account ? "\n" : "", config_account_name(c, account));
     for (size_t i = 0; i < CONFIG_CA_PEM; i++) {
         const struct config_value *v = config_value(c, account, (enum config_key)i);
-        if (!v->set || (account > 0 && i > CONFIG_LAST_OF_ACCOUNT && i < CONFIG_NAME) ||
+        bool preset = v->set && v->origin && strncmp(v->origin, "preset ", 7) == 0;
+        if (!v->set || (account > 0 && i > CONFIG_LAST_OF_ACCOUNT && i < CONFIG_NAME && !preset) ||
             (account == 0 && i >= CONFIG_NAME))
             continue;
         printf("%s = ", config_info((enum config_key)i)->name);
         print_value(v, config_info((enum config_key)i));
         printf(";  # %s\n", v->origin ? v->origin : "default");
     }
+    print_preset(c, account);
 }
 
 static void

@@ -19,9 +19,11 @@ static const enum config_key families[][3] = {
     { CONFIG_FROM_POLICY, CONFIG_FROM_LINE_OVERRIDE, CONFIG_FROM_LINE_OVERRIDE },
 };
 
-static bool
-family_is_set(const struct config_account *a, enum config_key key)
+bool
+config_has(const struct config *c, size_t account, enum config_key key)
 {
+    const struct config_account *a = &c->account[account];
+
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
         const enum config_key *k = families[f];
         if (k[0] == key || k[1] == key || k[2] == key)
@@ -65,7 +67,7 @@ is_own_matter(const struct config *c, size_t a, size_t key)
         return false;
     if (is_secret_way(
             key)) /* AuthUser = "": no login here; and the password of one smarthost is not for another */
-        return !user || to->value[CONFIG_MAILHUB].set;
+        return !user || config_has(c, a, CONFIG_MAILHUB);
     /* whose login it is is what it sends as */
     return key == CONFIG_FROM && user && value_is_address(slice_of(user));
 }
@@ -89,13 +91,13 @@ static void
 inherit(struct config *c, size_t a)
 {
     struct config_account *to = &c->account[a];
-    bool take[CONFIG_NAME], hub = to->value[CONFIG_MAILHUB].set;
-    bool login = hub && !to->value[CONFIG_AUTH_USER].set && !family_is_set(to, CONFIG_AUTH_PASS);
+    bool take[CONFIG_NAME], hub = config_has(c, a, CONFIG_MAILHUB);
+    bool login = hub && !to->value[CONFIG_AUTH_USER].set && !config_has(c, a, CONFIG_AUTH_PASS);
     bool pins = hub && !to->value[CONFIG_TLS_FINGERPRINT].set;
 
     for (size_t i = 0; i < CONFIG_NAME; i++)
         take[i] =
-            c->account[0].value[i].set && !family_is_set(to, (enum config_key)i) && !is_own_matter(c, a, i);
+            c->account[0].value[i].set && !config_has(c, a, (enum config_key)i) && !is_own_matter(c, a, i);
     for (size_t i = 0; i < CONFIG_NAME; i++)
         if (take[i])
             config_copy(c, 0, a, (enum config_key)i);
@@ -195,8 +197,9 @@ check_hubs(struct config *c, size_t a, struct error *err)
     struct config_hub h;
 
     if (hubs->n == 0)
-        return error_set(
-            err, ERROR_CONFIG, "mailhub: not set; name the smarthost: mailhub = \"smtp.example.com:587\";");
+        return error_set(err, ERROR_CONFIG,
+            "mailhub: not set; name the smarthost: mailhub = \"smtp.example.com:587\"; or provider = "
+            "\"gmail\";");
     for (size_t i = 0; i < hubs->n; i++) {
         if (!config_hub_parse(c, a, hubs->item[i], &h, err))
             return fail_at(c, a, CONFIG_MAILHUB, err);
@@ -207,23 +210,13 @@ check_hubs(struct config *c, size_t a, struct error *err)
     return true;
 }
 
-/* What is in the table but does nothing yet must not look as if it did */
-static bool
-check_built(struct config *c, size_t a, struct error *err)
-{
-    if (!config_text(c, a, CONFIG_PROVIDER))
-        return true;
-    error_set(err, ERROR_CONFIG, "provider: not built yet; set mailhub, AuthUser and From instead");
-    return fail_at(c, a, CONFIG_PROVIDER, err);
-}
-
 static bool
 check_account(struct config *c, size_t a, struct error *err)
 {
     const char *user = config_text(c, a, CONFIG_AUTH_USER);
     const struct config_value *line_override = config_value(c, a, CONFIG_FROM_LINE_OVERRIDE);
 
-    if (!check_built(c, a, err) || !check_hubs(c, a, err) || !check_secret(c, a, err))
+    if (!check_hubs(c, a, err) || !check_secret(c, a, err))
         return false;
     if (!config_text(c, a, CONFIG_TLS_KEY))
         set_default(c, a, CONFIG_TLS_KEY, config_text(c, a, CONFIG_TLS_CERT), "TLSCert");
@@ -304,9 +297,12 @@ set_defaults(struct config *c, size_t a, const char *machine, const char *mailna
         set_default(c, a, (enum config_key)i, config_info((enum config_key)i)->standard, "default");
 }
 
-bool
-config_complete(struct config *c, const char *machine, const char *mailname, struct error *err)
+void
+config_inherit(struct config *c)
 {
+    if (c->inherited)
+        return;
+    c->inherited = true;
     for (size_t a = 0; a < c->n; a++) {
         char name[32];
         (void)snprintf(name, sizeof name, a ? "account%zu" : "default", a);
@@ -314,6 +310,12 @@ config_complete(struct config *c, const char *machine, const char *mailname, str
     }
     for (size_t a = 1; a < c->n; a++)
         inherit(c, a);
+}
+
+bool
+config_complete(struct config *c, const char *machine, const char *mailname, struct error *err)
+{
+    config_inherit(c);
     for (size_t a = 0; a < c->n; a++) {
         if (!check_account(c, a, err))
             return a == 0 ? false : error_context(err, "account %s", config_account_name(c, a));

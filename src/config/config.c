@@ -78,6 +78,14 @@ static const struct config_info infos[CONFIG_KEYS] = {
     [CONFIG_OWN_NAMES] = { "own-names", CONFIG_LIST, NULL, false },
     [CONFIG_EXPLANATIONS] = { "explanations", CONFIG_LIST, NULL, false },
     [CONFIG_FOREIGN] = { "foreign", CONFIG_BOOL, NULL, false },
+    [CONFIG_OWN_SENDER] = { "OwnSender", CONFIG_BOOL, NULL, false },
+    [CONFIG_NO_NULL_SENDER] = { "NoNullSender", CONFIG_BOOL, NULL, false },
+    [CONFIG_CONNECTIONS] = { "Connections", CONFIG_NUMBER, NULL, false },
+    [CONFIG_PRESET_NAMES] = { "names", CONFIG_LIST, NULL, false },
+    [CONFIG_PRESET_DOMAINS] = { "domains", CONFIG_LIST, NULL, false },
+    [CONFIG_PRESET_REGION] = { "region", CONFIG_TEXT, NULL, false },
+    [CONFIG_PRESET_SECRET] = { "secret", CONFIG_TEXT, NULL, false },
+    [CONFIG_PRESET_SOURCE] = { "source", CONFIG_TEXT, NULL, false },
 };
 
 const struct config_info *
@@ -111,18 +119,30 @@ is_offered(enum config_key key, bool in_account)
     return !in_account || key <= CONFIG_LAST_OF_ACCOUNT;
 }
 
-enum config_key
-config_find(const char *name, bool in_account, const char **nearest)
+/* What is no secret, no file and no command, and differs from one provider to the next */
+static bool
+is_of_preset(enum config_key key)
+{
+    return key == CONFIG_MAILHUB || key == CONFIG_USE_TLS || key == CONFIG_TLS_MIN_VERSION ||
+           key == CONFIG_AUTH_USER || key == CONFIG_AUTH_METHOD || key == CONFIG_RATE_LIMIT ||
+           key >= CONFIG_OWN_SENDER;
+}
+
+enum scope { SCOPE_FILE, SCOPE_ACCOUNT, SCOPE_PRESET };
+
+static enum config_key
+find(const char *name, enum scope scope, const char **nearest)
 {
     size_t best = 4; /* farther is no likeness */
 
     if (nearest)
         *nearest = NULL;
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
-        if (!is_offered((enum config_key)i, in_account))
+        enum config_key key = (enum config_key)i;
+        if (scope == SCOPE_PRESET ? !is_of_preset(key) : !is_offered(key, scope == SCOPE_ACCOUNT))
             continue;
         if (slice_is_nocase(slice_of(name), infos[i].name))
-            return (enum config_key)i;
+            return key;
         size_t d = text_distance(name, infos[i].name);
         if (nearest && d < best) {
             best = d;
@@ -130,6 +150,18 @@ config_find(const char *name, bool in_account, const char **nearest)
         }
     }
     return CONFIG_KEYS;
+}
+
+enum config_key
+config_find(const char *name, bool in_account, const char **nearest)
+{
+    return find(name, in_account ? SCOPE_ACCOUNT : SCOPE_FILE, nearest);
+}
+
+enum config_key
+config_find_preset(const char *name, const char **nearest)
+{
+    return find(name, SCOPE_PRESET, nearest);
 }
 
 /* ---------------------------------------------------------------- memory */

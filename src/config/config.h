@@ -89,6 +89,16 @@ enum config_key {
     CONFIG_OWN_NAMES,
     CONFIG_EXPLANATIONS, /* for the daemon: texts of the tables (config/explanations) */
     CONFIG_FOREIGN,      /* it may have been injected, see struct config */
+    /* what a preset says besides settings, see config/provider */
+    CONFIG_OWN_SENDER,     /* the login may send as `From` alone, not as its whole domain */
+    CONFIG_NO_NULL_SENDER, /* `From` goes in its place */
+    CONFIG_CONNECTIONS,    /* at a time; for the daemon */
+    /* only in the table of presets */
+    CONFIG_PRESET_NAMES,
+    CONFIG_PRESET_DOMAINS,
+    CONFIG_PRESET_REGION,
+    CONFIG_PRESET_SECRET,
+    CONFIG_PRESET_SOURCE,
     CONFIG_KEYS
 };
 
@@ -126,6 +136,7 @@ struct config {
     struct config_account *account; /* [0] is the default account, "default" */
     size_t n;
     char *path;          /* the file, NULL = none was read */
+    bool inherited;      /* config_inherit() was here */
     bool own_file;       /* the caller's own file, or one given by -C */
     bool own_commands;   /* the caller's own file: what it runs gets the caller's environment */
     bool foreign;        /* given to sendmail -C and not all root's: it may have been injected */
@@ -143,6 +154,9 @@ bool config_is_users(enum config_key key);
 /* Without case; CONFIG_KEYS when there is none. `nearest` (may be NULL) gets the most alike name. */
 enum config_key config_find(const char *name, bool in_account, const char **nearest);
 
+/* The same for an entry of the table of presets: those of its own, and the settings that it may have. */
+enum config_key config_find_preset(const char *name, const char **nearest);
+
 void config_begin(struct config *c);
 void config_end(struct config *c);
 /* Another account, all unset; returns its index. */
@@ -158,6 +172,10 @@ void config_set_empty(struct config *c, size_t account, enum config_key key, con
 /* As if it had never been set. */
 void config_unset(struct config *c, size_t account, enum config_key key);
 void config_copy(struct config *c, size_t from, size_t to, enum config_key key);
+/* Give accounts their names, and the settings of the default account that they do not have themselves. Once is enough. */
+void config_inherit(struct config *c);
+/* Is it set, or another one that would contradict it (UseTLS and UseSTARTTLS, ways to the password)? */
+bool config_has(const struct config *c, size_t account, enum config_key key);
 /*
  * After all was set: defaults, inheritance by accounts, names of accounts, and the checks over several settings. `machine` is
  * what hostname becomes when it is not set. False with err (ERROR_CONFIG).

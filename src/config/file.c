@@ -14,6 +14,7 @@
 #include "base/paths.h"
 #include "config/guard.h"
 #include "config/machine.h"
+#include "config/provider.h"
 #include "config/secret.h"
 #include "config/tree.h"
 
@@ -222,7 +223,7 @@ complete(struct config *c, struct error *err)
     char *node = machine_node(), *full = machine_full(node), *mailname = machine_mailname();
     char *machine = config_text(c, 0, CONFIG_HOSTNAME) ? NULL : machine_name(node);
     const char *const names[] = { node, full };
-    bool ok = config_complete(c, machine, mailname, err);
+    bool ok = provider_complete(c, machine, mailname, err);
 
     if (!ok && c->path && !strstr(err->text, c->path))
         error_context(err, "%s", c->path);

@@ -12,6 +12,8 @@ struct loading {
     struct config *c;
     const struct guard_text *g;
     struct error *err;
+    bool presets;
+    const char *list; /* the setting that holds the groups */
 };
 
 static bool
@@ -140,7 +142,7 @@ is_twice(const config_setting_t *group, int i)
 static bool
 fail_unknown(struct loading *l, bool in_account, const char *name, const char *nearest)
 {
-    if (config_find(name, !in_account, NULL) != CONFIG_KEYS)
+    if (!l->presets && config_find(name, !in_account, NULL) != CONFIG_KEYS)
         return error_set(l->err, ERROR_CONFIG,
             in_account ? "%s: this cannot be set for one account alone"
                        : "%s: this belongs in a group of accounts",
@@ -148,6 +150,15 @@ fail_unknown(struct loading *l, bool in_account, const char *name, const char *n
     if (nearest)
         return error_set(l->err, ERROR_CONFIG, "%s: unknown setting; did you mean %s?", name, nearest);
     return error_set(l->err, ERROR_CONFIG, "%s: unknown setting", name);
+}
+
+static enum config_key
+find_key(const struct loading *l, size_t account, const char *name, const char **nearest)
+{
+    *nearest = NULL;
+    if (!l->presets)
+        return config_find(name, account > 0, nearest);
+    return account > 0 ? config_find_preset(name, nearest) : CONFIG_KEYS;
 }
 
 static bool load_accounts(struct loading *l, const config_setting_t *s);
@@ -164,12 +175,12 @@ load_group(struct loading *l, size_t account, const config_setting_t *group)
             error_set(l->err, ERROR_CONFIG, "%s: given twice", name);
             return fail_at(l, s);
         }
-        if (account == 0 && slice_is_nocase(slice_of(name), "accounts")) {
+        if (account == 0 && slice_is_nocase(slice_of(name), l->list)) {
             if (!load_accounts(l, s))
                 return false;
             continue;
         }
-        key = config_find(name, account > 0, &nearest);
+        key = find_key(l, account, name, &nearest);
         if (key == CONFIG_KEYS) {
             fail_unknown(l, account > 0, name, nearest);
             return fail_at(l, s);
@@ -184,17 +195,18 @@ static bool
 load_accounts(struct loading *l, const config_setting_t *s)
 {
     if (config_setting_is_list(s) != CONFIG_TRUE) {
-        error_set(l->err, ERROR_CONFIG, "accounts: a list of groups is wanted: ( { ... }, { ... } )");
+        error_set(l->err, ERROR_CONFIG, "%s: a list of groups is wanted: ( { ... }, { ... } )", l->list);
         return fail_at(l, s);
     }
     for (int i = 0; i < config_setting_length(s); i++) {
         const config_setting_t *group = config_setting_get_elem(s, (unsigned)i);
         if (config_setting_is_group(group) != CONFIG_TRUE) {
-            error_set(l->err, ERROR_CONFIG, "accounts: each account is a group { name = value; ... }");
+            error_set(l->err, ERROR_CONFIG, "%s: each %s is a group { name = value; ... }", l->list,
+                l->presets ? "provider" : "account");
             return fail_at(l, group);
         }
         if (l->c->n > CONFIG_ACCOUNTS_MAX) {
-            error_set(l->err, ERROR_CONFIG, "accounts: more than %d", CONFIG_ACCOUNTS_MAX);
+            error_set(l->err, ERROR_CONFIG, "%s: more than %d", l->list, CONFIG_ACCOUNTS_MAX);
             return fail_at(l, group);
         }
         size_t a = config_add_account(l->c);
@@ -204,10 +216,11 @@ load_accounts(struct loading *l, const config_setting_t *s)
     return true;
 }
 
-bool
-tree_load(struct config *c, const struct guard_text *g, struct error *err)
+static bool
+load(struct loading *l)
 {
-    struct loading l = { c, g, err };
+    const struct guard_text *g = l->g;
+    struct error *err = l->err;
     const struct guard_file *file;
     config_t tree;
     unsigned line;
@@ -215,7 +228,7 @@ tree_load(struct config *c, const struct guard_text *g, struct error *err)
 
     config_init(&tree);
     if (config_read_string(&tree, g->text.data)) {
-        ok = load_group(&l, 0, config_root_setting(&tree));
+        ok = load_group(l, 0, config_root_setting(&tree));
     } else {
         file = guard_where(g, (unsigned)config_error_line(&tree), &line);
         ok = error_set(err, ERROR_CONFIG, "%s line %u: %s", file->path, line, config_error_text(&tree));
@@ -223,4 +236,20 @@ tree_load(struct config *c, const struct guard_text *g, struct error *err)
     }
     config_destroy(&tree);
     return ok;
+}
+
+bool
+tree_load(struct config *c, const struct guard_text *g, struct error *err)
+{
+    struct loading l = { c, g, err, false, "accounts" };
+
+    return load(&l);
+}
+
+bool
+tree_load_presets(struct config *c, const struct guard_text *g, struct error *err)
+{
+    struct loading l = { c, g, err, true, "providers" };
+
+    return load(&l);
 }

@@ -12,5 +12,7 @@
  * False with err (ERROR_CONFIG) that names file and line.
  */
 bool tree_load(struct config *c, const struct guard_text *g, struct error *err);
+/* The same for a table of presets: a list `providers` of groups, each an account of `c` behind its first, which stays empty. */
+bool tree_load_presets(struct config *c, const struct guard_text *g, struct error *err);
 
 #endif

@@ -440,6 +440,7 @@ static const struct range {
     { CONFIG_RATE_LIMIT, 1, INT32_MAX, "at least one message is wanted" },
     { CONFIG_RUNAWAY_LIMIT, 0, INT32_MAX, "less is wanted" },
     { CONFIG_MAX_MESSAGE_SIZE, 1, INT64_MAX, "more than nothing is wanted" },
+    { CONFIG_CONNECTIONS, 1, 64, "1 to 64 is wanted" },
     { CONFIG_WORKERS, 1, 64, "1 to 64 is wanted" },
     { CONFIG_MAX_RECIPIENTS, 1, 100000, "1 to 100000 is wanted" },
 };

@@ -23,10 +23,20 @@ schedule_limits_of(const struct core *c)
     return l;
 }
 
+/* What a preset says, so that the smarthost refuses none */
+static size_t
+connections_of(void *ctx, const char *account)
+{
+    const struct core *c = ctx;
+    size_t a = config_account_find(&c->config, account);
+
+    return a < c->config.n ? (size_t)config_number(&c->config, a, CONFIG_CONNECTIONS) : 0;
+}
+
 void
 core_begin(struct core *c, int helper_sock, void (*control)(void *ctx, struct start_packet *p), void *ctx)
 {
-    c->pool_events = (struct pool_events){ attempt_packet, attempt_over, control };
+    c->pool_events = (struct pool_events){ attempt_packet, attempt_over, control, connections_of, c };
     c->loop = loop_new();
     c->work = work_new(c->loop, STORE_THREADS);
     c->pool = pool_new(c->loop, helper_sock, &c->pool_events, ctx);

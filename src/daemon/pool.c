@@ -39,6 +39,17 @@ find_worker(const struct pool *p, const char *account, enum worker_state state)
     return NULL;
 }
 
+/* Its smarthost takes no more connections at a time */
+static bool
+is_full(const struct pool *p, const char *account)
+{
+    size_t limit = p->events->limit ? p->events->limit(p->events->limit_ctx, account) : 0, n = 0;
+
+    for (const struct pool_worker *w = p->workers; limit && w; w = w->next)
+        n += strcmp(w->account, account) == 0;
+    return limit && n >= limit;
+}
+
 /* The worker that has been idle for longest and whose own account does not come first; NULL: none */
 static struct pool_worker *
 find_spare(const struct pool *p, const struct pool_job *job)
@@ -89,6 +100,8 @@ advance(struct pool *p, struct pool_job *job)
         w->claimed = true;
         return STEP_NEXT;
     }
+    if (is_full(p, job->account))
+        return STEP_NEXT; /* one of its own will be free */
     if (p->n >= p->workers_max) {
         w = find_spare(p, job);
         if (!w)
@@ -335,7 +348,7 @@ pool_has_room(const struct pool *p, const char *account)
 {
     if (find_worker(p, account, WORKER_IDLE))
         return true;
-    return p->helper_watch && (p->n < p->workers_max || has_idle(p));
+    return p->helper_watch && !is_full(p, account) && (p->n < p->workers_max || has_idle(p));
 }
 
 bool

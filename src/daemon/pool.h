@@ -30,6 +30,9 @@ struct pool_events {
      * workers come. May be NULL itself: nobody cares.
      */
     void (*control)(void *ctx, struct start_packet *packet);
+    /* At most so many workers for this account, 0: as many as there may be. Called from within the pool. NULL: no limit. */
+    size_t (*limit)(void *limit_ctx, const char *account);
+    void *limit_ctx;
 };
 
 /*

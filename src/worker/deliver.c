@@ -68,7 +68,9 @@ settle_settings(struct worker *w, struct error *err)
                                     .policy = rewrite_policy_of(config_text(c, 0, CONFIG_FROM_POLICY)),
                                     .from = config_text(c, 0, CONFIG_FROM),
                                     .allowed = allowed->item,
-                                    .nallowed = allowed->n },
+                                    .nallowed = allowed->n,
+                                    .is_shared = config_flag(c, 0, CONFIG_OWN_SENDER),
+                                    .replaces_null = config_flag(c, 0, CONFIG_NO_NULL_SENDER) },
             .add_header = add->item,
             .nadd = add->n };
     w->options = (struct session_options){ .tls_options = { .verify = config_flag(c, 0, CONFIG_TLS_VERIFY),

@@ -66,7 +66,7 @@ wrong 78 "MaxRecipients: a number is wanted" 'MaxRecipients = "many";'
 wrong 78 "line 3: UseTLS: given twice" 'usetls = true;' 'UseTLS = true;'
 wrong 78 "a string is not closed" 'root = "a@b.example;'
 wrong 78 "AuthPassFile or AuthPassCommand is missing" 'AuthUser = "u";'
-wrong 78 "provider: not built yet" 'provider = "gmail";'
+wrong 78 'provider: "gmial" is not known; did you mean "gmail"?' 'provider = "gmial";'
 wrong 78 "this is a configuration of ssmtp" 'UseTLS=YES'
 wrong 78 "RetryMin: it is longer than RetryMax" 'RetryMin = "2h";'
 mkfifo "$T/fifo"

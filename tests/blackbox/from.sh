@@ -139,3 +139,27 @@ wait_for 30 is_failed || fail "it is not in failed/"
 [ "$(find "$QUEUE/queue" -type f | wc -l)" -eq 0 ] || fail "something is still queued"
 [ "$(count_messages)" -eq 0 ] || fail "$(count_messages) messages came"
 finish
+
+# Each account of the two has a provider that insists on its own address
+cat >"$T/two.hub" <<'END'
+on MAIL FROM:<two@second.example>*
+    default
+on MAIL
+    reply 553 5.7.1 Sender address rejected: not owned by user
+END
+begin "through its fallback account a message goes with the sender of that account"
+rm -rf "$QUEUE"
+hub_start "$T/two.hub" --tls none
+daemon_conf mailhub=localhost:1
+cat >>"$ROOT/etc/smtprelay.conf" <<END
+accounts = ( { name = "one"; sender = "@first.example"; mailhub = "127.0.0.1:1"; From = "one@first.example"; fallback = "two"; },
+    { name = "two"; mailhub = "127.0.0.1:$HUB_PORT"; From = "two@second.example"; } );
+END
+daemon_start
+printf 'From: Shop <shop@first.example>\nTo: bob@example.net\n\ntext\n' >"$MSG"
+hand_in -i -f shop@first.example bob@example.net || fail "not taken"
+wait_for 30 arrived 1 || fail "nothing came"
+expect_env 'mail: <two@second.example>'
+from_is 'From: "Shop" <two@second.example>'
+grep -qxF -e "Reply-To: Shop <shop@first.example>$CR" "$HUB_DIR/1.msg" || fail "answers do not go to the sender"
+finish

@@ -82,7 +82,14 @@ on_control(void *ctx, struct start_packet *packet)
     }
 }
 
-static const struct pool_events events = { on_packet, on_over, on_control };
+static size_t
+limit_of(void *ctx, const char *account)
+{
+    (void)ctx;
+    return strcmp(account, "narrow") == 0 ? 2 : 0;
+}
+
+static const struct pool_events events = { on_packet, on_over, on_control, limit_of, NULL };
 
 static void
 open_scene(struct scene *s, size_t workers_max, int64_t idle_ms)
@@ -254,6 +261,35 @@ START_TEST(never_more_workers_than_the_limit_and_urgent_jobs_go_first)
     ck_assert_uint_eq(pool_workers(s.pool), 1);
     ck_assert_ptr_null(asked(&s));
     file_close(&w);
+    close_scene(&s);
+}
+END_TEST
+
+START_TEST(an_account_with_a_limit_of_its_own_gets_no_more_workers_and_holds_up_nobody)
+{
+    struct scene s;
+    struct owner o[4] = { 0 };
+    int first, second;
+
+    open_scene(&s, 4, CLOCK_NEVER);
+    for (unsigned i = 0; i < 3; i++)
+        start(&s, &o[i], "narrow", i + 1, true);
+    ASKED(&s, "narrow");
+    ASKED(&s, "narrow");
+    ck_assert_ptr_null(asked(&s));
+    ck_assert(!pool_has_room(s.pool, "narrow") && pool_has_room(s.pool, "wide"));
+    start(&s, &o[3], "wide", 4, false);
+    ASKED(&s, "wide");
+    first = ready(&s);
+    second = ready(&s);
+    ck_assert_int_eq(job_of(&s, first), 1);
+    ck_assert_int_eq(job_of(&s, second), 2);
+    ck_assert(pool_is_waiting(o[2].job));
+    say(&s, second, JOB_DONE, 0, "");
+    ck_assert_int_eq(job_of(&s, second), 3);
+    ck_assert_uint_eq(pool_workers(s.pool), 3);
+    file_close(&first);
+    file_close(&second);
     close_scene(&s);
 }
 END_TEST
@@ -839,6 +875,7 @@ SUITE_MAIN("pool", several_jobs_run_at_once_each_with_a_worker_of_its_own,
     a_job_that_is_started_when_another_is_over_gets_the_same_worker, a_worker_with_nothing_to_do_is_closed,
     a_shorter_idle_time_and_a_lower_limit_count_at_once, after_many_jobs_a_fresh_worker_follows,
     with_a_new_configuration_no_old_worker_gets_a_job, a_worker_that_ends_while_idle_is_no_loss,
+    an_account_with_a_limit_of_its_own_gets_no_more_workers_and_holds_up_nobody,
     a_warm_worker_that_ends_before_it_has_read_its_job_costs_no_attempt,
     a_worker_that_ends_with_a_job_may_have_sent_the_message,
     a_worker_that_never_comes_to_life_is_not_started_for_ever,
