@@ -63,6 +63,9 @@ is_own_matter(const struct config *c, size_t a, size_t key)
 
     if (is_direct(to) && is_of_smarthost(key))
         return true;
+    /* a password without a login: the provider's preset has it, and another smarthost has another */
+    if (is_secret_way(key) && !c->account[0].value[CONFIG_AUTH_USER].set && config_has(c, a, CONFIG_MAILHUB))
+        return true;
     if (!to->value[CONFIG_AUTH_USER].set)
         return false;
     if (is_secret_way(
@@ -243,6 +246,37 @@ warn_force(struct config *c, size_t a)
 }
 
 static bool
+is_covered(const struct config *c, size_t a, struct slice pattern)
+{
+    const struct config_value *allowed = config_value(c, a, CONFIG_FROM_ALLOWED);
+    struct slice from = slice_of(config_text(c, a, CONFIG_FROM));
+    struct slice domain = slice_from(pattern, slice_find_last(pattern, '@'));
+
+    if (slice_eq_nocase(pattern, from) ||
+        slice_eq_nocase(domain, slice_from(from, slice_find_last(from, '@'))))
+        return true;
+    for (size_t i = 0; i < allowed->n; i++)
+        if (slice_is_nocase(pattern, allowed->item[i]) || slice_is_nocase(domain, allowed->item[i]))
+            return true;
+    return false;
+}
+
+/* An account chosen for senders that it then replaces */
+static void
+warn_senders(struct config *c, size_t a)
+{
+    const struct config_value *senders = config_value(c, a, CONFIG_SENDER);
+    const char *from = config_text(c, a, CONFIG_FROM);
+
+    for (size_t i = 0; from && i < senders->n; i++)
+        if (slice_is_nocase(slice_of(config_text(c, a, CONFIG_FROM_POLICY)), "auto") &&
+            !is_covered(c, a, slice_of(senders->item[i])))
+            buf_add_format(&c->warnings,
+                "account %s: mail of %s goes out as %s; FromAllowed = ( \"%s\" ) lets it keep its sender\n",
+                config_account_name(c, a), senders->item[i], from, senders->item[i]);
+}
+
+static bool
 check_retry(const struct config *c, struct error *err)
 {
     if (config_number(c, 0, CONFIG_RETRY_MIN) <= config_number(c, 0, CONFIG_RETRY_MAX))
@@ -321,6 +355,7 @@ config_complete(struct config *c, const char *machine, const char *mailname, str
             return a == 0 ? false : error_context(err, "account %s", config_account_name(c, a));
         set_defaults(c, a, machine, mailname);
         warn_force(c, a);
+        warn_senders(c, a);
     }
     return check_retry(c, err) && check_names(c, err) && check_fallbacks(c, err);
 }

@@ -237,6 +237,39 @@ START_TEST(an_empty_authuser_in_an_account_means_no_login)
 }
 END_TEST
 
+START_TEST(an_account_that_replaces_the_senders_it_was_chosen_for_is_warned_of)
+{
+    static const struct {
+        const char *sender, *allowed, *policy;
+        bool warned;
+    } t[] = {
+        { "@shop.example", NULL, NULL, true },
+        { "@shop.example", "@shop.example", NULL, false },
+        { "news@shop.example", "@SHOP.example", NULL, false },
+        { "news@shop.example", "other@shop.example", NULL, true },
+        { "@example.org", NULL, NULL, false },
+        { "me@example.org", NULL, NULL, false },
+        { "@shop.example", NULL, "keep", false },
+    };
+
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct config c;
+        struct error err;
+        begin_two(&c);
+        set(&c, 0, CONFIG_FROM, "me@example.org");
+        set(&c, 1, CONFIG_SENDER, t[i].sender);
+        if (t[i].allowed)
+            set(&c, 1, CONFIG_FROM_ALLOWED, t[i].allowed);
+        if (t[i].policy)
+            set(&c, 1, CONFIG_FROM_POLICY, t[i].policy);
+        ck_assert_msg(config_complete(&c, "m.example", NULL, &err), "%s", err.text);
+        ck_assert_msg(
+            (strstr(buf_str(&c.warnings), "goes out as me@example.org") != NULL) == t[i].warned, "%zu", i);
+        config_end(&c);
+    }
+}
+END_TEST
+
 START_TEST(an_accounts_own_login_is_what_it_sends_as)
 {
     static const struct {
@@ -500,8 +533,10 @@ END_TEST
 SUITE_MAIN("config", every_setting_stands_in_the_manual_and_in_the_example,
     values_are_checked_by_what_they_mean, ports_and_tls_follow_one_another,
     the_daemon_gets_no_secret_and_the_worker_its_own, an_account_inherits_what_it_does_not_set,
-    an_accounts_own_secret_takes_the_place_of_the_inherited_one, an_accounts_own_login_is_what_it_sends_as,
-    an_inherited_pin_holds_and_is_named, the_password_of_one_smarthost_is_not_for_another_login_elsewhere,
+    an_accounts_own_secret_takes_the_place_of_the_inherited_one,
+    an_account_that_replaces_the_senders_it_was_chosen_for_is_warned_of,
+    an_accounts_own_login_is_what_it_sends_as, an_inherited_pin_holds_and_is_named,
+    the_password_of_one_smarthost_is_not_for_another_login_elsewhere,
     an_empty_authuser_in_an_account_means_no_login, an_accounts_own_tls_mode_hides_the_inherited_starttls,
     an_empty_list_hides_the_inherited_one, every_account_knows_the_machines_own_names,
     what_contradicts_itself_is_refused_and_located,

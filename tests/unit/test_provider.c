@@ -181,6 +181,30 @@ START_TEST(each_account_has_the_preset_it_names_and_inherits_none_beside_its_own
 }
 END_TEST
 
+START_TEST(the_key_of_a_service_whose_login_all_share_goes_to_no_other_smarthost)
+{
+    struct provider_table t;
+    struct config c;
+    struct error err;
+
+    open_installed(&t);
+    config_begin(&c);
+    set(&c, 0, CONFIG_PROVIDER, "sendgrid");
+    set(&c, 0, CONFIG_AUTH_PASS, "key");
+    ck_assert_uint_eq(config_add_account(&c), 1);
+    set(&c, 1, CONFIG_MAILHUB, "hub.corp.example");
+    ck_assert_uint_eq(config_add_account(&c), 2);
+    ck_assert_msg(complete(&t, &c, &err), "%s", err.text);
+    check_text(&c, 0, CONFIG_AUTH_USER, "apikey", "preset sendgrid");
+    ck_assert_ptr_null(config_text(&c, 1, CONFIG_AUTH_PASS));
+    ck_assert_ptr_null(config_text(&c, 1, CONFIG_AUTH_USER));
+    ck_assert_str_eq(config_text(&c, 2, CONFIG_AUTH_PASS), "key");
+    ck_assert_str_eq(config_text(&c, 2, CONFIG_AUTH_USER), "apikey");
+    config_end(&c);
+    provider_clear(&t);
+}
+END_TEST
+
 START_TEST(a_region_goes_into_the_smarthosts_name)
 {
     static const struct {
@@ -292,6 +316,7 @@ END_TEST
 SUITE_MAIN("provider", every_entry_of_the_installed_table_can_be_used_and_says_where_it_is_known_from,
     a_name_stands_for_one_entry_only, a_preset_gives_what_the_file_does_not_set,
     each_account_has_the_preset_it_names_and_inherits_none_beside_its_own_smarthost,
+    the_key_of_a_service_whose_login_all_share_goes_to_no_other_smarthost,
     a_region_goes_into_the_smarthosts_name,
     an_address_in_a_shared_domain_allows_no_other_whatever_the_smarthost, a_smarthost_tells_its_provider,
     a_table_that_is_wrong_is_refused_with_its_line)
