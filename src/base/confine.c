@@ -53,8 +53,12 @@ struct path_attr {
     int32_t fd;
 } __attribute__((packed));
 
+struct port_attr {
+    uint64_t access, port;
+};
+
 enum { CREATE_RULESET = 444, ADD_RULE = 445, RESTRICT_SELF = 446 }; /* the same on every architecture */
-enum { RULESET_VERSION = 1, RULE_PATH_BENEATH = 1 };
+enum { RULESET_VERSION = 1, RULE_PATH_BENEATH = 1, RULE_PORT = 2 };
 
 #define FS_WRITE_FILE 0x2u
 #define FS_READ_FILE 0x4u
@@ -91,6 +95,15 @@ add_path(int ruleset, const struct confine_path *p, uint64_t handled)
     return true;
 }
 
+/* SourceAddress: from any address, by a port of the kernel's choice, where nobody connects to */
+static bool
+add_source(int ruleset)
+{
+    struct port_attr rule = { NET_BIND_TCP, 0 };
+
+    return syscall(ADD_RULE, ruleset, RULE_PORT, &rule, 0) == 0;
+}
+
 static bool
 confine_files(enum confine_profile profile, const struct confine_path *paths, size_t n)
 {
@@ -113,6 +126,8 @@ confine_files(enum confine_profile profile, const struct confine_path *paths, si
         return false;
     for (size_t i = 0; ok && i < n; i++)
         ok = add_path(ruleset, &paths[i], attr.fs);
+    if (attr.net && abi >= 4)
+        ok = ok && add_source(ruleset);
 #if SANITIZED
     ok = ok &&
          add_path(ruleset, &(struct confine_path){ "/proc", CONFINE_READ }, attr.fs); /* its own memory map */
@@ -299,6 +314,7 @@ static const struct rule worker[] = {
     CALL_IF(socket, 0, ALL_BITS, AF_INET),
     CALL_IF(socket, 0, ALL_BITS, AF_INET6),
     REFUSE(socket, EAFNOSUPPORT),
+    CALL(bind), /* SourceAddress; it cannot listen */
     CALL_IF(openat, 2, OPENS_FOR_MORE, O_RDONLY),
     REFUSE(openat, EACCES),
 #ifdef __x86_64__

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "config/explanations.h"
 #include "daemon/spawn.h"
 #include "ipc/start.h"
@@ -55,6 +58,18 @@ helper_answer(int sock, struct config *c, struct start_packet *p)
     return sent;
 }
 
+/* That of a user's own file is the user's to make, and so ours; without it there is no queue, which shows when one is needed */
+static void
+make_own_queue(const struct config *c)
+{
+    const char *path = config_text(c, 0, CONFIG_QUEUE_DIR);
+
+    if (!c->own_commands || !path || strcmp(path, path_queue) == 0)
+        return;
+    file_make_parents(path);
+    (void)mkdir(path, 0700);
+}
+
 void
 helper_run(int sock, pid_t daemon, const struct config_request *req, bool explains)
 {
@@ -73,6 +88,7 @@ helper_run(int sock, pid_t daemon, const struct config_request *req, bool explai
     }
     if (explains)
         explanations_fetch(&c, req->uid);
+    make_own_queue(&c);
     options.own = config_own_socket(&c) != NULL;
     start_options_format(&options, text);
     if (helper_send_settings(sock, &c, text, &err))
