@@ -16,7 +16,7 @@
 #include "smtp/mx.h"
 #include "smtp/resolve.h"
 
-#define MX_TRIED_MAX 10 /* hosts of a domain, in one attempt */
+#define MX_TRIED_MAX 5 /* hosts of a domain, in one attempt */
 #define SMTP_PORT 25
 
 /* Host as A-labels without the final dot */
