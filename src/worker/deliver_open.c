@@ -330,7 +330,7 @@ static bool
 try_hosts(struct worker *w, const struct mx_list *list, struct status_fact *fact)
 {
     size_t n = list->n < MX_TRIED_MAX ? list->n : MX_TRIED_MAX;
-    bool absent = true, own = false;
+    bool absent = list->n == n, own = false;
     char *text;
 
     for (size_t i = 0; i < n; i++) {
