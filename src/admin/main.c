@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "admin/direct.h"
 #include "admin/explain.h"
 #include "admin/import_run.h"
 #include "admin/queue.h"
@@ -149,6 +150,8 @@ check(const struct config_request *req)
     for (size_t a = 0; ok && a < c.n; a++)
         print_account(&c, a);
     print_warnings(&c);
+    if (ok)
+        direct_check(&c);
     config_end(&c);
     if (!ok)
         return fail(&err);

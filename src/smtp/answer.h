@@ -10,7 +10,16 @@
 
 #include "base/slice.h"
 
-enum { ANSWER_A = 1, ANSWER_CNAME = 5, ANSWER_MX = 15, ANSWER_AAAA = 28, ANSWER_SRV = 33, ANSWER_TLSA = 52 };
+enum {
+    ANSWER_A = 1,
+    ANSWER_CNAME = 5,
+    ANSWER_PTR = 12,
+    ANSWER_MX = 15,
+    ANSWER_TXT = 16,
+    ANSWER_AAAA = 28,
+    ANSWER_SRV = 33,
+    ANSWER_TLSA = 52
+};
 #define ANSWER_NAME_SIZE 256
 
 /* FOUND: the name exists; ABSENT: surely not; UNKNOWN: no answer, or one that says neither */

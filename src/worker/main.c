@@ -2,6 +2,8 @@
  * smtprelay-worker: speaks with one smarthost for one account. Started by smtprelayd with its socket on descriptor 3 and its
  * settings, secret included, in a sealed file on descriptor 4; of no use to anybody else.
  */
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,14 +13,16 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
 #include "config/config.h"
 #include "worker/deliver.h"
 #include "worker/reach.h"
+#include "worker/standing.h"
 
-enum { SOCKET_FD = 3, SETTINGS_FD = 4 };
+enum { SOCKET_FD = 3, SETTINGS_FD = 4, LOOK_MS = 15000 };
 
 /* It holds a secret: no core, no debugger of the same user's */
 static void
@@ -34,6 +38,45 @@ keep_secrets(void)
 #endif
 }
 
+/* Root's work is done before the first question to a name server */
+static void
+become(const char *user)
+{
+    struct passwd *pw = getpwnam(user);
+    uint64_t number = 0;
+    uid_t uid;
+    gid_t gid;
+
+    if (geteuid() != 0)
+        return;
+    if (!pw && !slice_number(slice_of(user), INT32_MAX, &number))
+        fatal(EX_NOUSER, "User: there is no user %s", user);
+    uid = pw ? pw->pw_uid : (uid_t)number;
+    gid = pw ? pw->pw_gid : (gid_t)number;
+    if (uid == 0 || setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+        fatal(EX_OSERR, "cannot become %s", user);
+}
+
+/* For `smtprelay check`: USER HOSTNAME DOMAIN [SOURCE], lines to standard output */
+static int
+look(const char *user, const char *hostname, const char *domain, const char *source)
+{
+    struct config none;
+    struct buf lines;
+    bool ok;
+
+    become(user);
+    keep_secrets();
+    config_begin(&none);
+    (void)reach_confine(&none); /* see main() */
+    buf_init(&lines, 100000);
+    standing_look(hostname, domain, source, clock_deadline(LOOK_MS), &lines);
+    ok = fwrite(lines.data, 1, lines.len, stdout) == lines.len && fflush(stdout) == 0;
+    buf_clear(&lines);
+    config_end(&none);
+    return ok ? 0 : EX_IOERR;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -47,6 +90,8 @@ main(int argc, char **argv)
         printf("smtprelay-worker %s\n", version);
         return 0;
     }
+    if (argc > 4 && strcmp(argv[1], "--standing") == 0)
+        return look(argv[2], argv[3], argv[4], argc > 5 ? argv[5] : NULL);
     if (argc > 1)
         fatal(EX_USAGE, "is started by smtprelayd");
     keep_secrets();

@@ -61,6 +61,11 @@ behind MX 10 refused
 behind MX 20 self
 behind MX 30 mx2
 clear MX 10 bare
+
+out A 198.51.100.7
+sender TXT "v=spf1 ip4:198.51.100.0/29 -all"
+other TXT "v=spf1 ip4:192.0.2.1 -all"
+include TXT "v=spf1 include:sender.example.net -all"
 halftls MX 10 broken
 
 _submission._tcp.srv SRV 20 1 25 mx2
@@ -107,6 +112,12 @@ _25._tcp.mx TLSA 3 1 1 $(printf '%064d' 0)
 EOF
 }
 
+zone_reverse() {
+    zone_head 100.51.198.in-addr.arpa
+    echo '7 PTR out.example.net.'
+    echo '8 PTR mx1.example.net.'
+}
+
 zone_bogus() {
     zone_head bogus.example
     echo '@ MX 10 mx'
@@ -140,6 +151,9 @@ zone:
     name: "example.net"
     zonefile: "example.net.signed"
 zone:
+    name: "100.51.198.in-addr.arpa"
+    zonefile: "reverse.zone"
+zone:
     name: "plain.example"
     zonefile: "plain.example.zone"
 zone:
@@ -162,11 +176,14 @@ server:
     module-config: "validator iterator"
     trust-anchor-file: "$1/anchors"
     harden-dnssec-stripped: no
-    local-zone: "example." nodefault
+    local-zone: "100.51.198.in-addr.arpa." nodefault
 remote-control:
     control-enable: no
 stub-zone:
     name: "example.net"
+    stub-addr: 127.0.0.2
+stub-zone:
+    name: "100.51.198.in-addr.arpa"
     stub-addr: 127.0.0.2
 stub-zone:
     name: "plain.example"
@@ -183,6 +200,7 @@ EOF
 names_start() {
     zone_net "$1" "$2" "$3" >"$1/example.net.zone"
     zone_plain >"$1/plain.example.zone"
+    zone_reverse >"$1/reverse.zone"
     zone_bogus >"$1/bogus.example.zone"
     sign "$1" example.net && sign "$1" bogus.example || return 1
     # what was signed is another address
