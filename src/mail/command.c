@@ -61,7 +61,7 @@ parse_params(struct slice rest, struct command *c, struct error *err)
     return true;
 }
 
-/* "FROM:<path> params"; a blank behind the colon is forgiven, as everybody does */
+/* "FROM:<path> params"; a blank behind the colon is forgiven, as everybody does, and so are missing brackets (printers) */
 static bool
 parse_path(struct slice argument, const char *prefix, struct command *c, struct error *err)
 {
@@ -71,7 +71,7 @@ parse_path(struct slice argument, const char *prefix, struct command *c, struct 
     if (!slice_starts_nocase(argument, prefix))
         return error_set(err, ERROR_DATA, "%s<address> is wanted", prefix);
     argument = slice_trim(slice_from(argument, strlen(prefix)));
-    n = address_path_length(argument);
+    n = argument.len && argument.p[0] != '<' ? slice_find(argument, ' ') : address_path_length(argument);
     if (n == 0)
         return error_set(err, ERROR_DATA, "%s<address> is wanted", prefix);
     if (n < argument.len && argument.p[n] != ' ')

@@ -205,6 +205,11 @@ static const struct {
     { "a listener answers each recipient by itself", SERVER_LISTENER,
         "EHLO s\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<bad>\r\nRCPT TO:<e>\r\nDATA\r\na\r\n.\r\n",
         { "250 2.1.5", "550 5.1.1 bad", "250 2.1.5", "354 ", "250 2.0.0 sent" }, "n=2|a\r\n|end|", NULL },
+    { "brackets may be missing", SERVER_LISTENER,
+        "EHLO s\r\nMAIL FROM: a@b SIZE=10\r\nRCPT TO:c@d NOTIFY=NEVER\r\nRCPT TO:e@f\r\nRCPT "
+        "TO:\r\nDATA\r\na\r\n.\r\n",
+        { "250 2.1.0", "250 2.1.5", "250 2.1.5", "553 5.1.3", "354 ", "250 2.0.0 sent" },
+        "begin <a@b> n=2|a\r\n|end|", NULL },
     { "a listener has no private extensions", SERVER_LISTENER,
         "EHLO s\r\nMAIL FROM:<a@b> X-LOGIN\r\nBDAT 3 LAST\r\na\r\n", { "555 5.5.4 MAIL", "502 5.5.1" }, "",
         "begin" },
