@@ -210,7 +210,9 @@ on_idle(void *ctx)
     if (c->delivery)
         return;
     if (idle_deadline(c) <= clock_ms()) {
-        end_soon(c);
+        if (!c->lingering)
+            client_stop(c, "smtprelayd: nothing came for too long");
+        end_soon(c); /* also one that does not take our last word */
         return;
     }
     c->idle_at = idle_deadline(c);
