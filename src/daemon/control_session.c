@@ -26,7 +26,9 @@
 
 /* Sessions of all, of those who are no operators, of one of them */
 enum { SESSIONS_MAX = 50, SESSIONS_OF_OTHERS = 40, SESSIONS_OF_ONE = 10 };
-enum { SOCKETS_MAX = 4, THREADS = 2, QUESTION_MS = 10000, WRITE_S = 30, RUN_PIECE_MS = 2 };
+enum { SOCKETS_MAX = 4, QUESTION_MS = 10000, WRITE_S = 30, RUN_PIECE_MS = 2 };
+/* One that waits for its reader, or for a long queue, holds up no other; they begin when they are needed */
+enum { THREADS = SESSIONS_MAX };
 
 struct session {
     struct session *next;

@@ -19,6 +19,7 @@ import stage as stages
 ENTRY = 200  # bytes the daemon may keep for a message
 DAEMON_KB = 40000  # and besides
 TOOL_KB = 12000
+UNREAD_S = 5  # a list that is not read is given up after ten
 LONG_S, SHORT_QUEUE = 3, 100000  # the first line, the slowest caller; haste and memory are not asked for where a few messages prove nothing
 
 
@@ -155,11 +156,20 @@ def check_list(opt, stage, report, program, *arguments, lines, code=0, at_once=T
 
 
 def slow_reader(stage, report):
-    """A list that nobody reads"""
+    """Lists that nobody reads"""
+    begun = time.monotonic()
+    stage.run("queue", "--count", "--sender", "nobody", program="smtprelay", limit=300)
+    alone = time.monotonic() - begun
     readers = [subprocess.Popen([stage.root + "/sbin/sendmail", "-bp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
                                 env=stage.environment(), cwd="/") for _ in range(3)]
     with Caller(stage, report, "while three lists are not read"):
         time.sleep(2)
+        begun = time.monotonic()
+        code, _, err = stage.run("queue", "--count", "--sender", "nobody", program="smtprelay", limit=300)
+        took = time.monotonic() - begun
+    report.note("a list beside three that nobody reads: %.1f s, %.1f s alone" % (took, alone))
+    report.case("lists that nobody reads hold up no other list",
+                ["%s %s" % (code, err)] * (code != 0) + ["it took %.1f s" % took] * (took > UNREAD_S and took > 10 * alone))
     for p in readers:
         p.kill()
         p.wait()
