@@ -397,17 +397,28 @@ judge(struct head *h)
     }
 }
 
+static void
+check_size(struct head *h)
+{
+    bool over = h->kept.overflow || h->value.overflow || h->absent_from.overflow;
+
+    for (size_t i = 0; i < HEAD_SENDERS; i++)
+        over = over || h->senders[i].text.overflow;
+    if (!over || h->failed)
+        return;
+    h->failed = true;
+    error_set(&h->err, ERROR_REFUSED, "message: its header is larger than %u bytes", HEAD_MAX);
+}
+
 bool
 head_end(struct head *h, struct error *err)
 {
     header_end(&h->header);
-    if (!h->failed && (h->kept.overflow || h->value.overflow)) {
-        h->failed = true;
-        error_set(&h->err, ERROR_REFUSED, "message: its header is larger than %u bytes", HEAD_MAX);
-    }
+    check_size(h);
     if (!h->failed) {
         judge(h);
         make_absent_from(h);
+        check_size(h);
     }
     if (h->failed)
         *err = h->err;

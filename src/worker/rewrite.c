@@ -661,6 +661,10 @@ replace(struct judging *j, struct rewrite_from *f)
     (void)rewrite_path(j->r, j->r->from, &f->value, &f->utf8, &ignored);
     buf_add_str(&f->value, bracket ? ">" : "");
     f->all_real = j->all_real;
+    if (f->reply_to.overflow) { /* half of it would be none */
+        buf_reset(&f->reply_to);
+        f->all_real = false;
+    }
 }
 
 void

@@ -428,6 +428,29 @@ START_TEST(the_envelope_is_decided_apart_and_the_null_sender_stays)
 }
 END_TEST
 
+START_TEST(a_header_that_grows_too_large_is_refused_as_a_whole)
+{
+    struct rewrite rules = rules_of(REWRITE_AUTO);
+    struct head_settings s = { .rewrite = rules };
+    struct record r = record_of(empty, empty);
+    struct error err;
+    struct buf in;
+    struct head h;
+
+    buf_init(&in, HEAD_MAX);
+    buf_add_str(&in, "From: root");
+    while (in.len < HEAD_MAX - 100)
+        buf_add_str(&in, ",\r\n a@x.example");
+    buf_add_str(&in, "\r\n\r\n");
+    head_init(&h, &s, &r, false);
+    (void)head_push(&h, buf_slice(&in));
+    ck_assert(!head_end(&h, &err));
+    ck_assert_int_eq(err.class, ERROR_REFUSED);
+    head_clear(&h);
+    buf_clear(&in);
+}
+END_TEST
+
 /* rewriteDomain is for addresses wherever they stand; names, comments and the rest stay */
 START_TEST(local_names_get_rewrite_domain_in_every_address_field)
 {
@@ -470,4 +493,5 @@ SUITE_MAIN("rewrite", a_sender_nobody_can_answer_gives_way_and_keeps_its_name,
     keep_leaves_a_signed_senders_domain_and_qualify_rewrites_it,
     rewrite_domain_makes_an_allowed_address_of_a_local_one,
     the_envelope_is_decided_apart_and_the_null_sender_stays,
+    a_header_that_grows_too_large_is_refused_as_a_whole,
     local_names_get_rewrite_domain_in_every_address_field)
