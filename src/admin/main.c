@@ -217,6 +217,13 @@ is_word(const struct arguments *a, const char *text)
            (strcmp(text, "-f") == 0 || strcmp(text, "-n") == 0);
 }
 
+static void
+free_joined(struct arguments *a)
+{
+    while (a->njoined)
+        free(a->joined[--a->njoined]);
+}
+
 /* Options may stand before and behind the command */
 static void
 parse_arguments(int argc, char **argv, struct arguments *a)
@@ -327,8 +334,11 @@ main(int argc, char **argv)
         return EX_OSERR;
     parse_arguments(argc, argv, &a);
     order_words(&a);
-    if (is_command(&a, "check"))
-        return a.q.n > 1 ? check_addresses(&a) : check(&a.request);
+    if (is_command(&a, "check")) {
+        int code = a.q.n > 1 ? check_addresses(&a) : check(&a.request);
+        free_joined(&a);
+        return code;
+    }
     if (is_command(&a, "status")) {
         expect_no_words(&a);
         return status_ask(&a.request, &a.q);
@@ -346,8 +356,7 @@ main(int argc, char **argv)
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
         if (is_command(&a, messages[i])) {
             int code = queue_ask(&a.request, &a.q);
-            while (a.njoined)
-                free(a.joined[--a.njoined]);
+            free_joined(&a);
             return code;
         }
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)

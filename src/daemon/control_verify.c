@@ -130,10 +130,46 @@ add_fallbacks(struct verify *v, size_t account)
     }
 }
 
+/* An address, or one at "@domain" */
+static bool
+is_at(struct slice address, const char *pattern)
+{
+    if (*pattern == '@')
+        return slice_is_nocase(slice_from(address, slice_find_last(address, '@')), pattern);
+    return slice_is_nocase(address, pattern);
+}
+
+/* May the account use it, as the worker sees it (worker/rewrite)? */
+static bool
+is_allowed(const struct config *c, size_t account, struct slice sender, const char *from)
+{
+    const struct config_value *allowed = config_value(c, account, CONFIG_FROM_ALLOWED);
+
+    if (is_at(sender, from) ||
+        (!config_flag(c, account, CONFIG_OWN_SENDER) && is_at(sender, strrchr(from, '@'))))
+        return true;
+    for (size_t i = 0; i < allowed->n; i++)
+        if (is_at(sender, allowed->item[i]))
+            return true;
+    return false;
+}
+
+static const char *
+goes_as(const struct verify *v, size_t account)
+{
+    struct slice policy = slice_of(config_text(v->c, account, CONFIG_FROM_POLICY));
+    const char *from = config_text(v->c, account, CONFIG_FROM);
+    bool replaces =
+        slice_is_nocase(policy, "force") ||
+        (slice_is_nocase(policy, "auto") && from && !is_allowed(v->c, account, slice_of(v->sender), from));
+
+    return from && *v->sender && replaces ? from : v->sender;
+}
+
 static void
 add_account(struct verify *v, size_t account, const char *address)
 {
-    const char *from = config_text(v->c, account, CONFIG_FROM);
+    const char *sender = goes_as(v, account);
     struct buf why;
 
     buf_init(&why, 3000);
@@ -145,10 +181,11 @@ add_account(struct verify *v, size_t account, const char *address)
     buf_add_char(v->out, '\n');
     buf_clear(&why);
     add_fallbacks(v, account);
-    buf_add_str(v->out, "     from ");
-    text_add_escaped(v->out, slice_of(*v->sender ? v->sender : "<>"));
-    buf_add_format(v->out, ", FromPolicy %s%s%s\n", config_text(v->c, account, CONFIG_FROM_POLICY),
-        from ? " with " : "", from ? from : "");
+    buf_add_str(v->out, "     from <");
+    text_add_escaped(v->out, slice_of(v->sender));
+    buf_add_str(v->out, ">, which goes out as <");
+    text_add_escaped(v->out, slice_of(sender));
+    buf_add_format(v->out, "> (FromPolicy %s)\n", config_text(v->c, account, CONFIG_FROM_POLICY));
 }
 
 /* Those that go the same way stand together */

@@ -198,12 +198,17 @@ expect_out "by account default (no account's keys match): 127.0.0.1:$HUB_PORT"
 expect_out "> carol@partner.example"
 expect_out "by account partners (recipient @partner.example for carol@partner.example): a.example:25, else b.example:25"
 expect_out "else by account spare: not for uid $(id -u)"
-expect_out "FromPolicy auto with p@example.com"
+expect_out "which goes out as <p@example.com> (FromPolicy auto)"
 run "$ADMIN" -C "$T/conf" check --from me@shop.example daemon
 expect_rc 0
 expect_out "is below MinUserId (1000), so its mail is root's"
 expect_out "> admin@example.net"
 expect_out "by account shop (sender @shop.example for me@shop.example): shop.example:25"
+# in the domain of the account's own
+run "$ADMIN" -C "$T/conf" check --from x@example.com bob@partner.example
+expect_out "from <x@example.com>, which goes out as <x@example.com>"
+run "$ADMIN" -C "$T/conf" check --from "<>" bob@partner.example
+expect_out "from <>, which goes out as <>"
 run "$ADMIN" -C "$T/conf" check pipe
 expect_rc 67
 expect_one_line

@@ -70,6 +70,18 @@ halftls MX 10 broken
 
 _submission._tcp.srv SRV 20 1 25 mx2
 _submission._tcp.srv SRV 10 1 25 refused
+wrapped A 127.1.0.9
+other A 127.1.0.7
+_submissions._tcp.srv-both SRV 10 1 25 wrapped
+_submission._tcp.srv-both SRV 10 1 25 mx2
+_submissions._tcp.srv-dot SRV 0 0 0 .
+_submission._tcp.srv-dot SRV 10 1 25 mx2
+_submissions._tcp.srv-none SRV 0 0 0 .
+_submission._tcp.srv-none SRV 0 0 0 .
+_submission._tcp.srv-name SRV 10 1 25 other
+_submission._tcp.srv-weight SRV 10 5 25 mx1
+_submission._tcp.srv-weight SRV 10 5 25 mx2
+_submission._tcp.srv-weight SRV 20 100 25 busy
 EOF
     for i in 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39; do
         echo "many MX $i a-long-name-of-a-host-$i"
