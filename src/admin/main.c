@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -256,6 +257,8 @@ order_words(struct arguments *a)
 
     while (at < a->q.n && strncmp(w[at], "--", 2) == 0)
         at++;
+    if (at == a->q.n && at > 0)
+        fatal(EX_USAGE, "%s: a command is missing; see smtprelay --help", w[0]);
     if (at == a->q.n)
         fatal(EX_USAGE, "a command is missing; see smtprelay --help");
     const char *command = w[at];
@@ -282,6 +285,24 @@ expect_no_words(const struct arguments *a)
     for (size_t i = 1; i < a->q.n; i++)
         if (strcmp(a->q.word[i], "--json") != 0 && strcmp(a->q.word[i], "--watch") != 0)
             fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", a->q.word[i]);
+}
+
+static noreturn void
+fail_unknown(const char *command)
+{
+    static const char *const names[] = { "check", "test", "status", "queue", "show", "retry", "hold",
+        "release", "remove", "why", "log", "explain", "setup", "import" };
+    const char *nearest = NULL;
+    size_t best = 3; /* farther is no likeness */
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (text_distance(command, names[i]) < best) {
+            nearest = names[i];
+            best = text_distance(command, names[i]);
+        }
+    if (nearest)
+        fatal(EX_USAGE, "unknown command %s; did you mean %s?", command, nearest);
+    fatal(EX_USAGE, "unknown command %s; see smtprelay --help", command);
 }
 
 static const char *
@@ -362,5 +383,5 @@ main(int argc, char **argv)
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (is_command(&a, later[i]))
             fatal(EX_CONFIG, "%s: not built yet", a.q.word[0]);
-    fatal(EX_USAGE, "unknown command %s; see smtprelay --help", a.q.word[0]);
+    fail_unknown(a.q.word[0]);
 }

@@ -302,8 +302,10 @@ fetch_file(struct config *c, size_t account, enum config_key from, enum config_k
     if (!path)
         return true;
     fd = file_open_regular(path, &st, err);
-    if (fd < 0)
-        return error_context(err, "%s", config_info(from)->name);
+    if (fd < 0) {
+        error_context(err, "%s", config_info(from)->name);
+        return error_context(err, "%s", config_value(c, account, from)->origin);
+    }
     buf_init(&b, PEM_MAX);
     ok = file_read_all(fd, &b, path, err) && config_set(c, account, to, buf_slice(&b), true, path, err);
     file_close(&fd);

@@ -231,7 +231,8 @@ load(struct loading *l)
         ok = load_group(l, 0, config_root_setting(&tree));
     } else {
         file = guard_where(g, (unsigned)config_error_line(&tree), &line);
-        ok = error_set(err, ERROR_CONFIG, "%s line %u: %s", file->path, line, config_error_text(&tree));
+        ok = error_set(err, ERROR_CONFIG, "%s line %u: %s; a setting is NAME = VALUE; with texts in quotes",
+            file->path, line, config_error_text(&tree));
         guard_name_ssmtp(buf_slice(&g->text), g->file[0].path, err);
     }
     config_destroy(&tree);

@@ -96,6 +96,7 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             i++;
             break;
         } else {
+            mem_program("smtprelayd"); /* sendmail has none that is unknown */
             fatal(EX_USAGE, "unknown option %s; see smtprelayd --help", argv[i]);
         }
     }

@@ -67,3 +67,92 @@ expect_rc 0
 grep -q '^{.*"codes": *"550: .*}$' "$T/out" || fail "no JSON: $(cat "$T/out")"
 if LC_ALL=C grep -q "$(printf '\033')" "$T/out"; then fail "an escape in it"; fi
 end
+
+# ---------------------------------------------------------------- what a new user meets
+
+letter
+met() { # NAME [sendmail arguments]: what sendmail says is explained by that entry
+    name=$1
+    shift
+    send -i -f alice@example.org "${@:-bob@example.net}"
+    expect_one_line
+    timeout 20 "$SMTPRELAY" explain --json <"$T/err" >"$T/out" 2>&1
+    grep -qF "\"name\":\"$name\"" "$T/out" || fail "not $name: $(cat "$T/err"): $(cut -c1-120 "$T/out")"
+}
+
+begin "each certificate that is not trusted is explained by what is wrong with it"
+for pair in expired:cert-expired notyet:cert-not-yet wronghost:cert-name untrusted:cert-ca-missing selfsigned:cert-self-signed clienteku:cert-other; do
+    hub_start - --tls starttls --cert "${pair%:*}"
+    conf UseTLS=starttls "TLS_CA_File=$CA"
+    met "${pair#*:}"
+    hub_stop
+done
+hub_start - --tls starttls
+conf UseTLS=starttls "TLSFingerprint=$(printf '%064d' 0 | tr 0 a)"
+met cert-pin
+hub_stop
+end
+
+begin "what goes wrong before the first word is explained: ports, names, TLS where there is none"
+HUB_PORT=1
+conf UseTLS=false
+met connection-refused
+conf UseTLS=false mailhub=no-such-host.invalid:25
+send -i -f alice@example.org bob@example.net
+timeout 20 "$SMTPRELAY" explain <"$T/err" >"$T/out" 2>&1
+expect_out 'do: '
+hub_start - --tls starttls
+conf UseTLS=implicit
+met tls-not-spoken
+hub_stop
+hub_start - --tls none
+conf UseTLS=starttls
+met starttls-missing
+conf UseTLS=false AuthUser=alice AuthPass=x
+met our-no-login-without-tls
+hub_stop
+end
+
+begin "logins, senders and recipients that are refused are explained"
+hub_start - --tls starttls --auth PLAIN
+conf_tls starttls login AuthPass=wrong
+met login-refused
+conf_tls starttls login AuthMethod=cram-md5
+met our-mechanism-missing
+hub_stop
+hub_start rcpt-mixed
+conf UseTLS=false
+met no-such-user-words bad@example.net
+hub_stop
+conf UseTLS=false AuthUser=alice AuthPassFile=/nonexistent/secret
+met secret-missing
+conf UseTLS=false AuthUser=alice "AuthPassCommand=/bin/false"
+met password-command
+conf UseTLS=false MaxMessageSize=10
+met our-larger-than-max
+end
+
+begin "a slip of the pen in a command, an option or the configuration is named with what was meant"
+run_admin() {
+    timeout 20 "$@" >"$T/out" 2>"$T/err" </dev/null
+    rc=$?
+}
+run_admin "$SMTPRELAY" statsu
+expect_rc 64
+expect_err 'unknown command statsu; did you mean status?'
+run_admin "$SMTPRELAY" --frob
+expect_rc 64
+expect_err '--frob: a command is missing'
+run_admin "$O/root/sbin/smtprelayd" --frob
+expect_rc 64
+expect_err 'smtprelayd: unknown option --frob'
+printf 'mailhub = "127.0.0.1:1";\nUseTLS = maybe;\n' >"$T/conf"
+run_admin "$SMTPRELAY" -C "$T/conf" check
+expect_rc 78
+expect_err 'conf line 2: syntax error; a setting is NAME = VALUE; with texts in quotes'
+conf UseTLS=true TLS_CA_File=/no/such/ca.pem
+send -i -f alice@example.org bob@example.net
+expect_rc 78
+expect_err "$T/conf line "
+expect_err 'TLS_CA_File: cannot open /no/such/ca.pem'
+end
