@@ -82,7 +82,11 @@ check_account(const struct config *c, size_t a)
         fprintf(stderr, "smtprelay: warning: account %s: %s\n", config_account_name(c, a), err.text);
     } else {
         read_all(fd, &lines);
-        show(config_account_name(c, a), buf_slice(&lines));
+        if (lines.len)
+            show(config_account_name(c, a), buf_slice(&lines));
+        else
+            fprintf(stderr, "smtprelay: warning: account %s: what others see of this machine is not known\n",
+                config_account_name(c, a));
     }
     file_close(&fd);
     ask_finish(pid, END_MS);
