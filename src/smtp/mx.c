@@ -15,6 +15,7 @@ take_mx(void *ctx, int type, struct answer_data r)
     struct mx_host *h = &l->host[l->n];
 
     (void)type;
+    l->has_records = true;
     if (l->n == MX_MAX || !answer_get16(&r, &h->preference) || !answer_get_name(&r, h->name))
         return; /* a host whose name cannot be one */
     if (!h->name[0]) {
@@ -79,12 +80,17 @@ mx_read(struct slice message, const char *domain, const struct mx_options *o, st
         return MX_NO_DOMAIN;
     }
     if (outcome != ANSWER_FOUND || !answer_walk(message, domain, ANSWER_MX, take_mx, list)) {
+        list->n = 0;
         error_set(err, ERROR_TEMP, "%s: the name service does not answer", domain);
         return MX_UNKNOWN;
     }
     if (list->n == 0 && list->is_null) {
         error_set(err, ERROR_NOUSER, "%s: the domain takes no mail (null MX)", domain);
         return MX_NULL;
+    }
+    if (list->n == 0 && list->has_records) { /* RFC 5321, 5.1: then its address does not count */
+        error_set(err, ERROR_TEMP, "%s: its MX records name no host", domain);
+        return MX_UNKNOWN;
     }
     if (list->n == 0)
         use_domain(list, domain);

@@ -25,6 +25,7 @@ struct mx_list {
     size_t n;
     bool is_implicit; /* the domain has no MX: its own address counts */
     bool is_secure;   /* DNSSEC has proved that these are the hosts, and that may be believed */
+    bool has_records; /* while it is read: there were some, of use or not */
     bool is_null;     /* while it is read: a record that says that there is no mail */
     bool has_own;     /* while it is read: one of the hosts was this machine */
 };

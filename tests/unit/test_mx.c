@@ -97,6 +97,8 @@ static const struct {
     { "0 .,10 a.x", "a.x ", MX_FOUND },
     { "10 a.x,20 Self.Example.NET,30 b.x", "a.x ", MX_FOUND },
     { "20 a.x,20 self.example.net,10 c.x", "c.x ", MX_FOUND },
+    { "10 a!b.x", "", MX_UNKNOWN }, /* whatever that is, it is not the domain's own address */
+    { "10 a!b.x,20 a.x", "a.x ", MX_FOUND },
     { "10 self.example.net,20 a.x", "", MX_LOOP },
     { "10 a.x,10 self.example.net", "", MX_LOOP },
 };
