@@ -29,6 +29,8 @@ enum { IDLE_MS = 300000, IDLE_IN_MESSAGE_MS = 4 * 3600000 };
 enum { MIN_RATE = 500 };
 /* So long what a stranger still sends is thrown away behind our last word: a reset would take that word from him */
 enum { LINGER_MS = 2000 };
+/* What a client of ours has come with is here within this, or the daemon ends without it */
+enum { LAST_MS = 1000 };
 /* after its last byte: what the network may take on top of InteractiveTimeout */
 enum { WAIT_MARGIN_S = 60 };
 
@@ -39,7 +41,8 @@ struct client {
     struct peer peer;
     int in, out;
     struct loop_watch *in_watch, *out_watch;
-    struct loop_timer *idle, *end;
+    struct loop_timer *idle, *end, *last;
+    const char *last_why; /* said when the message it has come with is over, NULL = it may hand in more */
     int64_t idle_at;      /* when `idle` is due */
     int64_t since;        /* of client_idle_since */
     uint64_t steps, paid; /* of the server by then, and content since */
@@ -158,6 +161,7 @@ end_now(void *ctx)
 
     c->end = NULL;
     loop_cancel(c->idle);
+    loop_cancel(c->last);
     loop_unwatch(c->in_watch);
     loop_unwatch(c->out_watch);
     if (c->delivery)
@@ -347,7 +351,10 @@ client_verdict(
 {
     c->delivery = NULL;
     server_verdict(c->server, class, text, refused, nrefused);
-    pump(c);
+    if (c->last_why)
+        client_stop(c, c->last_why);
+    else
+        pump(c);
 }
 
 void
@@ -461,4 +468,25 @@ client_stop(struct client *c, const char *why)
         end_soon(c);
     else if (!c->end)
         pump(c);
+}
+
+static void
+on_last(void *ctx)
+{
+    struct client *c = ctx;
+
+    c->last = NULL;
+    if (!c->delivery)
+        client_stop(c, c->last_why);
+}
+
+void
+client_finish(struct client *c, const char *why)
+{
+    if (c->kind != SERVER_LOCAL || c->end || c->delivery || !server_is_own(c->server)) {
+        client_stop(c, why);
+        return;
+    }
+    c->last_why = why;
+    c->last = loop_at(c->core->loop, clock_deadline(LAST_MS), on_last, c);
 }

@@ -29,6 +29,8 @@ int64_t client_idle_since(const struct client *c, bool *in_message);
 void client_free(struct client *c);
 /* No more messages, as `why` says: end the session now, or behind the verdict that is awaited. */
 void client_stop(struct client *c, const char *why);
+/* The same, but our own client may hand in the message it has come with: within a second it is here. */
+void client_finish(struct client *c, const char *why);
 
 /* dispatch: the verdict on its message (server_verdict), and a line of the dialog on the way. */
 void client_verdict(

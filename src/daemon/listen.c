@@ -351,15 +351,28 @@ listen_add(struct listen *l, int fd, enum server_kind kind)
     l->sockets = s;
 }
 
+/* Who has connected waits for an answer: closing the socket would cut him off without a word */
+static void
+accept_all(struct listen *l)
+{
+    for (struct socket *s = l->sockets; s; s = s->next) {
+        int fd;
+        while (s->kind == SERVER_LOCAL && l->n < l->max &&
+               (fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+            add_client(s, fd);
+    }
+}
+
 void
 listen_stop(struct listen *l, void (*done)(void *ctx), void *ctx)
 {
+    accept_all(l);
     l->stopping = true;
     l->done = done;
     l->ctx = ctx;
     close_sockets(l);
     for (size_t i = 0; i < l->n; i++)
-        client_stop(l->seats[i].client, "smtprelayd: it is being stopped");
+        client_finish(l->seats[i].client, "smtprelayd: it is being stopped");
     if (l->n == 0)
         done(ctx);
 }

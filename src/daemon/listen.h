@@ -22,7 +22,7 @@ struct listen *listen_new(struct core *core);
 void listen_free(struct listen *l);
 /* Accept sessions of `kind` on a listening socket, which is owned from now on. */
 void listen_add(struct listen *l, int fd, enum server_kind kind);
-/* Nobody new; who waits for a verdict may wait for it. `done` is called when the last one has gone, perhaps from within. */
+/* Nobody new; who waits for a verdict may wait for it, and our own clients may hand in what they came with. `done` is called when the last one has gone, perhaps from within. */
 void listen_stop(struct listen *l, void (*done)(void *ctx), void *ctx);
 size_t listen_sessions(const struct listen *l);
 

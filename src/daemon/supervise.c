@@ -382,6 +382,16 @@ sock_ready(void *ctx, int fd, short revents)
 
 /* ---------------------------------------------------------------- what others say */
 
+/* From now on nobody gets a connection that would only be cut; who has one already is served by the daemon process */
+static void
+close_sockets(struct supervisor *s)
+{
+    sockets_close(&s->sockets);
+    for (size_t i = 0; i < s->ntcp; i++)
+        file_close(&s->tcp[i]);
+    s->ntcp = 0;
+}
+
 static void
 stop(struct supervisor *s)
 {
@@ -392,6 +402,7 @@ stop(struct supervisor *s)
         notify_send("STOPPING=1");
         log_line(LOG_LEVEL_INFO, "smtprelayd ends");
     }
+    close_sockets(s); /* before the daemon process accepts for the last time */
     if (s->child == 0) {
         end_with(s, 0);
     } else if (again || s->sock < 0 || !start_send(s->sock, START_STOP, ERROR_NONE, "", -1)) {

@@ -7,6 +7,7 @@ import collections
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -168,6 +169,46 @@ def interrupt_late(stage, daemon, hub, report):
 # ---------------------------------------------------------------- the frame
 
 
+def waiting_at_the_door(stage, daemon, hub, report):
+    """Who has connected when the daemon is to stop is served, though it had not been looked at yet"""
+    faults, held = [], []
+    serving = daemon.parts()[0][0].pid
+    stages.kill(serving, signal.SIGSTOP)
+    for _ in range(20):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(60)
+        s.connect(daemon.socket)
+        held.append(s)
+    daemon.process.terminate()
+    if not stages.wait_for(30, lambda: not os.path.exists(daemon.socket)):
+        faults.append("others can still connect")
+    stages.kill(serving, signal.SIGCONT)
+    for n, s in enumerate(held):
+        letter = stages.Letter(n, 100)
+        text = letter.text().replace(b"\n", b"\r\n")
+        try:
+            heard = s.recv(500)
+            s.sendall(b"EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<%s>\r\nBDAT %d LAST\r\n" % (letter.recipients[0].encode(), len(text)) + text)
+            while b"sent as" not in heard and b"queued as" not in heard and b"\r\n4" not in heard:
+                got = s.recv(500)
+                if not got:
+                    break
+                heard += got
+        except OSError as e:
+            heard = repr(e).encode()
+        if b"250 2.0.0 sent as" not in heard and b"250 2.0.0 queued as" not in heard:
+            faults.append("no. %d is answered %r" % (n, heard[-100:]))
+        s.close()
+    code = daemon.process.wait(60)
+    if code not in (0, 143, -signal.SIGTERM):
+        faults.append("the daemon ends with %s" % code)
+    daemon.start()
+    faults += run_dry(stage, daemon, hub)
+    if hub.count() != len(held):
+        faults.append("%d arrived" % hub.count())
+    report.case("who has connected when the daemon is to stop is served", faults)
+
+
 def with_daemon(opt, report, script, play, **settings):
     stage = stages.Stage(opt.root, opt.programs)
     try:
@@ -194,6 +235,7 @@ def main():
     report.note("restart: SEED=%d" % seed)
     dice = random.Random(seed)
     restarts(opt, report, dice)
+    with_daemon(opt, report, "", waiting_at_the_door)
     with_daemon(opt, report, "", interrupt_early)
     with_daemon(opt, report, SLOW, interrupt_late)
     return 1 if report.failed else 0
