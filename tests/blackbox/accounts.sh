@@ -72,7 +72,7 @@ letter
 end
 
 three "all keys of a group have to match, and user means that uid only"
-conf_three "accounts=( { name = \"a\"; user = \"$me\"; sender = \"@shop.example\"; recipient = \"@partner.example\"; mailhub = \"127.0.0.1:$P1\"; AuthUser = \"shop\"; AuthPass = \"s3cret\"; AllowPlaintextAuth = true; }, { name = \"b\"; user = \"64213\"; mailhub = \"127.0.0.1:$P2\"; } )"
+conf_three "accounts=( { name = \"a\"; user = \"$me\"; sender = \"@shop.example\"; recipient = \"@partner.example\"; mailhub = \"127.0.0.1:$P1\"; AuthUser = \"shop\"; AuthPass = \"s3cret\"; AllowPlaintextAuth = true; }, { name = \"b\"; user = \"64299\"; mailhub = \"127.0.0.1:$P2\"; } )"
 go -f me@shop.example bob@partner.example
 expect_rc 0
 expect_at "$F1" 1
@@ -84,7 +84,7 @@ expect_at "$F2" 0
 end
 
 three "another user's account does not take over, whatever fails"
-conf_three mailhub=127.0.0.1:1 "accounts=( { name = \"mine\"; user = \"$me\"; mailhub = \"127.0.0.1:1\"; fallback = \"theirs\"; }, { name = \"theirs\"; user = \"64213\"; mailhub = \"127.0.0.1:$P2\"; } )"
+conf_three mailhub=127.0.0.1:1 "accounts=( { name = \"mine\"; user = \"$me\"; mailhub = \"127.0.0.1:1\"; fallback = \"theirs\"; }, { name = \"theirs\"; user = \"64299\"; mailhub = \"127.0.0.1:$P2\"; } )"
 go bob@example.net
 expect_rc 75
 expect_at "$F2" 0
