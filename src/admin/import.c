@@ -164,6 +164,15 @@ import_lines_next_content(struct import_lines *l)
     return false;
 }
 
+struct slice
+import_cut(struct slice *rest, char sep)
+{
+    struct slice part = slice_of(NULL);
+
+    (void)slice_cut(rest, sep, &part);
+    return part;
+}
+
 static bool
 is_blank(char c)
 {

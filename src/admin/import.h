@@ -100,6 +100,8 @@ void import_lines_begin(struct import_lines *l, const struct import_source *s);
 bool import_lines_next(struct import_lines *l);
 /* The next line that is neither empty nor begins with '#', without blanks at both ends. */
 bool import_lines_next_content(struct import_lines *l);
+/* What stands before the first `sep`, which is cut off; all of it, or nothing of an empty one. */
+struct slice import_cut(struct slice *rest, char sep);
 /* Cut the first word (blanks end it) off `rest`; false when there is none. */
 bool import_word(struct slice *rest, struct slice *word);
 /*
@@ -135,7 +137,7 @@ void import_pairs_leave(struct import *im, struct import_pairs *p, const struct 
 
 /* A new group of accounts with this name (made unique). */
 size_t import_add_group(struct import *im, struct slice name, struct import_at at);
-/* The value of a setting, or its only item; false, and noted, when our configuration cannot have it. */
+/* The value of a setting, or its only item (an empty one: the list is empty); false, and noted, when our configuration cannot have it. */
 bool import_set(
     struct import *im, size_t group, enum config_key key, struct slice value, struct import_at at);
 /* One more item of a list. */
@@ -156,8 +158,8 @@ void import_set_tls(struct import *im, size_t group, enum import_tls tls, uint16
 /* AuthUser and password; an empty password is noted as one to be filled in. */
 void import_set_login(struct import *im, size_t group, struct slice user, struct slice pass,
     struct import_at user_at, struct import_at pass_at);
-/* A command line as a shell reads it, as AuthPassCommand. */
-void import_set_command(struct import *im, size_t group, struct slice command, struct import_at at);
+/* A command line as a shell reads it, as AuthPassCommand; false, and noted, when it cannot be one. */
+bool import_set_command(struct import *im, size_t group, struct slice command, struct import_at at);
 /* A file with CA certificates; the system's own needs no setting. */
 void import_set_ca(struct import *im, size_t group, struct slice path, struct import_at at);
 /* A domain for addresses without one; whatever stands before an '@' does not count. */

@@ -61,7 +61,7 @@ parse_auth(struct slice line, struct slice *user, struct slice *host, struct sli
 
     if (!slice_has(line, '|'))
         return false;
-    (void)slice_cut(&line, '|', user);
+    *user = import_cut(&line, '|');
     while (end < line.len && line.p[end] != ':' && line.p[end] != '|')
         end++;
     *host = slice_trim(slice_sub(line, 0, end));

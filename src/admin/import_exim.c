@@ -34,7 +34,7 @@ read_text(struct import *im, struct import_pairs *p)
     import_lines_begin(&l, im->source[0]);
     while (import_lines_next_content(&l)) {
         rest = l.line;
-        (void)slice_cut(&rest, '=', &key);
+        key = import_cut(&rest, '=');
         buf_reset(&b);
         if (import_quoted_word(&rest, &b) && b.len)
             import_pairs_add(p, slice_trim(key), buf_slice(&b), l.at);
@@ -68,7 +68,7 @@ take_login(struct import *im, struct slice line, struct import_at at)
     struct slice user = slice_of(NULL);
     struct buf pass;
 
-    (void)slice_cut(&line, ':', &user);
+    user = import_cut(&line, ':');
     buf_init(&pass, IMPORT_TEXT_MAX);
     for (size_t i = 0; i < line.len; i++) {
         buf_add_char(&pass, line.p[i]);
@@ -91,7 +91,7 @@ read_passwords(struct import *im, struct slice host)
     import_lines_begin(&l, s);
     while (import_lines_next_content(&l)) {
         rest = l.line;
-        (void)slice_cut(&rest, ':', &pattern);
+        pattern = import_cut(&rest, ':');
         if (!fits(slice_trim(pattern), host))
             import_leave(im, l.at, pattern, "it is not the smarthost");
         else if (import_get(im, 0, CONFIG_AUTH_USER))
@@ -172,7 +172,7 @@ read_addresses(struct import *im)
     import_lines_begin(&l, s);
     while (import_lines_next_content(&l)) {
         rest = l.line;
-        (void)slice_cut(&rest, ':', &user);
+        user = import_cut(&rest, ':');
         user = slice_trim(user);
         rest = slice_trim(rest);
         if (user.len == 0 || rest.len == 0 || slice_has(user, '@') || im->groups > GROUPS_MAX) {

@@ -53,6 +53,11 @@ static const struct import_reason reasons[] = {
     { "proxy_port", "there is one for all accounts" },
     { "source_ip", "there is one for all accounts" },
     { "timeout", "there is one for all accounts" },
+    { "user", "there is no auth, so there is no login" },
+    { "password", "there is no login that needs it" },
+    { "passwordeval", "there is no login that needs it, or there is a password" },
+    { "port", "without a host it has no meaning" },
+    { "maildomain", "there is one for all accounts" },
     { "eval", "what a command prints cannot be taken over; write the setting" },
     { NULL, NULL },
 };
@@ -92,7 +97,7 @@ begin_account(struct msmtp *m, struct slice text, struct import_at at)
     struct slice rest = text, name, parent;
     struct account *a;
 
-    (void)slice_cut(&rest, ':', &name);
+    name = import_cut(&rest, ':');
     name = slice_trim(name);
     if (slice_is(name, "default") && slice_trim(rest).len) {
         free(m->chosen);
@@ -287,12 +292,13 @@ set_login(struct import *im, size_t g, struct import_pairs *p)
 
     if (!wants_login(im, g, p) || !user || !user->value[0])
         return;
-    if (secret.len == 0 && command && command->value[0]) {
-        if (import_set(im, g, CONFIG_AUTH_USER, slice_of(user->value), user->at))
-            import_set_command(im, g, slice_of(command->value), command->at);
-        import_tell(im, "passwordeval: for all users of this machine it runs as who starts the daemon, with "
-                        "HOME, PATH, USER and "
-                        "LANG alone; in a user's own configuration as that user");
+    if (secret.len == 0 && command && command->value[0] &&
+        import_set_command(im, g, slice_of(command->value), command->at)) {
+        if (!import_set(im, g, CONFIG_AUTH_USER, slice_of(user->value), user->at))
+            import_unset(im, g, CONFIG_AUTH_PASS_COMMAND);
+        import_tell(im,
+            "passwordeval: for all users of this machine it runs as who starts the daemon, with HOME, "
+            "PATH, USER and LANG alone; in a user's own configuration as that user");
         return;
     }
     if (secret.len == 0)

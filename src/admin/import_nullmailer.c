@@ -101,7 +101,7 @@ leave_options(struct import *im, const struct remote *r)
         const char *why = "not an option that is known here";
         if (slice_starts(o, "--"))
             o = slice_from(o, 2);
-        (void)slice_cut(&o, '=', &name);
+        name = import_cut(&o, '=');
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
             if (slice_is(name, known[k].name))
                 why = known[k].why;
@@ -243,7 +243,7 @@ set_admin(struct import *im)
     struct import_at at;
     struct slice list = file_value(im, "adminaddr", &at), one = slice_of(NULL);
 
-    (void)slice_cut(&list, ',', &one);
+    one = import_cut(&list, ',');
     one = slice_trim(one);
     if (one.len == 0 || !import_set(im, 0, CONFIG_ROOT, one, at))
         return;

@@ -80,7 +80,7 @@ read_text(struct import *im, struct import_pairs *p)
         whole = buf_slice(&logical);
         if (slice_has(whole, '=')) {
             value = whole;
-            (void)slice_cut(&value, '=', &key);
+            key = import_cut(&value, '=');
             import_pairs_add(p, slice_trim(key), slice_trim(value), at);
         }
         buf_reset(&logical);
@@ -174,7 +174,7 @@ read_map(struct import *im, struct slice map, struct import_at at, take_entry *t
     const struct import_source *s = NULL;
     char *copy;
 
-    (void)slice_cut(&rest, ':', &type);
+    type = import_cut(&rest, ':');
     path = slice_starts(map, "/") ? map : rest;
     if (slice_is(type, "static")) {
         (void)take(im, ctx, slice_of("*"), rest, at);
@@ -237,7 +237,7 @@ take_login(struct import *im, void *ctx, struct slice key, struct slice value, s
         import_leave(im, at, key, "there is a login already");
         return true;
     }
-    (void)slice_cut(&value, ':', &user);
+    user = import_cut(&value, ':');
     import_set_login(im, 0, user, value, at, at);
     login->done = true;
     return true;
@@ -416,25 +416,30 @@ set_names(struct import *im, struct import_pairs *p)
     set_origin(im, p);
 }
 
-/* "hash:/etc/aliases" */
+/* "hash:/etc/aliases, hash:/etc/more"; the usual one alone needs no setting */
 static void
 set_aliases(struct import *im, struct import_pairs *p)
 {
     struct import_at at;
     char *maps = value_of(p, "alias_maps", &at);
-    struct slice rest = slice_of(maps), path;
+    struct slice rest, word, path;
 
-    path = rest;
-    if (slice_has(rest, ':')) {
-        (void)slice_cut(&rest, ':', &path);
-        path = rest;
-    }
-    if (path.len && !slice_is(path, "/etc/aliases")) {
-        if (slice_has(path, ' ') || slice_has(path, ','))
-            import_leave(im, at, slice_of("alias_maps"), "one file of aliases is possible here");
+    for (char *c = maps; c && *c; c++)
+        if (*c == ',')
+            *c = ' ';
+    rest = slice_of(maps);
+    while (import_word(&rest, &word)) {
+        path = word;
+        if (!slice_starts(word, "/"))
+            (void)import_cut(&path, ':');
+        if (slice_starts(path, "/"))
+            (void)import_add(im, 0, CONFIG_ALIASES, path, at);
         else
-            (void)import_set(im, 0, CONFIG_ALIASES, path, at);
+            import_leave(im, at, word, "only files of aliases can be taken over");
     }
+    if (maps && import_get(im, 0, CONFIG_ALIASES) &&
+        strcmp(import_get(im, 0, CONFIG_ALIASES), "/etc/aliases") == 0 && !strpbrk(maps, " "))
+        import_unset(im, 0, CONFIG_ALIASES);
     free(maps);
 }
 

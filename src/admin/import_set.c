@@ -24,8 +24,6 @@ is_usable(struct import *im, enum config_key key, struct slice value, struct imp
     error_init(&err);
     if (slice_has(value, '\0'))
         (void)error_set(&err, ERROR_CONFIG, "%s: there is a NUL byte in it", config_info(key)->name);
-    else if (value.len == 0 && config_info(key)->type == CONFIG_LIST)
-        return true; /* none of it */
     else if (value_check(key, value, &number, &err))
         return true;
     import_leave(im, at, slice_of(NULL), err.text);
@@ -48,24 +46,33 @@ import_unset(struct import *im, size_t group, enum config_key key)
     im->items = n;
 }
 
+static void
+add_item(struct import *im, size_t group, enum config_key key, struct slice value, struct import_at at)
+{
+    ensure(group < im->groups);
+    im->item = mem_resize(im->item, im->items + 1, sizeof *im->item);
+    im->item[im->items++] = (struct import_item){ key, group, slice_dup(value), origin_of(at) };
+}
+
 bool
 import_add(struct import *im, size_t group, enum config_key key, struct slice value, struct import_at at)
 {
-    ensure(group < im->groups);
     if (!is_usable(im, key, value, at))
         return false;
-    im->item = mem_resize(im->item, im->items + 1, sizeof *im->item);
-    im->item[im->items++] = (struct import_item){ key, group, slice_dup(value), origin_of(at) };
+    add_item(im, group, key, value, at);
     return true;
 }
 
 bool
 import_set(struct import *im, size_t group, enum config_key key, struct slice value, struct import_at at)
 {
-    if (!is_usable(im, key, value, at))
+    bool none = value.len == 0 && config_info(key)->type == CONFIG_LIST;
+
+    if (!none && !is_usable(im, key, value, at))
         return false;
     import_unset(im, group, key);
-    return import_add(im, group, key, value, at);
+    add_item(im, group, key, value, at);
+    return true;
 }
 
 const char *
@@ -214,16 +221,15 @@ needs_shell(struct slice command)
     return false;
 }
 
-void
+bool
 import_set_command(struct import *im, size_t group, struct slice command, struct import_at at)
 {
     struct buf b;
+    bool ok;
 
-    if (!needs_shell(command)) {
-        (void)import_set(im, group, CONFIG_AUTH_PASS_COMMAND, command, at);
-        return;
-    }
-    buf_init(&b, IMPORT_TEXT_MAX);
+    if (!needs_shell(command))
+        return import_set(im, group, CONFIG_AUTH_PASS_COMMAND, command, at);
+    buf_init(&b, IMPORT_TEXT_MAX * 8);
     buf_add_str(&b, "/bin/sh -c '");
     for (size_t i = 0; i < command.len; i++) {
         if (command.p[i] == '\'')
@@ -232,8 +238,9 @@ import_set_command(struct import *im, size_t group, struct slice command, struct
             buf_add_char(&b, command.p[i]);
     }
     buf_add_char(&b, '\'');
-    (void)import_set(im, group, CONFIG_AUTH_PASS_COMMAND, buf_slice(&b), at); /* noted if it will not do */
+    ok = import_set(im, group, CONFIG_AUTH_PASS_COMMAND, buf_slice(&b), at);
     buf_clear(&b);
+    return ok;
 }
 
 /* ---------------------------------------------------------------- single settings */

@@ -12,6 +12,8 @@
 static const struct import_reason reasons[] = {
     { "UseOldAUTH", "servers that offer AUTH= only are from the last century" },
     { "UseTLSCert", "without TLSCert there is nothing to send" },
+    { "AuthPass", "without AuthUser there is no login" },
+    { "TLSKey", "without TLSCert it is not used" },
     { "Debug", "" },
     { NULL, NULL },
 };
@@ -212,9 +214,9 @@ read_revalias(struct import *im, struct slice line, struct import_at at)
     uint16_t number = 25;
     size_t group;
 
-    (void)slice_cut(&line, ':', &user);
-    (void)slice_cut(&line, ':', &address);
-    (void)slice_cut(&line, ':', &hub);
+    user = import_cut(&line, ':');
+    address = import_cut(&line, ':');
+    hub = import_cut(&line, ':');
     port = slice_trim(line);
     user = slice_trim(user);
     address = slice_trim(address);

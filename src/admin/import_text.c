@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/guard.h"
+#include "config/provider.h"
 #include "config/tree.h"
 
 void
@@ -168,7 +169,7 @@ import_text_check(struct slice text, const char *path, struct config *c, struct 
 
     config_begin(c);
     ok = guard_take(&g, text, path, &st, err) && tree_load(c, &g, err) &&
-         config_complete(c, "localhost.localdomain", NULL, err);
+         provider_complete(c, "localhost.localdomain", NULL, err);
     guard_clear(&g);
     if (!ok)
         config_end(c);

@@ -343,6 +343,15 @@ check_addresses(const struct arguments *a)
     return queue_ask(&a->request, &q);
 }
 
+/* What was made of two words is needed no more */
+static int
+end_with(struct arguments *a, int code)
+{
+    while (a->njoined)
+        free(a->joined[--a->njoined]);
+    return code;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -367,7 +376,7 @@ main(int argc, char **argv)
     if (is_command(&a, "explain"))
         return explain_ask(a.request.uid, a.q.word, a.q.n);
     if (is_command(&a, "import"))
-        return import_run(&a.request, a.q.word, a.q.n);
+        return end_with(&a, import_run(&a.request, a.q.word, a.q.n));
     if (is_command(&a, "why"))
         return why_ask(&a.request, a.q.word, a.q.n);
     if (is_command(&a, "log"))

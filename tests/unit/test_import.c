@@ -82,6 +82,7 @@ static const struct row {
     { "ssmtp", "mailhub=m\nAddHeader=X-A: b c\nAddHeader=X-D: e\n",
         "AddHeader = ( \"X-A: b c\", \"X-D: e\" );" },
     { "ssmtp", "\xEF\xBB\xBFmailhub=m\n", "mailhub = \"m:25\";" },
+    { "ssmtp", "mailhub=m\nAddHeader=\nAddHeader=\n", "AddHeader: \"\" will not do" },
     /* msmtp: structure, quotes, booleans without a value, inheritance */
     { "msmtp", "host mail.example.org\n", "mailhub = \"mail.example.org:25\";" },
     { "msmtp", "account a\nhost h\ntls\n", "UseTLS = true;" },
@@ -109,7 +110,10 @@ static const struct row {
         "AuthPassCommand = \"/bin/sh -c 'echo '\\\"'\\\"'it'\\\"'\\\"' | tr a b'\";" },
     { "msmtp", "account a\nhost h\neval date\n", "eval: what a command prints" },
     { "msmtp", "account a : nobody\nhost h\n", "nobody: there is no account of this name" },
+    { "msmtp", "host h\nauth on\nuser u\npasswordeval a\x01z\n", "AuthPassFile = " },
+    { "msmtp", "account\nhost h\n", "mailhub = \"h:25\";" },
     /* nullmailer */
+    { "nullmailer", "h smtp \"\" --starttls\n", "UseTLS = true;" },
     { "nullmailer", "h smtp --port=587 --starttls --user=u --pass='a b'\n", "0:a b\n" },
     { "nullmailer", "h smtp --ssl\n", "mailhub = \"h:465\";" },
     { "nullmailer", "h smtp port=587 starttls user=u pass=p\n", "AuthUser = \"u\";" },
@@ -143,6 +147,9 @@ static const struct row {
         "smtp_sasl_auth_enable is not set" },
     { "postfix", "relayhost = [h]\nsmtp_tls_security_level=may\n", "UseTLS = \"opportunistic\";" },
     { "postfix", "a = $b\nb = $a\nrelayhost = [h$a]\n", "mailhub = \"h:25\";" },
+    { "postfix", "relayhost = [h]\nalias_maps = hash:/etc/aliases\n", "!aliases" },
+    { "postfix", "relayhost = [h]\nalias_maps = hash:/etc/aliases, nis:x hash:/b\n",
+        "aliases = ( \"/etc/aliases\", \"/b\" );" },
     /* Exim */
     { "exim", "dc_eximconfig_configtype='smarthost'\ndc_smarthost='h::587;i::587'\n",
         "mailhub = ( \"h:587\", \"i:587\" );" },
@@ -169,6 +176,8 @@ START_TEST(logins_are_those_of_the_smarthost)
         "it is not the smarthost");
     expect("postfix", "relayhost=[h]:587\nsmtp_sasl_auth_enable=yes\nsmtp_sasl_password_maps=hash:/s\n", "/s",
         "i u:1\n[h]:587 u:2 3\n", "0:2 3\n");
+    expect("postfix", "relayhost=[h]:587\nsmtp_sasl_auth_enable=yes\nsmtp_sasl_password_maps=hash:/s\n", "/s",
+        "[h]:587\n", "mailhub = \"h:587\"");
     expect("msmtp", "host h\nauth on\nuser u\ntls on\n", "/home/joe/.netrc",
         "machine i login u password 1\nmachine h login u\npassword 2\n", "0:2\n");
     expect("ssmtp", "mailhub=h\nAuthUser=u\nAuthPass=p\n", "/x/revaliases", "root:a@x.org:i:26\n", "1:p\n");
