@@ -19,6 +19,7 @@
 #include "base/paths.h"
 #include "base/rights.h"
 #include "base/text.h"
+#include "config/explanations.h"
 #include "config/file.h"
 #include "config/expand.h"
 
@@ -146,6 +147,7 @@ check(const struct config_request *req)
     if (!config_load(req, &c, &err))
         return fail(&err);
     ok = config_check_files(&c, &err) && expand_check(&c, &aliases, &err);
+    explain_free(explanations_load(req->uid, &c.warnings));
     if (ok)
         printf("# configuration: %s\n\n", c.path ? c.path : "the environment alone");
     for (size_t a = 0; ok && a < c.n; a++)

@@ -77,6 +77,10 @@ chmod 644 "$OWN"
 kill -HUP "$D"
 shows 'account default: do: pull the plug' "$ADMIN" status
 grep -q 'explanations line 5: the entry has no advice' "$LOG" || fail "the wrong entry is not named: $(tail -n 3 "$LOG")"
+run "$ADMIN" check
+expect_rc 0
+expect_err 'warning: '
+expect_err 'explanations line 5: the entry has no advice'
 rm -rf "$ROOT/etc/smtprelay"
 finish
 
