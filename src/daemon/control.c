@@ -403,8 +403,10 @@ control_is_meant(const struct control_request *q, const struct record *r)
 }
 
 bool
-control_select(const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err)
+control_select(
+    const struct control_request *q, int client, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err)
 {
+    struct control_out o;
     struct control_walk w;
     struct record r;
     bool none;
@@ -416,7 +418,8 @@ control_select(const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], 
     *n = 0;
     if (!s && !none)
         return false;
-    control_walk_begin(&w, q, s, NULL);
+    control_out_begin(&o, client);
+    control_walk_begin(&w, q, s, client >= 0 ? &o : NULL);
     while (control_walk_next(&w, &r, &fd)) {
         if (control_is_meant(q, &r)) {
             if (*n == room)
@@ -429,5 +432,8 @@ control_select(const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], 
         file_close(&fd);
     }
     spool_close(s);
+    buf_clear(&o.b);
+    if (o.is_broken) /* what was found is a part of it */
+        return error_set(err, ERROR_TEMP, "nobody waits for the answer any more");
     return control_walk_end(&w, err);
 }

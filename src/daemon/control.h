@@ -178,9 +178,12 @@ bool control_is_permitted(const struct control_request *q, struct error *err);
 bool control_is_meant(const struct control_request *q, const struct record *r);
 /* run: does it mean all that waits, so that no record needs to be looked at? */
 bool control_means_all(const struct control_request *q);
-/* The ids of the messages that are meant; *ids is fresh memory. False with err (69: one named by its id is not there). */
-bool control_select(
-    const struct control_request *q, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err);
+/*
+ * The ids of the messages that are meant; *ids is fresh memory. `client` (-1: none) hears that it takes its time. False with err (69: one
+ * named by its id is not there; 75: the client has gone).
+ */
+bool control_select(const struct control_request *q, int client, char (**ids)[SPOOL_ID_MAX + 1], size_t *n,
+    struct error *err);
 /* Who asks, for the reason of a hold: "root" */
 char *control_peer_name(const struct control_request *q);
 /*

@@ -132,7 +132,7 @@ select_run(void *arg)
 {
     struct session *s = arg;
 
-    s->ok = control_select(&s->request, &s->ids, &s->nids, &s->err);
+    s->ok = control_select(&s->request, s->fd, &s->ids, &s->nids, &s->err);
 }
 
 static void

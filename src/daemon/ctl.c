@@ -292,7 +292,7 @@ change_as_owner(struct ctl *c, int out)
 
     error_init(&err);
     buf_init(&b, FILTER_MAX + 4 * ERROR_TEXT_MAX);
-    if (!find_queue(c, &err) || !control_select(&c->q, &ids, &n, &err)) {
+    if (!find_queue(c, &err) || !control_select(&c->q, -1, &ids, &n, &err)) {
         buf_add_char(&b, '\n');
         control_end(&b, err.class, err.text);
     } else {

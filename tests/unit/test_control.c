@@ -351,7 +351,7 @@ START_TEST(run_means_what_is_looked_for_and_only_ones_own)
     add(&(struct message){ "C3", "dave@example.org", "carol@example.net", .uid = 1002 });
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         request(&q, cases[i].line, cases[i].uid, cases[i].is_operator);
-        ck_assert(control_select(&q, &ids, &n, &err));
+        ck_assert(control_select(&q, -1, &ids, &n, &err));
         ck_assert_msg(n == cases[i].n, "%s: %zu", cases[i].line, n);
         for (size_t k = 0; k < n; k++)
             ck_has(cases[i].ids, ids[k]);
