@@ -443,6 +443,8 @@ expand_recipient(const struct config *c, size_t account, const char *address,
     }
     e.max = hooks->max ? hooks->max : EXPAND_MAX;
     ok = expand(&e, address);
+    if (!ok && err->class == ERROR_REFUSED)
+        error_context(err, "%s", address);
     for (size_t i = 0; ok && i < e.nfound; i++)
         hooks->found(hooks->ctx, e.found[i]);
     expansion_clear(&e);
