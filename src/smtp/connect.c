@@ -30,8 +30,8 @@ struct race {
     struct buf why; /* what the failed ones said */
 };
 
-static void
-address_text(const struct resolve_address *a, char *out, size_t size)
+void
+connect_address_text(const struct resolve_address *a, char *out, size_t size)
 {
     const void *p = a->addr.ss_family == AF_INET6
                         ? (const void *)&((const struct sockaddr_in6 *)&a->addr)->sin6_addr
@@ -48,7 +48,7 @@ note_failure(struct race *r, const struct resolve_address *a, int errno_value)
 
     if (r->why.len > 200)
         return;
-    address_text(a, text, sizeof text);
+    connect_address_text(a, text, sizeof text);
     buf_add_format(&r->why, "%s%s (%s)", r->why.len ? ", " : "", strerror(errno_value), text);
 }
 
@@ -66,28 +66,38 @@ bind_source(int fd, const char *source, sa_family_t family)
     return bind(fd, (const struct sockaddr *)&a.addr, a.len) == 0;
 }
 
-static void
-begin_attempt(struct race *r, const struct resolve_address *a, uint16_t port, const char *source)
+int
+connect_begin(const struct resolve_address *a, uint16_t port, const char *source)
 {
     struct sockaddr_storage to = a->addr;
-    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, saved;
 
     if (to.ss_family == AF_INET6)
         ((struct sockaddr_in6 *)&to)->sin6_port = htons(port);
     else
         ((struct sockaddr_in *)&to)->sin_port = htons(port);
-    r->attempts[r->n].a = *a;
-    r->attempts[r->n].fd = -1;
     if (fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
         bind_source(fd, source, to.ss_family) &&
-        (connect(fd, (struct sockaddr *)&to, a->len) == 0 || errno == EINPROGRESS)) {
-        r->attempts[r->n].fd = fd;
+        (connect(fd, (struct sockaddr *)&to, a->len) == 0 || errno == EINPROGRESS))
+        return fd;
+    saved = errno;
+    file_close(&fd);
+    errno = saved;
+    return -1;
+}
+
+static void
+begin_attempt(struct race *r, const struct resolve_address *a, uint16_t port, const char *source)
+{
+    int fd = connect_begin(a, port, source);
+
+    r->attempts[r->n].a = *a;
+    r->attempts[r->n].fd = fd;
+    if (fd >= 0)
         r->open++;
-    } else {
+    else
         note_failure(r, a, errno);
-        file_close(&fd);
-    }
     r->n++;
 }
 
@@ -176,6 +186,14 @@ is_here(int fd, const struct resolve_address *peer)
     return getsockname(fd, (struct sockaddr *)&own, &len) == 0 && is_same_address(&own, &peer->addr);
 }
 
+void
+connect_note_peer(int fd, const struct resolve_address *a, struct connect_info *info)
+{
+    connect_address_text(a, info->peer, sizeof info->peer);
+    info->is_secure = a->is_secure;
+    info->is_here = is_here(fd, a);
+}
+
 /* The winner's descriptor, or -1 */
 static int
 end_race(struct race *r, int winner, struct connect_info *info)
@@ -185,9 +203,7 @@ end_race(struct race *r, int winner, struct connect_info *info)
     for (size_t i = 0; i < r->n; i++) {
         if ((int)i == winner) {
             fd = r->attempts[i].fd;
-            address_text(&r->attempts[i].a, info->peer, sizeof info->peer);
-            info->is_secure = r->attempts[i].a.is_secure;
-            info->is_here = is_here(fd, &r->attempts[i].a);
+            connect_note_peer(fd, &r->attempts[i].a, info);
         } else {
             file_close(&r->attempts[i].fd);
         }

@@ -5,10 +5,13 @@
 #define SMTP_CONNECT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "smtp/answer.h"
+
+struct resolve_address;
 
 struct connect_options {
     const char *host; /* A-labels or an IP literal */
@@ -31,5 +34,12 @@ struct connect_info {
 /* A non-blocking, close-on-exec descriptor with TCP_NODELAY, or -1 with err ("HOST:PORT: why (address)"; ERROR_TEMP). */
 int connect_host(
     const struct connect_options *o, int64_t deadline, struct connect_info *info, struct error *err);
+
+/* One attempt: a descriptor that becomes writable when it stands or fails (SO_ERROR), or -1 with errno. */
+int connect_begin(const struct resolve_address *a, uint16_t port, const char *source);
+/* What is known of a connection to that address: peer, is_secure, is_here */
+void connect_note_peer(int fd, const struct resolve_address *a, struct connect_info *info);
+/* "192.0.2.1", "2001:db8::1" */
+void connect_address_text(const struct resolve_address *a, char *out, size_t size);
 
 #endif

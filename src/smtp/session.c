@@ -48,6 +48,20 @@ session_fact_reply(struct status_fact *fact, enum status_stage stage, const stru
     buf_clear(&text);
 }
 
+void
+session_tell_reply(struct session *s, const char *step, unsigned flights, const struct reply *r)
+{
+    struct buf text;
+
+    if (!s->options->steps)
+        return;
+    buf_init(&text, REPLY_TEXT_MAX + 64);
+    reply_format(r, &text);
+    steps_number(s->options->steps, "code", r->code);
+    steps_done(s->options->steps, step, s->stream.flights - flights, "%s", buf_str(&text));
+    buf_clear(&text);
+}
+
 static void
 show_sent(struct session *s, struct slice lines)
 {
@@ -160,6 +174,8 @@ take_capability(struct session *s, struct slice line)
     struct slice word = slice_sub(line, 0, slice_find(line, ' ')),
                  rest = slice_trim(slice_from(line, word.len));
 
+    steps_item(s->options->steps, "offers");
+    steps_item_text(s->options->steps, "line", line);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (slice_is_nocase(word, flags[i].word))
             *(bool *)((char *)&s->caps + flags[i].offset) = true;
@@ -215,10 +231,36 @@ send_helo(struct session *s, struct reply *r, struct status_fact *fact)
     return is_success(r);
 }
 
+static void
+tell_hello(struct session *s, unsigned flights)
+{
+    const struct session_caps *c = &s->caps;
+    struct buf text;
+
+    if (!s->options->steps)
+        return;
+    buf_init(&text, 600);
+    buf_add_format(&text, "as %s", s->options->ehlo_name);
+    buf_add_str(&text, !c->esmtp ? "; the server knows only HELO" : "; offered:");
+    buf_add_str(&text, c->starttls ? " STARTTLS" : "");
+    if (c->auth)
+        buf_add_format(&text, " AUTH (%s)", c->mechanisms);
+    buf_add_str(&text, c->pipelining ? " PIPELINING" : "");
+    buf_add_str(&text, c->chunking ? " CHUNKING" : "");
+    buf_add_str(&text, c->eightbit ? " 8BITMIME" : "");
+    buf_add_str(&text, c->smtputf8 ? " SMTPUTF8" : "");
+    buf_add_str(&text, c->dsn ? " DSN" : "");
+    if (c->size_max)
+        buf_add_format(&text, " SIZE %llu", (unsigned long long)c->size_max);
+    steps_done(s->options->steps, "ehlo", s->stream.flights - flights, "%s", buf_str(&text));
+    buf_clear(&text);
+}
+
 /* EHLO, and HELO where that is not known. A refusal of both is a fact. */
 static bool
 say_hello(struct session *s, struct status_fact *fact)
 {
+    unsigned flights = s->stream.flights;
     struct reply r;
     bool ok;
 
@@ -230,6 +272,8 @@ say_hello(struct session *s, struct status_fact *fact)
         session_fact_reply(fact, STATUS_EHLO, &r);
         ok = false;
     }
+    if (ok)
+        tell_hello(s, flights);
     reply_clear(&r);
     return ok;
 }
@@ -258,6 +302,22 @@ session_ask_again(struct session *s, struct status_fact *fact)
 
 /* ---------------------------------------------------------------- TLS */
 
+static void
+tell_tls(struct steps *steps, const struct tls_info *info)
+{
+    bool newest = strcmp(info->version, "TLSv1.3") == 0;
+
+    steps_text(steps, "version", slice_of(info->version));
+    steps_text(steps, "cipher", slice_of(info->cipher));
+    steps_flag(steps, "verified", info->verified);
+    if (!info->verified && *info->reason)
+        steps_note(steps, "the certificate is not verified: %s", info->reason);
+    steps_done(steps, "tls", newest ? 1 : 2, "%s %s, certificate %s", info->version, info->cipher,
+        info->pinned     ? "as pinned"
+        : info->verified ? "verified"
+                         : "not verified");
+}
+
 static bool
 start_tls(struct session *s, struct status_fact *fact)
 {
@@ -275,6 +335,7 @@ start_tls(struct session *s, struct status_fact *fact)
     struct error err;
 
     o.opportunistic = s->options->tls == SESSION_TLS_OPPORTUNISTIC;
+    o.steps = s->options->steps;
     s->stream.tls = tls_start(s->stream.fd, &o, clock_deadline(s->options->timeout_ms), &failure, &err);
     if (!s->stream.tls) {
         session_fact(fact, STATUS_TLS, causes[failure], "%s", err.text);
@@ -282,6 +343,7 @@ start_tls(struct session *s, struct status_fact *fact)
     }
     tls_info(s->stream.tls, &info);
     s->unverified = o.opportunistic && !info.verified;
+    tell_tls(s->options->steps, &info);
     (void)snprintf(s->tls_info, sizeof s->tls_info, "%s", info.summary);
     return true;
 }
@@ -301,6 +363,7 @@ upgrade(struct session *s, struct status_fact *fact)
                 "be what it wants)");
         return !must;
     }
+    unsigned flights = s->stream.flights;
     reply_init(&r);
     ok = exchange(s, STATUS_STARTTLS, "STARTTLS\r\n", &r, fact);
     if (ok && r.code != 220) {
@@ -317,6 +380,7 @@ upgrade(struct session *s, struct status_fact *fact)
             fact, STATUS_STARTTLS, STATUS_HANDSHAKE, "STARTTLS: text was slipped in before the handshake");
         return false;
     }
+    steps_done(s->options->steps, "starttls", s->stream.flights - flights, "the server is ready for TLS");
     return start_tls(s, fact) && say_hello(s, fact);
 }
 
@@ -420,6 +484,47 @@ may_login(struct session *s, struct status_fact *fact)
     return false;
 }
 
+/* Why this mechanism of those offered is not the one; NULL: it is */
+static const char *
+why_not(const struct session_options *o, const struct sasl_options *so, struct slice word)
+{
+    enum sasl_mechanism m = SASL_NONE;
+
+    for (int i = SASL_SCRAM_SHA_256_PLUS; i <= SASL_OAUTHBEARER; i++)
+        if (slice_is_nocase(word, sasl_name((enum sasl_mechanism)i)))
+            m = (enum sasl_mechanism)i;
+    if (m == so->mechanism && m != SASL_NONE)
+        return NULL;
+    if (m == SASL_NONE)
+        return "not known here";
+    if (o->method && !slice_is_nocase(slice_of(o->method), "auto"))
+        return "AuthMethod names another";
+    if (m >= SASL_EXTERNAL)
+        return "only where AuthMethod names it";
+    if (m == SASL_SCRAM_SHA_256_PLUS && !so->binding_type)
+        return "needs TLS with a channel binding";
+    return so->mechanism == SASL_NONE ? "cannot be used" : "a stronger one is offered";
+}
+
+/* What was offered, and why it was this one */
+static void
+tell_choice(struct session *s, const struct sasl_options *so)
+{
+    struct steps *steps = s->options->steps;
+    struct slice rest = so->offered, word;
+
+    steps_text(steps, "user", slice_of(s->options->user));
+    steps_text(steps, "mechanism", slice_of(so->mechanism ? sasl_name(so->mechanism) : ""));
+    while (steps && slice_cut(&rest, ' ', &word)) {
+        const char *why = word.len ? why_not(s->options, so, word) : NULL;
+        steps_item(steps, "mechanisms");
+        steps_item_text(steps, "name", word);
+        steps_item_text(steps, "skipped", slice_of(why));
+        if (why)
+            steps_note(steps, "%.*s: %s", SLICE_ARG(word), why);
+    }
+}
+
 static bool
 run_login(struct session *s, const struct sasl_options *so, struct status_fact *fact)
 {
@@ -453,6 +558,7 @@ login(struct session *s, struct status_fact *fact)
         .port = o->port };
     struct buf binding;
     struct error err;
+    unsigned flights = s->stream.flights;
     bool ok;
 
     if (!may_login(s, fact))
@@ -462,12 +568,16 @@ login(struct session *s, struct status_fact *fact)
         so.binding_type = tls_binding(s->stream.tls, &binding);
     so.binding = buf_slice(&binding);
     so.mechanism = sasl_choose(so.offered, o->method, so.binding_type != NULL, o->secret != NULL, &err);
+    tell_choice(s, &so);
     if (so.mechanism == SASL_NONE) {
         session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH: %s", err.text);
         ok = false;
     } else {
         ok = run_login(s, &so, fact);
     }
+    if (ok)
+        steps_done(s->options->steps, "login", s->stream.flights - flights, "%s%s%s", s->mechanism,
+            o->user ? " as " : "", o->user ? o->user : "");
     buf_clear(&binding);
     return ok;
 }
@@ -477,6 +587,7 @@ login(struct session *s, struct status_fact *fact)
 static bool
 greeting(struct session *s, struct status_fact *fact)
 {
+    unsigned flights = s->stream.flights;
     struct reply r;
     bool ok;
 
@@ -486,6 +597,8 @@ greeting(struct session *s, struct status_fact *fact)
         session_fact_reply(fact, STATUS_GREETING, &r);
         ok = false;
     }
+    if (ok)
+        session_tell_reply(s, "greeting", flights, &r);
     reply_clear(&r);
     return ok;
 }
@@ -511,6 +624,7 @@ session_open(struct session *s, int fd, const struct session_options *options, s
 {
     memset(s, 0, sizeof *s);
     s->options = options;
+    steps_begin(options->steps);
     stream_init(&s->stream, fd, options->hook, options->hook_ctx);
     if (open_steps(s, fact))
         return true;

@@ -10,6 +10,7 @@
 
 #include "mail/reply.h"
 #include "mail/status.h"
+#include "smtp/step.h"
 #include "smtp/stream.h"
 
 enum session_tls { SESSION_TLS_NONE, SESSION_TLS_IMPLICIT, SESSION_TLS_STARTTLS, SESSION_TLS_OPPORTUNISTIC };
@@ -28,6 +29,7 @@ struct session_options {
     int64_t end_ms;            /* the reply to the last byte */
     stream_hook *hook;         /* may be NULL; secrets are '*' */
     void *hook_ctx;
+    struct steps *steps; /* NULL: nobody looks */
 };
 
 struct session_caps {
@@ -69,6 +71,8 @@ bool session_ask_again(struct session *s, struct status_fact *fact);
 bool session_send(struct session *s, struct slice lines, enum status_stage stage, struct status_fact *fact);
 bool session_reply(
     struct session *s, enum status_stage stage, int64_t ms, struct reply *r, struct status_fact *fact);
+/* A step has ended well, with this reply, since the stream had so many flights. */
+void session_tell_reply(struct session *s, const char *step, unsigned flights, const struct reply *r);
 /* A fact from a reply, or from anything else. */
 void session_fact_reply(struct status_fact *fact, enum status_stage stage, const struct reply *r);
 void session_fact(struct status_fact *fact, enum status_stage stage, enum status_cause cause,

@@ -28,9 +28,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "smtp/tls_peer.h"
 
 #define HOST_MAX 256
-#define NAMES_SHOWN 5
 
 struct tls {
     SSL_CTX *ctx;
@@ -62,81 +62,6 @@ format_hex(char out[2 * TLS_PIN_BYTES + 1], const unsigned char pin[TLS_PIN_BYTE
         (void)snprintf(out + 2 * i, 3, "%02x", pin[i]);
 }
 
-static void
-format_name(char *out, size_t size, const X509_NAME *name)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text = NULL;
-    long len;
-
-    out[0] = '\0';
-    if (bio != NULL &&
-        X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0) {
-        len = BIO_get_mem_data(bio, &text);
-        if (len > 0)
-            (void)text_escape(out, size, slice_make(text, (size_t)len));
-    }
-    BIO_free(bio);
-}
-
-static void
-format_date(char *out, size_t size, const ASN1_TIME *when)
-{
-    struct tm tm;
-
-    out[0] = '\0';
-    if (ASN1_TIME_to_tm(when, &tm) == 1)
-        (void)strftime(out, size, "%Y-%m-%d %H:%M UTC", &tm);
-}
-
-static void
-add_name(struct buf *out, size_t shown, const GENERAL_NAME *name)
-{
-    char text[INET6_ADDRSTRLEN];
-    const ASN1_STRING *s;
-    const unsigned char *data;
-    size_t len;
-
-    if (shown > 0)
-        buf_add_str(out, shown < NAMES_SHOWN ? ", " : " ...");
-    if (shown >= NAMES_SHOWN)
-        return;
-    s = name->type == GEN_DNS ? name->d.dNSName : name->d.iPAddress;
-    data = ASN1_STRING_get0_data(s);
-    len = (size_t)ASN1_STRING_length(s);
-    if (name->type == GEN_DNS)
-        text_add_escaped(out, slice_make((const char *)data, len > 100 ? 100 : len));
-    else if ((len == 4 || len == 16) &&
-             inet_ntop(len == 4 ? AF_INET : AF_INET6, data, text, sizeof text) != NULL)
-        buf_add_str(out, text);
-    else
-        buf_add_str(out, "?");
-}
-
-/* "a.example, *.b.example": the names a certificate is for */
-static void
-add_names(struct buf *out, X509 *cert)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    size_t shown = 0;
-
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && shown <= NAMES_SHOWN; i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-        if (name->type == GEN_DNS || name->type == GEN_IPADD)
-            add_name(out, shown++, name);
-    }
-    if (shown == 0)
-        buf_add_str(out, "no host");
-    GENERAL_NAMES_free(names);
-}
-
-static bool
-is_self_issued(X509 *cert)
-{
-    return X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
-}
-
 /* What OpenSSL found wrong, as "it ..." for people. `bad` is the certificate it stumbled over. */
 static void
 add_verdict(struct buf *out, const struct tls *t, int code, X509 *leaf, X509 *bad)
@@ -145,17 +70,17 @@ add_verdict(struct buf *out, const struct tls *t, int code, X509 *leaf, X509 *ba
 
     switch (code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        format_date(date, sizeof date, X509_get0_notAfter(bad));
+        tls_peer_format_date(date, sizeof date, X509_get0_notAfter(bad));
         buf_add_format(out, "expired on %s", date);
         break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        format_date(date, sizeof date, X509_get0_notBefore(bad));
+        tls_peer_format_date(date, sizeof date, X509_get0_notBefore(bad));
         buf_add_format(out, "is not valid before %s", date);
         break;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         buf_add_str(out, "is for ");
-        add_names(out, leaf);
+        tls_peer_add_names(out, leaf);
         buf_add_format(out, ", not for %s", t->host);
         break;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -165,8 +90,8 @@ add_verdict(struct buf *out, const struct tls *t, int code, X509 *leaf, X509 *ba
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        format_name(
-            name, sizeof name, is_self_issued(bad) ? X509_get_subject_name(bad) : X509_get_issuer_name(bad));
+        tls_peer_format_name(name, sizeof name,
+            tls_peer_is_self_issued(bad) ? X509_get_subject_name(bad) : X509_get_issuer_name(bad));
         buf_add_format(out, "was issued by an unknown CA (%s)", name);
         break;
     case X509_V_ERR_DANE_NO_MATCH:
@@ -235,7 +160,7 @@ note_peer(struct tls *t, X509 *cert)
     unsigned char of_cert[TLS_PIN_BYTES], of_key[TLS_PIN_BYTES];
     int days = 0, seconds = 0;
 
-    format_name(t->subject, sizeof t->subject, X509_get_subject_name(cert));
+    tls_peer_format_name(t->subject, sizeof t->subject, X509_get_subject_name(cert));
     if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) == 1)
         t->days_left = days == 0 && seconds < 0 ? -1 : days;
     if (!digests(cert, of_cert, of_key))
@@ -277,6 +202,8 @@ judge(X509_STORE_CTX *store, void *arg)
         if (!t->verified)
             explain(t, store, cert);
     }
+    tls_peer_tell(o->steps, X509_STORE_CTX_get0_chain(store), X509_STORE_CTX_get0_untrusted(store), cert,
+        t->days_left, t->spki_pin);
     if (t->verified || takes_anyone(t, o) || (o->opportunistic && !o->is_dane)) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;

@@ -19,6 +19,7 @@
 #define TLS_PIN_BYTES 32
 
 struct tls;
+struct steps;
 
 /* A TLSA record (RFC 6698, 2.1) */
 struct tls_tlsa {
@@ -49,6 +50,7 @@ struct tls_options {
     const char *min_version; /* "1.0" to "1.3"; NULL is "1.2" */
     struct slice cert_pem;   /* client certificate with its chain; empty: none */
     struct slice key_pem;    /* its key; empty: in cert_pem */
+    struct steps *steps;     /* is told what certificate came; NULL: nobody looks */
 };
 
 enum tls_failure {

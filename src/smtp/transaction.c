@@ -24,7 +24,8 @@ struct batch {
     bool *ok; /* RCPT was accepted */
     bool mail_ok;
     struct buf out;
-    bool usable; /* the session still is */
+    bool usable;      /* the session still is */
+    unsigned flights; /* of the stream, when the step under way began */
     struct status_fact fact;
 };
 
@@ -122,6 +123,21 @@ reply_to(struct batch *b, enum status_stage stage, int64_t ms, struct reply *r)
     return false;
 }
 
+/* Into the steps: it was taken, with these words */
+static void
+tell(struct batch *b, const char *step, const struct reply *r)
+{
+    session_tell_reply(b->s, step, b->flights, r);
+    b->flights = b->s->stream.flights;
+}
+
+static void
+tell_rcpt(struct batch *b, size_t i, const struct reply *r)
+{
+    steps_text(b->s->options->steps, "recipient", slice_of(b->t->rcpt[b->index[i]].path));
+    tell(b, "rcpt", r);
+}
+
 /* End a transaction that is still open: the next MAIL would be "nested" (RFC 5321, 4.1.4). */
 static void
 reset_peer(struct batch *b, struct reply *r)
@@ -152,8 +168,11 @@ read_mail(struct batch *b, struct reply *r)
         return false;
     }
     b->mail_ok = r->code >= 200 && r->code < 300;
-    if (b->mail_ok)
+    steps_text(b->s->options->steps, "sender", slice_of(b->t->sender));
+    if (b->mail_ok) {
+        tell(b, "mail", r);
         return true;
+    }
     session_fact_reply(&b->fact, STATUS_MAIL, r);
     settle_all(b, &b->fact);
     return false;
@@ -170,6 +189,7 @@ read_rcpts(struct batch *b, size_t from, size_t to, struct reply *r)
         if (r->code >= 200 && r->code < 300) {
             b->ok[i] = true;
             b->accepted++;
+            tell_rcpt(b, i, r);
         } else {
             struct status_fact fact;
             session_fact_reply(&fact, STATUS_RCPT, r);
@@ -197,6 +217,8 @@ read_end(struct batch *b, struct reply *r)
         session_fact_reply(&fact, STATUS_END, r);
         if (r->code == 421 || r->code / 100 == 3)
             b->usable = false;
+        if (r->code / 100 == 2)
+            tell(b, "message", r);
     } else {
         b->usable = false;
         fact.maybe_sent = true;
@@ -430,6 +452,7 @@ read_data(struct batch *b, struct reply *r)
         b->usable = false;
         settle_all(b, &b->fact);
     } else if (r->code == 354) {
+        tell(b, "data", r);
         if (!b->accepted)
             send_nothing(b, r);
         else if (b->mail_ok)
@@ -675,6 +698,32 @@ wants_more(const struct session_caps *c, const struct transaction *t)
     return (dsn && !c->dsn) || (t->smtputf8 && !c->smtputf8) || (c->size_max && t->size > c->size_max);
 }
 
+/* MAIL, then each RCPT, then RSET */
+static void
+run_probe(struct batch *b, struct reply *r)
+{
+    add_mail(b);
+    if (!flush(b, STATUS_MAIL) || !read_mail(b, r)) {
+        if (b->fact.cause != STATUS_REPLY || b->fact.code == 421)
+            b->usable = false;
+        settle_all(b, &b->fact);
+        return;
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        add_rcpt(b, i);
+        if (!flush(b, STATUS_RCPT) || !read_rcpts(b, i, i + 1, r)) {
+            b->usable = false;
+            settle_all(b, &b->fact);
+            return;
+        }
+        session_fact_reply(&b->fact, STATUS_RCPT, r);
+        settle(b, i, &b->fact);
+    }
+    reset_peer(b, r);
+    if (b->usable)
+        tell(b, "reset", r);
+}
+
 static void
 run_batch(struct batch *b)
 {
@@ -682,8 +731,11 @@ run_batch(struct batch *b)
 
     reply_init(&r);
     memset(&b->fact, 0, sizeof b->fact);
-    if (b->s->caps.pipelining && b->s->caps.chunking && b->t->size <= ONE_FLIGHT_MAX &&
-        b->n <= UNANSWERED_MAX)
+    b->flights = b->s->stream.flights;
+    if (b->t->probe)
+        run_probe(b, &r);
+    else if (b->s->caps.pipelining && b->s->caps.chunking && b->t->size <= ONE_FLIGHT_MAX &&
+             b->n <= UNANSWERED_MAX)
         run_one_flight(b, &r);
     else if (b->s->caps.pipelining)
         run_pipelined(b, &r);

@@ -28,6 +28,8 @@ struct transaction {
     enum envelope_ret ret;
     const char *envid;
     bool smtputf8, eight_bit, binary;
+    bool
+        probe; /* only ask for sender and recipients: what is accepted is taken back by RSET, a fact of RCPT TO is the last word */
     uint64_t size; /* of the content, exactly */
     struct transaction_rcpt *rcpt;
     size_t n;
