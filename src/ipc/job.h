@@ -3,7 +3,7 @@
  *
  *     daemon -> worker   AVOID  smarthosts that failed of late, "host:port", blanks between; for the next job
  *     daemon -> worker   JOB    {flags, account generation, which recipients} + the record's descriptor, read-only
- *     worker -> daemon   STEP   a line of the dialog, for -v                        any number
+ *     worker -> daemon   STEP   a line of the dialog, for -v; of a test: a step, in words (smtp/step)    any number
  *                        LOG    a line for the log, with its level                  any number
  *                        HUB    a smarthost, "host:port", that works (level 0) or not (1)   any number
  *                        FACT   what became of one recipient                        one for each asked for
@@ -28,7 +28,8 @@
 #define JOB_RECIPIENTS_MAX 100000
 
 enum job_type { JOB_START = 1, JOB_STEP, JOB_LOG, JOB_FACT, JOB_DONE, JOB_FAILED, JOB_AVOID, JOB_HUB };
-enum { JOB_VERBOSE = 1 };
+/* JOB_TEST: on a connection of its own, and each step is told; JOB_NO_MESSAGE: up to RCPT TO, then RSET */
+enum { JOB_VERBOSE = 1, JOB_TEST = 2, JOB_NO_MESSAGE = 4 };
 
 /* What the worker says of one recipient; text is bounded and escaped already. */
 struct job_fact {

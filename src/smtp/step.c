@@ -187,6 +187,7 @@ cause_of(const struct status_fact *f)
         [STATUS_HANDSHAKE] = "handshake",
         [STATUS_NOT_OFFERED] = "not-offered",
         [STATUS_REFUSED] = "refused",
+        [STATUS_NOWHERE] = "nowhere",
         [STATUS_MALFORMED] = "malformed",
         [STATUS_TROUBLE] = "trouble" };
 

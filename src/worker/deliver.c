@@ -49,6 +49,17 @@ on_dialog(void *ctx, char who, struct slice line)
     free(text);
 }
 
+/* A step of a test */
+static void
+on_step(void *ctx, struct slice words)
+{
+    struct worker *w = ctx;
+    char *text = mem_dupn(words.p, words.len);
+
+    (void)job_send_text(w->sock, JOB_STEP, 0, text); /* nobody may be looking any more */
+    free(text);
+}
+
 static bool
 settle_settings(struct worker *w, struct error *err)
 {
@@ -142,10 +153,30 @@ report(struct job *j, uint32_t recipient, const struct status_fact *fact)
     (void)job_send_fact(j->w->sock, &f); /* a daemon that is gone needs no facts */
 }
 
+/* What did not go well, into the steps: that of a recipient for each, any other once */
+static void
+tell_failures(struct job *j)
+{
+    struct steps *steps = j->w->options.steps;
+    bool said = false;
+
+    for (size_t i = 0; steps && i < j->t.n; i++) {
+        const struct status_fact *f = &j->t.rcpt[i].fact;
+        if (status_judge(f->stage, f->cause, f->code).outcome == STATUS_DELIVERED ||
+            (f->stage != STATUS_RCPT && said))
+            continue;
+        said = said || f->stage != STATUS_RCPT;
+        if (f->stage == STATUS_RCPT)
+            steps_text(steps, "recipient", slice_of(j->t.rcpt[i].path));
+        steps_failed(steps, f);
+    }
+}
+
 /* The same fact for all that were asked for */
 static void
 report_all(struct job *j, const struct job_packet *p, const struct status_fact *fact)
 {
+    steps_failed(j->w->options.steps, fact);
     for (uint32_t i = 0; i < p->recipients; i++)
         if (job_bit(p->bitmap, i))
             report(j, i, fact);
@@ -155,6 +186,7 @@ report_all(struct job *j, const struct job_packet *p, const struct status_fact *
 static void
 report_rest(struct job *j, const struct status_fact *fact)
 {
+    steps_failed(j->w->options.steps, fact);
     for (size_t i = 0; i < j->t.n; i++)
         report(j, j->index[i], fact);
 }
@@ -191,6 +223,7 @@ make_envelope(struct job *j, const struct job_packet *p, struct error *err)
         if (!add_path(j, rules, e->rcpt[i].address, &offset[j->t.n], &bad)) {
             buf_truncate(&j->paths, before);
             session_fact(&fact, STATUS_LOCAL, STATUS_MALFORMED, "%s", bad.text);
+            steps_failed(j->w->options.steps, &fact);
             report(j, (uint32_t)i, &fact);
             continue;
         }
@@ -386,8 +419,17 @@ send_message(struct job *j)
         }
         reused = w->warm;
     }
+    tell_failures(j);
     for (size_t i = 0; i < j->t.n; i++)
         report(j, j->index[i], &j->t.rcpt[i].fact);
+}
+
+static void
+end_session(struct worker *w)
+{
+    if (w->warm)
+        session_close(&w->session);
+    w->warm = false;
 }
 
 static void
@@ -416,6 +458,7 @@ run_job(struct worker *w, const struct job_packet *p)
         j.t.ctx = &j;
         if (w->is_direct)
             choose_domain(&j);
+        j.t.probe = p->flags & JOB_NO_MESSAGE;
         if (j.t.n)
             send_message(&j);
         complete_clear(&j.complete);
@@ -434,6 +477,20 @@ run_job(struct worker *w, const struct job_packet *p)
     buf_clear(&j.paths);
 }
 
+/* Each step on a connection of its own, which nobody uses afterwards */
+static void
+run_test(struct worker *w, const struct job_packet *p)
+{
+    end_session(w);
+    avoid_clear(&w->avoid); /* the first one is what is to be seen */
+    steps_init(&w->steps, on_step, w);
+    w->options.steps = &w->steps;
+    run_job(w, p);
+    end_session(w);
+    w->options.steps = NULL;
+    steps_clear(&w->steps);
+}
+
 void
 deliver_run(int sock, const struct config *c)
 {
@@ -449,14 +506,15 @@ deliver_run(int sock, const struct config *c)
     while (job_receive(sock, buffer, &p, &err) == 1) {
         if (p.type == JOB_AVOID)
             avoid_set(&w->avoid, p.text);
-        if (p.type == JOB_START && ok)
+        if (p.type == JOB_START && ok && (p.flags & JOB_TEST))
+            run_test(w, &p);
+        else if (p.type == JOB_START && ok)
             run_job(w, &p);
         file_close(&p.fd);
         if (!ok && p.type == JOB_START)
             break;
     }
-    if (w->warm)
-        session_close(&w->session);
+    end_session(w);
     for (size_t i = 0; i < w->nhubs; i++)
         free(w->hub[i].host);
     avoid_clear(&w->avoid);

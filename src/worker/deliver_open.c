@@ -14,6 +14,7 @@
 #include "ipc/job.h"
 #include "smtp/dane.h"
 #include "smtp/mx.h"
+#include "smtp/probe.h"
 #include "smtp/resolve.h"
 
 #define MX_TRIED_MAX 5 /* hosts of a domain, in one attempt */
@@ -68,7 +69,8 @@ reach(struct worker *w, const char *name, uint16_t port, struct status_fact *fac
     }
     o.host = w->host;
     o.proxy_host = proxy_host;
-    fd = connect_host(&o, clock_deadline(w->options.greeting_ms), &w->info, &err);
+    fd = w->options.steps ? probe_host(&o, clock_deadline(w->options.greeting_ms), &w->steps, &w->info, &err)
+                          : connect_host(&o, clock_deadline(w->options.greeting_ms), &w->info, &err);
     free(proxy_host);
     if (fd < 0)
         session_fact(fact, STATUS_CONNECT, STATUS_NETWORK, "%s", err.text);
@@ -94,6 +96,14 @@ may_go_bare(const struct worker *w, const struct status_fact *fact)
            (fact->cause == STATUS_HANDSHAKE || fact->cause == STATUS_NETWORK);
 }
 
+/* A step of a test that is not the end of it */
+static void
+go_on(struct worker *w, const struct status_fact *fact)
+{
+    steps_flag(w->options.steps, "goes_on", true);
+    steps_failed(w->options.steps, fact);
+}
+
 static bool
 greet_again_bare(struct worker *w, const char *name, uint16_t port, struct status_fact *fact)
 {
@@ -102,6 +112,7 @@ greet_again_bare(struct worker *w, const char *name, uint16_t port, struct statu
 
     (void)job_send_text(w->sock, JOB_LOG, 1, text); /* nobody may be looking any more */
     free(text);
+    go_on(w, fact);
     fd = reach(w, name, port, fact);
     return fd >= 0 && greet(w, fd, SESSION_TLS_NONE, fact);
 }
@@ -141,6 +152,7 @@ deliver_tell_of_hub(struct worker *w, const struct status_fact *fact)
 
     (void)job_send_text(w->sock, JOB_LOG, 1, text); /* nobody may be looking any more */
     free(text);
+    go_on(w, fact);
 }
 
 void
@@ -166,6 +178,7 @@ try_hub(struct worker *w, const char *name, uint16_t port, enum config_tls tls, 
         return false;
     if (w->pending)
         deliver_tell_of_hub(w, fact);
+    steps_begin(w->options.steps);
     w->pending = !connect_to(w, name, port, tls, fact);
     if (w->pending || late)
         deliver_tell_health(w, !w->pending);
@@ -359,6 +372,25 @@ try_hosts(struct worker *w, const struct mx_list *list, struct status_fact *fact
     return false;
 }
 
+static void
+tell_mx(struct steps *steps, const char *domain, const struct mx_list *list)
+{
+    struct buf text;
+
+    if (!steps)
+        return;
+    buf_init(&text, 900);
+    for (size_t i = 0; i < list->n; i++) {
+        buf_add_format(&text, "%s%s", i ? ", " : "", list->host[i].name);
+        steps_item(steps, "hosts");
+        steps_item_text(steps, "name", slice_of(list->host[i].name));
+    }
+    steps_text(steps, "domain", slice_of(domain));
+    steps_done(steps, "mx", 1, "%s: %s%s%s", domain, buf_str(&text), list->is_implicit ? " (no MX)" : "",
+        list->is_secure ? " (DNSSEC)" : "");
+    buf_clear(&text);
+}
+
 static bool
 connect_direct(struct worker *w, struct status_fact *fact)
 {
@@ -374,10 +406,12 @@ connect_direct(struct worker *w, struct status_fact *fact)
 
     w->relay[0] = '\0';
     session_fact(fact, STATUS_RESOLVE, STATUS_NETWORK, "%s", outcome == MX_FOUND ? "" : err.text);
-    if (outcome == MX_FOUND)
+    if (outcome == MX_FOUND) {
+        tell_mx(w->options.steps, w->domain, list);
         ok = try_hosts(w, list, fact);
-    else if (outcome != MX_UNKNOWN)
+    } else if (outcome != MX_UNKNOWN) {
         nowhere(fact, enhanced[outcome], err.text);
+    }
     free(list);
     return ok;
 }

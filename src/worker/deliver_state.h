@@ -37,6 +37,7 @@ struct worker {
     size_t known;        /* how many there are to choose from */
     bool pending;        /* the last one tried failed, which is still to be told */
     bool verbose;
+    struct steps steps; /* of a test, as session_options.steps says */
     struct connect_info info;
     int64_t start_us, session_us, sent_us;
 };
