@@ -11,7 +11,7 @@ _smtprelay_accounts() {
 
 _smtprelay() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command= i
-    local commands='check explain hold import log queue release remove retry show status why'
+    local commands='check explain hold import log queue release remove retry show status test why'
     local which='--sender --recipient --account --unit --uid --older-than --larger-than --reason --held --all --failed --dry-run --json'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -54,6 +54,7 @@ _smtprelay() {
     why) words="--last $([[ $cur == -* ]] || _smtprelay_ids)" ;;
     log) words='-f -n' ;;
     explain) words='--json' ;;
+    test) words='--account --json --daemon' ;;
     import)
         words='--from --root --write --force --spool'
         [[ $cur == -* ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")

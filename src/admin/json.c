@@ -1,7 +1,6 @@
 /* json: words into objects; all but ASCII is escaped, so that no byte of a message reaches a terminal. */
 #include "admin/json.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -10,8 +9,8 @@
 enum { VALUE_MAX = 1 << 20 };
 
 /* JSON is UTF-8; what is not is shown as everywhere else */
-static json_t *
-text_value(const char *text)
+json_t *
+json_text(const char *text)
 {
     json_t *v = json_string(text);
     struct buf shown;
@@ -30,7 +29,7 @@ value_of(char type, const char *text)
 {
     return type == 'n'   ? json_integer(strtoll(text, NULL, 10))
            : type == 'b' ? json_boolean(text[0] == '1')
-           : type == 's' ? text_value(text)
+           : type == 's' ? json_text(text)
                          : NULL;
 }
 
@@ -76,17 +75,27 @@ add_word(json_t *whole, json_t **part, struct slice word)
     return ok;
 }
 
-bool
-json_add_line(struct buf *out, struct slice words)
+json_t *
+json_parse_line(struct slice words)
 {
     json_t *whole = json_object(), *part = whole;
     struct slice word;
     bool ok = true;
-    char *text;
 
     while (ok && slice_cut(&words, ' ', &word))
         ok = word.len == 0 || add_word(whole, &part, word);
-    text = ok ? json_dumps(whole, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    if (ok)
+        return whole;
+    json_decref(whole);
+    return NULL;
+}
+
+bool
+json_add_line(struct buf *out, struct slice words)
+{
+    json_t *whole = json_parse_line(words);
+    char *text = whole ? json_dumps(whole, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+
     if (text)
         buf_add_format(out, "%s\n", text);
     free(text);

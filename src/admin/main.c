@@ -13,6 +13,7 @@
 #include "admin/import_run.h"
 #include "admin/queue.h"
 #include "admin/status.h"
+#include "admin/test.h"
 #include "admin/why.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -30,9 +31,12 @@ static const char usage[] =
     "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
     "       smtprelay explain [TEXT ...]\n"
     "       smtprelay [-C FILE] import [FILE] [--from NAME] [--root DIR] [--write] [--force] [--spool]\n"
+    "       smtprelay test [--account NAME] [--json] [--daemon] [ADDRESS]\n"
     "  check              validate the configuration and show each setting with where it came from\n"
     "  check ADDRESS ...  the way of mail to these addresses, step by step; --from ADDRESS, --user LOGIN\n"
     "  status             what waits and why, account by account, and what to do; --watch: again and again\n"
+    "  test               walk to the smarthost step by step, and say what is wrong; with ADDRESS send a "
+    "message\n"
     "  queue [WHICH]      what waits, a line a message\n"
     "  show WHICH         messages with their content\n"
     "  retry WHICH        try them now; --failed: put them back into the queue\n"
@@ -357,7 +361,7 @@ end_with(struct arguments *a, int code)
 int
 main(int argc, char **argv)
 {
-    static const char *const later[] = { "test", "setup" };
+    static const char *const later[] = { "setup" };
     static const char *const messages[] = { "queue", "show", "retry", "hold", "release", "remove" };
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
@@ -379,6 +383,8 @@ main(int argc, char **argv)
         return explain_ask(a.request.uid, a.q.word, a.q.n);
     if (is_command(&a, "import"))
         return end_with(&a, import_run(&a.request, a.q.word, a.q.n));
+    if (is_command(&a, "test"))
+        return end_with(&a, test_ask(&a.request, a.q.word, a.q.n));
     if (is_command(&a, "why"))
         return why_ask(&a.request, a.q.word, a.q.n);
     if (is_command(&a, "log"))

@@ -101,6 +101,39 @@ take_progress(void *ctx, uint64_t done, uint64_t total)
     progress_show(&p->progress, done, total);
 }
 
+static void
+format_words(struct buf *line, const struct queue_request *q, const char *last)
+{
+    for (size_t i = 0; i < q->n + (last != NULL); i++) {
+        if (i > 0)
+            buf_add_char(line, ' ');
+        text_percent_encode(line, slice_of(i < q->n ? q->word[i] : last));
+    }
+}
+
+int
+queue_converse(const struct config_request *req, const struct queue_request *q,
+    bool (*data)(void *ctx, struct slice lines), void *ctx, struct error *err)
+{
+    struct ask_sink to = { .data = data, .ctx = ctx };
+    struct buf line;
+    pid_t pid = -1;
+    int fd = connect_daemon(req, q->direct, err), code;
+    bool is_started = fd == ASK_NOBODY;
+
+    if (is_started)
+        fd = start_own(req, &pid, err);
+    if (fd < 0)
+        return (int)err->class;
+    buf_init(&line, 65536);
+    format_words(&line, q, NULL);
+    code = ask_into(fd, buf_slice(&line), &to, is_started ? -1 : ANSWER_MS, err);
+    buf_clear(&line);
+    file_close(&fd);
+    ask_finish(pid, FINISH_MS);
+    return code;
+}
+
 /* `last`: one more word, NULL = none; `into`: where the data lines go, NULL = out */
 static int
 ask_once(const struct config_request *req, const struct queue_request *q, const char *last, struct buf *into)
@@ -122,11 +155,7 @@ ask_once(const struct config_request *req, const struct queue_request *q, const 
     }
     buf_init(&line, 65536);
     buf_init(&p.line, 64u << 20);
-    for (size_t i = 0; i < q->n + (last != NULL); i++) {
-        if (i > 0)
-            buf_add_char(&line, ' ');
-        text_percent_encode(&line, slice_of(i < q->n ? q->word[i] : last));
-    }
+    format_words(&line, q, last);
     progress_begin(&p.progress);
     code = ask_into(fd, buf_slice(&line), &to, own ? -1 : ANSWER_MS, &err);
     progress_end(&p.progress);

@@ -6,6 +6,8 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
 #include "config/file.h"
 
 /* What is asked: a request line's words (daemon/control) */
@@ -23,5 +25,11 @@ struct queue_request {
 int queue_ask(const struct config_request *req, const struct queue_request *q);
 /* The same, the answer put into `answer`. */
 int queue_ask_into(const struct config_request *req, const struct queue_request *q, struct buf *answer);
+
+/*
+ * Send the request line of these words to whoever answers, and hand its data lines to `data` as they come. Returns the exit code; err says what should be said, "" = nothing.
+ */
+int queue_converse(const struct config_request *req, const struct queue_request *q,
+    bool (*data)(void *ctx, struct slice lines), void *ctx, struct error *err);
 
 #endif

@@ -36,6 +36,7 @@ static const struct {
     [CONTROL_RUN] = { "run", 0, 1 },
     [CONTROL_VERIFY] = { "verify", 1, CONTROL_LINE_MAX },
     [CONTROL_TRACE] = { "trace", 3, CONTROL_LINE_MAX },
+    [CONTROL_TEST] = { "test", 0, 4 },
     [CONTROL_WAKE] = { "wake", 0, 0 },
 };
 
@@ -65,6 +66,7 @@ control_clear(struct control_request *q)
     free(q->snapshot.active);
     control_filter_clear(&q->filter);
     free(q->text);
+    free(q->file);
     free(q->queue_dir);
     explain_free(q->explain);
     control_init(q);
@@ -170,6 +172,33 @@ place_verbose(struct control_request *q, struct error *err)
     return ok || error_set(err, ERROR_USAGE, "smtprelayd: a request that is not understood");
 }
 
+/* test: options, and one address */
+static bool
+place_test(struct control_request *q, struct error *err)
+{
+    size_t n = 0;
+    bool ok = true;
+
+    for (size_t i = 0; i < q->naddress; i++) {
+        char *word = q->address[i];
+        bool account = strncmp(word, "--account=", 10) == 0, file = strncmp(word, "--config=", 9) == 0;
+        char **option = account ? &q->text : &q->file;
+        if (!account && !file) {
+            ok = ok &&
+                 (strncmp(word, "--", 2) != 0 || error_set(err, ERROR_USAGE, "test: %s is not known", word));
+            q->address[n++] = word;
+            continue;
+        }
+        free(*option);
+        *option = mem_dup(strchr(word, '=') + 1);
+        free(word);
+    }
+    q->naddress = n;
+    if (ok && n > 1)
+        ok = error_set(err, ERROR_USAGE, "test: one address at a time");
+    return ok;
+}
+
 /* Where the arguments belong */
 static bool
 place_arguments(struct control_request *q, struct error *err)
@@ -182,6 +211,8 @@ place_arguments(struct control_request *q, struct error *err)
         return place_sender(q, err);
     if (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)
         return place_number(q, err);
+    if (q->verb == CONTROL_TEST)
+        return place_test(q, err);
     if (q->verb != CONTROL_RUN)
         return q->verb == CONTROL_LIST ? place_verbose(q, err)
                                        : q->verb == CONTROL_WAKE || place_filter(q, err);

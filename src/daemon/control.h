@@ -18,6 +18,8 @@
  *     run [I|R|S]   make all messages due, or those whose id, a recipient, the sender has the text in it
  *     verify A...   where mail for these addresses would go
  *     trace S U A...  the same step by step, for mail from S of the user with that uid; "-": the peer's own
+ *     test [O...] [A]  walk to the smarthost step by step and tell each, with A: send a message there (daemon/control_test);
+ *                   O: --account=NAME, --config=PATH (whose settings these are, without a daemon)
  *     wake          another process has added to the queue
  *
  * F is the id of a message, or an option of struct control_filter, `--older-than=2h`; all of them together say which are meant. With
@@ -63,6 +65,7 @@ enum control_verb {
     CONTROL_RUN,
     CONTROL_VERIFY,
     CONTROL_TRACE,
+    CONTROL_TEST,
     CONTROL_WAKE
 };
 
@@ -136,7 +139,8 @@ struct control_request {
     size_t number; /* why, log: 0 = as usual */
     struct control_filter filter;
     bool verbose;   /* list */
-    char **address; /* verify, trace; the uid of trace is filter.uid */
+    char *file;     /* test: --config; text is its account, NULL: as mail goes */
+    char **address; /* verify, trace, test; the uid of trace is filter.uid */
     size_t naddress;
     /* set by the owner before the answer */
     struct control_peer peer;
@@ -167,7 +171,7 @@ void control_add_active(struct control_request *q, const char *id);
 
 /* Does its answer say what to do about errors, so that it needs `explain`? */
 bool control_explains(const struct control_request *q);
-/* Has control_answer the answer? Else (run, verify, trace, wake, what changes messages) the owner has, with the functions below. */
+/* Has control_answer the answer? Else (run, verify, trace, test, wake, what changes messages) the owner has, with the functions below. */
 bool control_is_answered(const struct control_request *q);
 /* Write the whole answer to `fd`, which stays the caller's. A client that does not read gets no more of it. */
 void control_answer(const struct control_request *q, int fd);

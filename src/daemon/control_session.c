@@ -19,6 +19,7 @@
 #include "daemon/control.h"
 #include "daemon/control_batch.h"
 #include "daemon/control_rate.h"
+#include "daemon/control_test.h"
 #include "daemon/delivery.h"
 #include "daemon/feed.h"
 #include "daemon/scan.h"
@@ -42,6 +43,8 @@ struct session {
     bool in_thread;
     struct control_batch *batch;
     struct buf answer; /* of verify and trace */
+    struct control_test *test;
+    bool is_decided; /* all that may still come is the end */
     /* of a selection */
     char (*ids)[SPOOL_ID_MAX + 1];
     size_t nids, at, nheld;
@@ -58,6 +61,7 @@ struct control_desk {
     size_t nsockets;
     struct session *sessions;
     size_t n;
+    struct control_tests *tests;
     int64_t group, begun_ms, next_run_ms;
 };
 
@@ -78,6 +82,7 @@ session_free(struct session *s)
     buf_clear(&s->line);
     buf_clear(&s->answer);
     control_batch_free(s->batch);
+    control_test_free(s->test);
     control_clear(&s->request);
     free(s->ids);
     free(s);
@@ -342,6 +347,16 @@ verify(struct session *s)
 }
 
 static void
+test_done(void *ctx, const struct buf *answer)
+{
+    struct session *s = ctx;
+
+    s->test = NULL; /* it goes by itself */
+    say(s, answer);
+    session_free(s);
+}
+
+static void
 decide(struct session *s)
 {
     struct error err;
@@ -362,6 +377,10 @@ decide(struct session *s)
         hand_over(s, select_run, select_done);
     } else if (s->request.verb == CONTROL_VERIFY || s->request.verb == CONTROL_TRACE) {
         verify(s);
+    } else if (s->request.verb == CONTROL_TEST) {
+        loop_cancel(s->late);
+        s->late = NULL;
+        s->test = control_test_begin(s->desk->core, s->desk->tests, &s->request, s->fd, test_done, s);
     } else {
         scan_begin(s->desk->core, SCHEDULE_NOW);
         finish(s, NULL);
@@ -382,11 +401,15 @@ session_ready(void *ctx, int fd, short revents)
         session_free(s);
         return;
     }
+    if (s->is_decided)
+        return;
     buf_add(&s->line, piece, (size_t)n);
-    if (s->line.overflow)
+    if (s->line.overflow) {
         session_free(s);
-    else if (slice_has(buf_slice(&s->line), '\n'))
+    } else if (slice_has(buf_slice(&s->line), '\n')) {
+        s->is_decided = true;
         decide(s);
+    }
 }
 
 static void
@@ -455,6 +478,7 @@ control_desk_new(struct core *core, const struct listen *clients)
     d->work = work_new(core->loop, THREADS);
     d->group = control_group();
     d->begun_ms = clock_ms();
+    d->tests = control_tests_new();
     return d;
 }
 
@@ -496,6 +520,7 @@ control_desk_free(struct control_desk *d)
         next = s->next;
         session_free(s);
     }
+    control_tests_free(d->tests);
     free(d);
 }
 

@@ -17,8 +17,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "config/expand.h"
 #include "config/explanations.h"
 #include "daemon/control.h"
+#include "daemon/control_test.h"
 #include "daemon/park.h"
 
 enum {
@@ -184,6 +186,30 @@ answer_verify(struct ctl *c)
     return ok ? 0 : (int)ERROR_IO;
 }
 
+static void
+execute_test(const struct ctl *c)
+{
+    char *argv[9];
+    size_t n = 0;
+
+    argv[n++] = mem_dup(path_smtprelayd);
+    argv[n++] = mem_dup("--test");
+    if (c->request->file) {
+        argv[n++] = mem_dup("-C");
+        argv[n++] = mem_dup(c->request->file);
+    }
+    argv[n++] = mem_dup("--");
+    if (c->config.path)
+        argv[n++] = mem_format("--config=%s", c->config.path);
+    if (c->q.text)
+        argv[n++] = mem_format("--account=%s", c->q.text);
+    if (c->q.naddress)
+        argv[n++] = mem_dup(c->q.address[0]);
+    argv[n] = NULL;
+    if (dup2(c->out, STDOUT_FILENO) >= 0)
+        execv(path_smtprelayd, argv);
+}
+
 /* `filter` NULL: as the request says */
 static void
 execute_run(const struct ctl *c, const char *filter)
@@ -206,20 +232,12 @@ execute_run(const struct ctl *c, const char *filter)
     execv(path_smtprelayd, argv);
 }
 
-/*
- * `smtprelayd --run`, executed, so that the process which works on the queue never held the secrets that were just read. What
- * it has to say it says on stderr.
- */
+/* The end of a program that was executed for this. False with err (its text may be ""): not a good one */
 static bool
-run(const struct ctl *c, const char *filter, struct error *err)
+await_child(pid_t pid, struct error *err)
 {
     int status;
-    pid_t pid = fork();
 
-    if (pid == 0) {
-        execute_run(c, filter);
-        _exit(ERROR_OS);
-    }
     if (pid < 0)
         return error_set(err, ERROR_TEMP, "cannot start a process");
     while (waitpid(pid, &status, 0) < 0)
@@ -228,6 +246,22 @@ run(const struct ctl *c, const char *filter, struct error *err)
     if (!WIFEXITED(status))
         return error_set(err, ERROR_INTERNAL, "smtprelayd: ended by a signal");
     return WEXITSTATUS(status) == 0 || error_set(err, (enum error_class)WEXITSTATUS(status), "%s", "");
+}
+
+/*
+ * `smtprelayd --run`, executed, so that the process which works on the queue never held the secrets that were just read. What
+ * it has to say it says on stderr.
+ */
+static bool
+run(const struct ctl *c, const char *filter, struct error *err)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execute_run(c, filter);
+        _exit(ERROR_OS);
+    }
+    return await_child(pid, err);
 }
 
 static int
@@ -239,6 +273,33 @@ answer_run(struct ctl *c)
     if (!is_set_up(c) && access(path_queue, F_OK) != 0)
         return finish(c, ERROR_NONE, "");
     return run(c, NULL, &err) ? finish(c, ERROR_NONE, "") : finish(c, err.class, err.text);
+}
+
+/* All that can be looked at here is looked at here; what speaks with the network is executed, as for `--run` */
+static int
+answer_test(struct ctl *c)
+{
+    struct error err = c->config_err;
+    struct buf b;
+    size_t aliases;
+    pid_t pid;
+    bool ok =
+        c->has_config && config_check_files(&c->config, &err) && expand_check(&c->config, &aliases, &err);
+
+    if (!ok) {
+        buf_init(&b, 1u << 20);
+        control_test_fail(&b, "configuration", "", err.class, err.text);
+        ok = file_write(c->out, b.data, b.len);
+        buf_clear(&b);
+        return ok ? 0 : (int)ERROR_IO;
+    }
+    pid = fork();
+    if (pid == 0) {
+        execute_test(c);
+        _exit(ERROR_OS);
+    }
+    return await_child(pid, &err) ? 0
+                                  : finish(c, err.class, *err.text ? err.text : "smtprelayd: ended early");
 }
 
 /* ---------------------------------------------------------------- changes */
@@ -379,6 +440,8 @@ answer(struct ctl *c)
     case CONTROL_VERIFY:
     case CONTROL_TRACE:
         return answer_verify(c);
+    case CONTROL_TEST:
+        return answer_test(c);
     case CONTROL_RUN:
         return answer_run(c);
     case CONTROL_WAKE:
@@ -421,7 +484,7 @@ ctl_serve(const struct config_request *request)
     c.has_config = config_load(request, &c.config, &c.config_err);
     if (!control_parse(first, &c.q, &err)) {
         code = finish(&c, err.class, err.text);
-    } else if (!c.has_config || !pass_on(&c, first, &code)) {
+    } else if (!c.has_config || c.q.verb == CONTROL_TEST || !pass_on(&c, first, &code)) {
         /* whoever can read the queue is its owner */
         c.q.peer = (struct control_peer){ getuid(), true };
         code = answer(&c);

@@ -23,6 +23,7 @@
 #include "base/paths.h"
 #include "base/rights.h"
 #include "config/expand.h"
+#include "daemon/control_test.h"
 #include "daemon/ctl.h"
 #include "daemon/daemon.h"
 #include "daemon/helper.h"
@@ -42,6 +43,7 @@ enum mode {
     MODE_STDIO,
     MODE_ALIASES,
     MODE_CTL,
+    MODE_TEST, /* smtprelay test, by --ctl */
     MODE_RUN
 };
 
@@ -82,6 +84,8 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->mode = MODE_ALIASES;
         } else if (strcmp(argv[i], "--ctl") == 0) {
             a->mode = MODE_CTL;
+        } else if (strcmp(argv[i], "--test") == 0) {
+            a->mode = MODE_TEST;
         } else if (strcmp(argv[i], "--run") == 0) {
             a->mode = MODE_RUN;
         } else if (strcmp(argv[i], "-C") == 0 && i + 1 < argc) {
@@ -106,6 +110,16 @@ parse_arguments(int argc, char **argv, struct arguments *a)
 }
 
 static int
+serve_child(const struct arguments *a, int in, int out, int helper_sock)
+{
+    if (a->mode == MODE_RUN)
+        return run_queue(helper_sock, &a->filter);
+    if (a->mode == MODE_TEST)
+        return control_test_serve(helper_sock, out, a->rest);
+    return daemon_serve_one(in, out, helper_sock, a->bs ? SERVER_BS : SERVER_LOCAL);
+}
+
+static int
 serve_stdio(const struct arguments *a)
 {
     int pair[2], status, in = STDIN_FILENO, out = STDOUT_FILENO;
@@ -118,8 +132,7 @@ serve_stdio(const struct arguments *a)
         fatal(EX_TEMPFAIL, "cannot start a process: %s", strerror(errno));
     if (pid == 0) {
         file_close(&pair[0]);
-        exit(a->mode == MODE_RUN ? run_queue(pair[1], &a->filter)
-                                 : daemon_serve_one(in, out, pair[1], a->bs ? SERVER_BS : SERVER_LOCAL));
+        exit(serve_child(a, in, out, pair[1]));
     }
     file_close(&pair[1]);
     /* the client's descriptors are the daemon's alone */
@@ -277,6 +290,7 @@ main(int argc, char **argv)
     parse_arguments(argc, argv, &a);
     switch (a.mode) {
     case MODE_RUN:
+    case MODE_TEST:
     case MODE_STDIO:
         return serve_stdio(&a);
     case MODE_ALIASES:

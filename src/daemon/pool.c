@@ -300,11 +300,19 @@ struct pool_job *
 pool_start(struct pool *p, void *owner, const char *account, uint32_t flags, uint32_t recipients,
     const unsigned char *bitmap, int record_fd, bool urgent)
 {
+    return pool_start_for(p, p->events, owner, account, flags, recipients, bitmap, record_fd, urgent);
+}
+
+struct pool_job *
+pool_start_for(struct pool *p, const struct pool_events *events, void *owner, const char *account,
+    uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd, bool urgent)
+{
     struct pool_job *job = mem_alloc(sizeof *job);
     size_t bytes = (recipients + 7) / 8;
     struct error err;
 
     job->pool = p;
+    job->events = events;
     job->owner = owner;
     job->account = mem_dup(account);
     job->flags = flags;

@@ -54,6 +54,10 @@ void pool_backoff(struct pool *p, int64_t min_ms, int64_t max_ms);
  */
 struct pool_job *pool_start(struct pool *p, void *owner, const char *account, uint32_t flags,
     uint32_t recipients, const unsigned char *bitmap, int record_fd, bool urgent);
+/* The same, with events of its own in place of the pool's; `events` must live as long as the job. */
+struct pool_job *pool_start_for(struct pool *p, const struct pool_events *events, void *owner,
+    const char *account, uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd,
+    bool urgent);
 /* No worker has it yet: pool_forget would undo it. */
 bool pool_is_waiting(const struct pool_job *job);
 /* The owner has gone: no more events. A job that waits is taken back; one that a worker has goes on to its end unheard. */

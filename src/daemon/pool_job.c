@@ -68,7 +68,7 @@ void
 pool_job_over(struct pool_job *job, const struct error *err, bool maybe_sent, struct slice text)
 {
     if (!job->forgotten)
-        job->pool->events->over(job->owner, err, maybe_sent, text);
+        job->events->over(job->owner, err, maybe_sent, text);
     pool_job_free(job);
 }
 

@@ -27,6 +27,7 @@ struct pool_worker {
 struct pool_job {
     struct pool_job *next;
     struct pool *pool;
+    const struct pool_events *events;
     void *owner;
     bool forgotten;
     char *account;

@@ -149,7 +149,7 @@ hear(struct pool_worker *w, const struct job_packet *packet)
             break;
         w->heard = true;
         if (!w->job->forgotten)
-            w->pool->events->packet(w->job->owner, packet);
+            w->job->events->packet(w->job->owner, packet);
         return;
     case JOB_HUB:
         if (!w->job)

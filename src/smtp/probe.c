@@ -162,7 +162,7 @@ await_all(struct probe *p, int64_t deadline)
 static const char *
 result_of(const struct attempt *t)
 {
-    return t->up ? "answers" : t->why ? strerror(t->why) : "no answer in time";
+    return t->up ? "answers" : t->why ? strerror(t->why) : "no connection in time";
 }
 
 /* The winner's descriptor; the others are closed */

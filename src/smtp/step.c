@@ -211,6 +211,8 @@ steps_failed(struct steps *s, const struct status_fact *fact)
         add_word(&more, 's', "enhanced", slice_of(fact->enhanced));
     if (fact->maybe_sent)
         add_word(&more, 'b', "maybe_sent", slice_of("1"));
+    if (fact->maybe_sent)
+        steps_note(s, "the message may have been sent");
     tell(s, name_of(s, fact->stage), false, slice_of(fact->text), &more);
     buf_clear(&more);
 }

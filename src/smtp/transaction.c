@@ -720,7 +720,7 @@ run_probe(struct batch *b, struct reply *r)
         settle(b, i, &b->fact);
     }
     reset_peer(b, r);
-    if (b->usable)
+    if (b->usable && b->accepted == b->n)
         tell(b, "reset", r);
 }
 

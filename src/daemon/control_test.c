@@ -1,0 +1,634 @@
+/* control_test: who may test what, the message of a test, and its end; what a step is, is the worker's word. */
+#include "daemon/control_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/expand.h"
+#include "config/route.h"
+#include "daemon/bounds.h"
+#include "daemon/feed.h"
+#include "daemon/intake.h"
+#include "daemon/metrics.h"
+#include "daemon/settings.h"
+#include "daemon/trouble.h"
+#include "mail/status.h"
+
+enum { ALIVE_MS = 5000, REMEMBERED = 64, RECIPIENTS_MAX = 20, STEP_MAX = 32, MEMORY = 1 << 20 };
+
+struct past {
+    int64_t uid, at_ms;
+    char *account;
+};
+
+struct control_tests {
+    struct past last[REMEMBERED];
+    size_t next;
+};
+
+struct control_test {
+    struct core *core;
+    struct control_tests *all;
+    const struct control_request *q;
+    int fd;
+    void (*done)(void *ctx, const struct buf *answer);
+    void *ctx;
+    struct peer peer;
+    struct submission sub;
+    char *account;
+    struct pool_job *job;
+    struct loop_timer *timer; /* alive, or the end of one that did not begin */
+    bool is_over;
+    bool has_failed, reached, account_failed, frozen;
+    char step[STEP_MAX]; /* the first that failed */
+    struct error err;    /* why */
+    char *relay;
+};
+
+/* ---------------------------------------------------------------- who asked lately */
+
+struct control_tests *
+control_tests_new(void)
+{
+    return mem_alloc(sizeof(struct control_tests));
+}
+
+void
+control_tests_free(struct control_tests *all)
+{
+    for (size_t i = 0; all && i < REMEMBERED; i++)
+        free(all->last[i].account);
+    free(all);
+}
+
+/* Ms until this user may test this account */
+static int64_t
+wait_of(const struct control_tests *all, int64_t uid, const char *account, int64_t span_ms)
+{
+    int64_t now = clock_ms(), wait = 0;
+
+    for (size_t i = 0; i < REMEMBERED; i++) {
+        const struct past *p = &all->last[i];
+        int64_t left = p->at_ms + span_ms - now;
+        if (p->account && (p->uid == uid || strcmp(p->account, account) == 0) && left > wait)
+            wait = left;
+    }
+    return wait;
+}
+
+static void
+remember(struct control_tests *all, int64_t uid, const char *account)
+{
+    struct past *p = &all->last[all->next++ % REMEMBERED];
+
+    free(p->account);
+    *p = (struct past){ uid, clock_ms(), mem_dup(account) };
+}
+
+/* ---------------------------------------------------------------- what is said */
+
+/* A line at once; one who reads too slowly misses it */
+static void
+say(const struct control_test *t, struct slice words)
+{
+    struct buf line;
+    ssize_t ignored;
+
+    buf_init(&line, MEMORY);
+    buf_add_char(&line, ' ');
+    buf_add_slice(&line, words);
+    buf_add_char(&line, '\n');
+    ignored = write(t->fd, line.data, line.len);
+    (void)ignored;
+    buf_clear(&line);
+}
+
+/* The first failure counts */
+static void
+fail(struct control_test *t, const char *step, const struct error *err)
+{
+    if (t->has_failed)
+        return;
+    t->has_failed = true;
+    if (!*t->step) /* the worker's line may have told before its fact did */
+        (void)snprintf(t->step, sizeof t->step, "%s", step);
+    t->err = *err;
+}
+
+/* One that the worker has not told of */
+static bool
+fail_here(struct control_test *t, const char *step, const struct error *err)
+{
+    struct buf line;
+
+    buf_init(&line, MEMORY);
+    control_test_add_step(&line, step, false, err->text);
+    say(t, buf_slice(&line));
+    buf_clear(&line);
+    fail(t, step, err);
+    return false;
+}
+
+/* ---------------------------------------------------------------- what may be tested */
+
+struct addresses {
+    const struct config *c;
+    char *a[RECIPIENTS_MAX];
+    size_t n;
+};
+
+static void
+on_found(void *ctx, const char *address)
+{
+    struct addresses *l = ctx;
+    const char *domain = config_text(l->c, 0, CONFIG_REWRITE_DOMAIN);
+
+    if (l->n < RECIPIENTS_MAX)
+        l->a[l->n++] = strchr(address, '@') ? mem_dup(address)
+                                            : mem_format("%s@%s", address,
+                                                  domain ? domain : config_text(l->c, 0, CONFIG_HOSTNAME));
+}
+
+static void
+addresses_clear(struct addresses *l)
+{
+    while (l->n)
+        free(l->a[--l->n]);
+}
+
+static bool
+has_address(const struct addresses *l, const char *address)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (strcasecmp(l->a[i], address) == 0)
+            return true;
+    return false;
+}
+
+/* Does all of it go to where this user's own mail goes? */
+static bool
+is_own(const struct control_test *t, const char *address)
+{
+    const struct config *c = &t->core->config;
+    struct addresses own = { .c = c }, asked = { .c = c };
+    struct error ignored;
+    struct expand_hooks of_own = { .found = on_found, .ctx = &own, .max = RECIPIENTS_MAX },
+                        of_asked = { .found = on_found, .ctx = &asked, .max = RECIPIENTS_MAX };
+    bool ok = *t->peer.login && expand_recipient(c, 0, t->peer.login, &of_own, &ignored) &&
+              expand_recipient(c, 0, address, &of_asked, &ignored) && asked.n > 0;
+
+    for (size_t i = 0; ok && i < asked.n; i++)
+        ok = has_address(&own, asked.a[i]);
+    addresses_clear(&own);
+    addresses_clear(&asked);
+    return ok;
+}
+
+static const char *
+address_of(const struct control_test *t)
+{
+    bool by_own_file =
+        !t->all && t->peer.uid != 0; /* who has a configuration of his own gets no root's mail */
+
+    if (t->q->naddress)
+        return t->q->address[0];
+    return (t->q->peer.is_operator && !by_own_file) || !*t->peer.login ? "root" : t->peer.login;
+}
+
+static bool
+may_ask(const struct control_test *t, struct error *err)
+{
+    const struct config *c = &t->core->config;
+
+    if (!route_is_allowed(c, t->peer.uid, t->peer.login))
+        return error_set(err, ERROR_ADMIN, "%s may not hand in mail (AllowUsers, DenyUsers)",
+            *t->peer.login ? t->peer.login : "this user");
+    if (t->q->peer.is_operator || !t->q->naddress || is_own(t, t->q->address[0]))
+        return true;
+    return error_set(err, ERROR_ADMIN,
+        "%s: a test message goes to your own address only (%s); operators may send it to anyone",
+        t->q->address[0], *t->peer.login ? t->peer.login : "you have no login name");
+}
+
+/* Recipients, and the account they go by */
+static bool
+find_way(struct control_test *t, const struct server_transaction *st, struct error *err)
+{
+    const struct config *c = &t->core->config;
+    struct submission *s = &t->sub;
+    size_t a = t->q->text ? config_account_find(c, t->q->text) : 0;
+
+    if (a >= c->n)
+        return error_set(err, ERROR_USAGE, "%s: there is no account of that name", t->q->text);
+    if (!intake_recipient(c, &t->peer, s, st, address_of(t), err))
+        return false;
+    if (s->record.envelope.n == 0)
+        return error_set(err, ERROR_NOUSER, "%s: has no recipients", address_of(t));
+    for (size_t i = 0; t->q->text && i < s->record.envelope.n; i++) {
+        free(s->member[i].account);
+        s->member[i].account = mem_dup(t->q->text);
+    }
+    free(t->account);
+    t->account = mem_dup(s->member[0].account);
+    a = config_account_find(c, t->account);
+    if (!t->q->peer.is_operator && !route_may_use(c, a, t->peer.uid))
+        return error_set(err, ERROR_ADMIN, "account %s: is not for %s", t->account, t->peer.login);
+    return true;
+}
+
+static void
+format_span(int64_t ms, char out[32])
+{
+    int64_t s = (ms + 999) / 1000;
+
+    (void)snprintf(out, 32, s < 120 ? "%lld s" : "%lld min", (long long)(s < 120 ? s : (s + 59) / 60));
+}
+
+/* Nobody's curiosity may cost the account its login: others than operators stay within its back-off */
+static bool
+is_patient(struct control_test *t, struct error *err)
+{
+    struct core *core = t->core;
+    int64_t span = config_number(&core->config, 0, CONFIG_RETRY_MIN), wait;
+    const char *why = NULL;
+    enum schedule_state state = SCHEDULE_UP;
+    char text[32];
+
+    if (!t->all || t->q->peer.is_operator)
+        return true;
+    if (core->schedule)
+        state = schedule_account_state(core->schedule, t->account, clock_ms(), &why);
+    if (state != SCHEDULE_UP) {
+        format_span(schedule_account_next(core->schedule, t->account, clock_ms()), text);
+        return error_set(err, state == SCHEDULE_FROZEN ? ERROR_ADMIN : ERROR_TEMP,
+            "account %s %s: %s; it is tried again in %s", t->account,
+            state == SCHEDULE_FROZEN ? "is frozen" : "does not work", why ? why : "it is being tried now",
+            text);
+    }
+    wait = wait_of(t->all, t->peer.uid, t->account, span);
+    if (wait > 0) {
+        format_span(wait, text);
+        return error_set(
+            err, ERROR_TEMP, "account %s was tested a moment ago; again in %s (RetryMin)", t->account, text);
+    }
+    remember(t->all, t->peer.uid, t->account);
+    return true;
+}
+
+/* ---------------------------------------------------------------- the message */
+
+static void
+write_letter(const struct control_test *t, struct buf *b)
+{
+    const struct config *c = &t->core->config;
+    const struct envelope *e = &t->sub.record.envelope;
+    const char *host = config_text(c, 0, CONFIG_HOSTNAME);
+
+    buf_add_str(b, "To: ");
+    for (size_t i = 0; i < e->n; i++)
+        buf_add_format(b, "%s%s", i ? ",\r\n " : "", e->rcpt[i].address);
+    buf_add_format(b, "\r\nSubject: smtprelay test from %s\r\nAuto-Submitted: auto-generated\r\n\r\n", host);
+    buf_add_format(b,
+        "This is the test message of smtprelay on %s.\r\n\r\n"
+        "You have it before you, so mail from there arrives. %s asked for it;\r\n"
+        "it was sent by the account \"%s\". There is nothing to be done.\r\n",
+        host, *t->peer.login ? t->peer.login : "Somebody", t->account);
+}
+
+static bool
+make_record(struct control_test *t, struct server_transaction *st, struct error *err)
+{
+    struct buf letter;
+    bool ok;
+
+    buf_init(&letter, MEMORY);
+    write_letter(t, &letter);
+    ok = intake_begin(&t->core->config, &t->peer, "test", &t->sub, st, err) &&
+         submission_content(&t->sub, buf_slice(&letter), NULL, err) && submission_finish(&t->sub, err);
+    buf_clear(&letter);
+    return ok;
+}
+
+/* From the account's own address, where it has one; else from the caller's */
+static void
+set_sender(const struct control_test *t, struct server_transaction *st)
+{
+    const struct config *c = &t->core->config;
+    size_t a = t->account ? config_account_find(c, t->account) : 0;
+    const char *from = config_text(c, a < c->n ? a : 0, CONFIG_FROM);
+
+    st->own_sender = !from;
+    envelope_set_sender(&st->envelope, from ? from : "");
+}
+
+/* ---------------------------------------------------------------- what the worker says */
+
+static bool
+is_printable(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] < ' ' || s.p[i] > '~')
+            return false;
+    return s.len > 0;
+}
+
+/* A step's line goes on as it came; of one that failed the name is kept */
+static void
+take_step(struct control_test *t, struct slice words)
+{
+    static const char failed[] = " b.ok=0";
+    struct slice rest, name;
+
+    if (!is_printable(words) || !slice_starts(words, "s.step="))
+        return;
+    say(t, words);
+    rest = slice_from(words, strlen("s.step="));
+    name = slice_sub(rest, 0, slice_find(rest, ' '));
+    if (*t->step || !slice_starts(slice_from(rest, name.len), failed) ||
+        memmem(rest.p, rest.len, " b.goes_on=1", strlen(" b.goes_on=1")))
+        return;
+    (void)snprintf(t->step, sizeof t->step, "%.*s", (int)name.len, name.p);
+}
+
+static void
+take_fact(struct control_test *t, const struct job_fact *f)
+{
+    struct status s;
+    struct error err;
+    char *text;
+
+    if (f->stage < 0 || f->stage >= STATUS_STAGES || f->cause < 0 || f->cause >= STATUS_CAUSES)
+        return;
+    s = status_judge((enum status_stage)f->stage, (enum status_cause)f->cause, f->code);
+    free(t->relay);
+    t->relay = mem_dup(f->relay);
+    t->reached =
+        t->reached || (f->stage >= STATUS_MAIL && s.scope != STATUS_ACCOUNT) || s.outcome == STATUS_DELIVERED;
+    if (s.outcome == STATUS_DELIVERED)
+        return;
+    text = settings_fact_text(f);
+    error_set(&err, s.class, "%s", text);
+    free(text);
+    fail(t, "message", &err);
+    if (s.scope == STATUS_ACCOUNT) {
+        t->account_failed = true;
+        t->frozen = t->frozen || s.outcome == STATUS_FROZEN;
+    }
+}
+
+static void
+on_packet(void *owner, const struct job_packet *p)
+{
+    struct control_test *t = owner;
+
+    if (p->type == JOB_STEP)
+        take_step(t, p->text);
+    else if (p->type == JOB_FACT)
+        take_fact(t, &p->fact);
+    else if (p->type == JOB_LOG)
+        log_line((enum log_level)p->level, "%s: %.*s", t->sub.record.id, SLICE_ARG(p->text));
+}
+
+/* ---------------------------------------------------------------- the end */
+
+/* What was seen of the account counts for its mail, too */
+static void
+learn(struct control_test *t)
+{
+    struct core *c = t->core;
+    enum schedule_state state = t->reached ? SCHEDULE_UP : t->frozen ? SCHEDULE_FROZEN : SCHEDULE_DOWN;
+    const char *reason = t->reached ? NULL : t->err.text;
+
+    if (!c->schedule || !(t->reached || t->account_failed))
+        return;
+    schedule_account(c->schedule, t->account, state, reason, clock_ms());
+    trouble_learnt(c, t->account, state, reason);
+    metrics_touch(c);
+    feed_pump(c);
+}
+
+static void
+finish(struct control_test *t)
+{
+    void (*done)(void *ctx, const struct buf *answer) = t->done;
+    void *ctx = t->ctx;
+    const struct error *err = t->has_failed ? &t->err : NULL;
+    struct buf answer;
+
+    if (t->account)
+        log_line(LOG_LEVEL_INFO, "test: uid=%lld account=%s %s%s%s%s", (long long)t->peer.uid, t->account,
+            err ? "failed at " : "ok", err ? t->step : "", err ? ": " : "", err ? err->text : "");
+    buf_init(&answer, MEMORY);
+    buf_add_char(&answer, ' ');
+    control_test_add_summary(&answer, t->step, t->account ? t->account : "", err);
+    if (t->relay)
+        control_test_add_text(&answer, "relay", t->relay);
+    buf_add_char(&answer, '\n');
+    control_end(&answer, err ? err->class : ERROR_NONE, "");
+    control_test_free(t);
+    done(ctx, &answer);
+    buf_clear(&answer);
+}
+
+static const char *step_of_class(enum error_class class)
+{
+    return class == ERROR_CONFIG ? "configuration" : class == ERROR_ADMIN ? "secret" : "worker";
+}
+
+static void
+on_over(void *owner, const struct error *err, bool maybe_sent, struct slice text)
+{
+    struct control_test *t = owner;
+
+    (void)text;
+    t->job = NULL;
+    if (err) {
+        (void)fail_here(t, step_of_class(err->class), err);
+        t->account_failed = t->account_failed || !maybe_sent;
+        t->frozen = t->frozen || err->class == ERROR_ADMIN || err->class == ERROR_CONFIG;
+    }
+    learn(t);
+    finish(t);
+}
+
+static void
+on_alive(void *ctx)
+{
+    struct control_test *t = ctx;
+    ssize_t ignored;
+
+    if (t->is_over) {
+        t->timer = NULL;
+        finish(t);
+        return;
+    }
+    t->timer = loop_at(t->core->loop, clock_deadline(ALIVE_MS), on_alive, t);
+    ignored = write(t->fd, "\n", 1);
+    (void)ignored; /* whoever does not read misses it */
+}
+
+void
+control_test_free(struct control_test *t)
+{
+    if (!t)
+        return;
+    if (t->job)
+        pool_forget(t->job);
+    loop_cancel(t->timer);
+    submission_clear(&t->sub);
+    peer_clear(&t->peer);
+    free(t->account);
+    free(t->relay);
+    free(t);
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+static void
+tell_configuration(const struct control_test *t)
+{
+    const struct config *c = &t->core->config;
+    size_t a = config_account_find(c, t->account);
+    const struct config_value *hub = config_value(c, a, CONFIG_MAILHUB);
+    const char *user = config_text(c, a, CONFIG_AUTH_USER);
+    struct buf text, line;
+
+    buf_init(&text, 900);
+    buf_add_format(&text, "%s: account %s, mailhub",
+        t->all       ? "as smtprelayd has it"
+        : t->q->file ? t->q->file
+                     : "from the environment",
+        t->account);
+    for (size_t i = 0; i < hub->n; i++)
+        buf_add_format(&text, "%s %s", i ? "," : "", hub->item[i]);
+    if (user)
+        buf_add_format(&text, ", login %s", user);
+    buf_init(&line, MEMORY);
+    control_test_add_step(&line, "configuration", true, buf_str(&text));
+    control_test_add_text(&line, "account", t->account);
+    say(t, buf_slice(&line));
+    buf_clear(&line);
+    buf_clear(&text);
+}
+
+static bool
+begin(struct control_test *t, struct server_transaction *st)
+{
+    static const struct pool_events events = { .packet = on_packet, .over = on_over };
+    unsigned char *bitmap = NULL;
+    struct error err;
+    const char *account;
+
+    set_sender(t, st);
+    if (!may_ask(t, &err) || !find_way(t, st, &err))
+        return fail_here(t, err.class == ERROR_ADMIN ? "permission" : "recipient", &err);
+    tell_configuration(t);
+    if (!is_patient(t, &err))
+        return fail_here(t, "account", &err);
+    set_sender(t, st);
+    if (!make_record(t, st, &err))
+        return fail_here(t, "message", &err);
+    account = submission_next(&t->sub, &bitmap);
+    t->job =
+        pool_start_for(t->core->pool, &events, t, account, JOB_TEST | (t->q->naddress ? 0 : JOB_NO_MESSAGE),
+            (uint32_t)t->sub.record.envelope.n, bitmap, t->sub.fd_read, true);
+    free(bitmap);
+    return true;
+}
+
+struct control_test *
+control_test_begin(struct core *core, struct control_tests *all, const struct control_request *q, int fd,
+    void (*done)(void *ctx, const struct buf *answer), void *ctx)
+{
+    struct control_test *t = mem_alloc(sizeof *t);
+    struct server_transaction st = { .mode = 'i' };
+
+    t->core = core;
+    t->all = all;
+    t->q = q;
+    t->fd = fd;
+    t->done = done;
+    t->ctx = ctx;
+    submission_init(&t->sub);
+    peer_identify(fd, &t->peer);
+    envelope_init(&st.envelope);
+    t->is_over = !begin(t, &st);
+    t->timer = loop_at(core->loop, clock_deadline(t->is_over ? 0 : ALIVE_MS), on_alive, t);
+    envelope_clear(&st.envelope);
+    return t;
+}
+
+/* ---------------------------------------------------------------- without a daemon */
+
+struct own_test {
+    struct core core;
+    int out;
+    bool ok;
+};
+
+static void
+on_own_done(void *ctx, const struct buf *answer)
+{
+    struct own_test *o = ctx;
+
+    o->ok = file_write(o->out, answer->data, answer->len);
+    loop_stop(o->core.loop);
+}
+
+static void
+parse_words(char *const *words, struct control_request *q)
+{
+    struct buf line;
+    struct error ignored;
+    const char *all[8] = { "test" };
+    size_t n = 1;
+
+    while (n < sizeof all / sizeof all[0] && words[n - 1]) {
+        all[n] = words[n - 1];
+        n++;
+    }
+    buf_init(&line, CONTROL_LINE_MAX);
+    control_format(&line, all, n);
+    if (!control_parse(buf_slice(&line), q, &ignored))
+        fatal((int)ignored.class, "%s", ignored.text);
+    buf_clear(&line);
+    q->peer = (struct control_peer){ getuid(), true };
+}
+
+int
+control_test_serve(int helper_sock, int out, char *const *words)
+{
+    struct own_test o = { .out = out };
+    struct control_request q;
+    struct error err;
+    struct buf answer;
+    struct control_test *t;
+
+    parse_words(words, &q);
+    if (!settings_receive(&o.core.config, NULL, helper_sock, &err)) {
+        buf_init(&answer, MEMORY);
+        control_test_fail(&answer, "configuration", "", err.class, err.text);
+        o.ok = file_write(out, answer.data, answer.len);
+        buf_clear(&answer);
+        config_end(&o.core.config);
+    } else {
+        settings_open_log(&o.core.config);
+        (void)bounds_confine(&o.core.config); /* what this kernel has of it */
+        core_begin(&o.core, helper_sock, NULL, NULL);
+        core_configure(&o.core);
+        t = control_test_begin(&o.core, NULL, &q, out, on_own_done, &o);
+        (void)t; /* it goes by itself */
+        loop_run(o.core.loop);
+        core_end(&o.core);
+    }
+    control_clear(&q);
+    return o.ok ? 0 : (int)ERROR_IO;
+}
