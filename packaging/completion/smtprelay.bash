@@ -11,7 +11,7 @@ _smtprelay_accounts() {
 
 _smtprelay() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command= i
-    local commands='check explain hold import log queue release remove retry show status test why'
+    local commands='check explain hold import log queue release remove retry setup show status test why'
     local which='--sender --recipient --account --unit --uid --older-than --larger-than --reason --held --all --failed --dry-run --json'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -25,7 +25,7 @@ _smtprelay() {
         esac
     done
     case $prev in
-    -C | --root)
+    -C | --root | --password-file | --ca-file)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -55,6 +55,9 @@ _smtprelay() {
     log) words='-f -n' ;;
     explain) words='--json' ;;
     test) words='--account --json --daemon' ;;
+    setup)
+        words='--provider --mailhub --user --password-file --password-command --tls --ca-file --no-login --no-test --force'
+        ;;
     import)
         words='--from --root --write --force --spool'
         [[ $cur == -* ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -12,6 +12,7 @@
 #include "admin/explain.h"
 #include "admin/import_run.h"
 #include "admin/queue.h"
+#include "admin/setup.h"
 #include "admin/status.h"
 #include "admin/test.h"
 #include "admin/why.h"
@@ -30,6 +31,9 @@ static const char usage[] =
     "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
     "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
     "       smtprelay explain [TEXT ...]\n"
+    "       smtprelay [-C FILE] setup ADDRESS [--provider NAME|--mailhub HOST] [--user LOGIN] [--tls MODE]\n"
+    "         [--ca-file FILE] [--password-file FILE|--password-command COMMAND|--no-login] [--no-test] "
+    "[--force]\n"
     "       smtprelay [-C FILE] import [FILE] [--from NAME] [--root DIR] [--write] [--force] [--spool]\n"
     "       smtprelay test [--account NAME] [--json] [--daemon] [ADDRESS]\n"
     "  check              validate the configuration and show each setting with where it came from\n"
@@ -46,6 +50,7 @@ static const char usage[] =
     "  why                what became of a message, attempt by attempt, with the smarthost's words\n"
     "  log                what happened last; with -f go on with what happens\n"
     "  explain            what a reply or an error means and what helps; without TEXT from standard input\n"
+    "  setup              ask for the password, try it, and write a configuration for this address\n"
     "  import             take over the configuration of ssmtp, msmtp, nullmailer, dma, esmtp, Postfix or "
     "Exim\n"
     "WHICH: ids, --sender X, --recipient X, --account X, --unit X, --uid N, --older-than 2h, --larger-than "
@@ -361,7 +366,6 @@ end_with(struct arguments *a, int code)
 int
 main(int argc, char **argv)
 {
-    static const char *const later[] = { "setup" };
     static const char *const messages[] = { "queue", "show", "retry", "hold", "release", "remove" };
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
 
@@ -385,6 +389,8 @@ main(int argc, char **argv)
         return end_with(&a, import_run(&a.request, a.q.word, a.q.n));
     if (is_command(&a, "test"))
         return end_with(&a, test_ask(&a.request, a.q.word, a.q.n));
+    if (is_command(&a, "setup"))
+        return end_with(&a, setup_run(&a.request, a.q.word, a.q.n));
     if (is_command(&a, "why"))
         return why_ask(&a.request, a.q.word, a.q.n);
     if (is_command(&a, "log"))
@@ -397,8 +403,5 @@ main(int argc, char **argv)
             free_joined(&a);
             return code;
         }
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
-        if (is_command(&a, later[i]))
-            fatal(EX_CONFIG, "%s: not built yet", a.q.word[0]);
     fail_unknown(a.q.word[0]);
 }

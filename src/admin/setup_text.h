@@ -1,0 +1,19 @@
+/* setup_text: what `setup` writes, and how it differs from what is there. Pure. */
+#ifndef ADMIN_SETUP_TEXT_H
+#define ADMIN_SETUP_TEXT_H
+
+#include "base/buf.h"
+
+/* NULL: it is not set */
+struct setup_account {
+    const char *address; /* From */
+    const char *mailhub, *provider, *user, *tls, *ca_file, *command;
+    const char *secret_file, *secret; /* where it will be; or itself, for a file that lives for a moment */
+};
+
+/* A smtprelay.conf. */
+void setup_text_write(const struct setup_account *a, struct buf *out);
+/* Lines of `before` that are not in `after` with "- " in front, new ones with "+ "; passwords as "***". Comments count. */
+void setup_text_compare(struct slice before, struct slice after, struct buf *out);
+
+#endif

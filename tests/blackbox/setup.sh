@@ -1,0 +1,188 @@
+#!/bin/sh
+# `smtprelay setup ADDRESS`: tried before it is written, asked for without echo, and never over what is there.
+set -u
+# shellcheck source=tests/blackbox/lib.sh
+. "$(dirname "$0")/lib.sh"
+SMTPRELAY=$O/root/sbin/smtprelay
+TMPDIR=$T/tmp
+export TMPDIR
+mkdir -p "$TMPDIR"
+
+# setup ARGUMENTS... with the password on standard input, for the hub
+setup() {
+    printf '%s\n' "${TYPED-$PASSWORD}" | timeout 100 "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup alice@example.org \
+        --mailhub "127.0.0.1:$HUB_PORT" --tls starttls --ca-file "$CA" --user "$USER_NAME" "$@" >"$T/out" 2>"$T/err"
+    rc=$?
+}
+
+# the same at a terminal: at_terminal ANSWERS ARGUMENTS...
+at_terminal() {
+    answers=$1
+    shift
+    timeout 100 python3 "$TESTS/blackbox/terminal.py" "$answers" "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup alice@example.org \
+        --mailhub "127.0.0.1:$HUB_PORT" --tls starttls --ca-file "$CA" --user "$USER_NAME" "$@" >"$T/out" 2>"$T/err"
+}
+
+fresh() {
+    rm -rf "$T/new"
+    mkdir "$T/new"
+}
+
+good_hub() {
+    hub_start - --tls starttls --auth 'PLAIN' --require-auth
+}
+
+expect_out() {
+    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1'"
+}
+
+expect_no_trace() {
+    [ -z "$(ls -A "$TMPDIR")" ] || fail "a file is left: $(ls "$TMPDIR")"
+    no_secret_in_clear
+}
+
+begin "an account is set up in one command, tried, and its test mail arrives"
+good_hub
+fresh
+setup
+expect_rc 0
+expect_messages 1
+expect_env 'rcpt: <alice@example.org>'
+expect_env 'auth: PLAIN alice'
+for f in smtprelay.conf smtprelay.secret; do
+    case $(stat -c %a "$T/new/$f") in
+    600) ;;
+    640) [ "$(stat -c %U:%G "$T/new/$f")" = root:smtprelay ] || fail "$f is for $(stat -c %U:%G "$T/new/$f")" ;;
+    *) fail "$f has mode $(stat -c %a "$T/new/$f")" ;;
+    esac
+done
+[ "$(cat "$T/new/smtprelay.secret")" = "$PASSWORD" ] || fail "the password is another"
+"$SMTPRELAY" -C "$T/new/smtprelay.conf" check >"$T/out" 2>&1 || fail "the check refuses it"
+expect_no_trace
+end
+
+begin "the same again changes nothing, and is no error"
+good_hub
+fresh
+setup --no-test
+before=$(cat "$T/new/smtprelay.conf" "$T/new/smtprelay.secret"; ls "$T/new")
+setup
+expect_rc 0
+expect_out 'the same already'
+[ "$before" = "$(cat "$T/new/smtprelay.conf" "$T/new/smtprelay.secret"; ls "$T/new")" ] || fail "something changed"
+end
+
+begin "with a wrong password nothing is written"
+good_hub
+fresh
+TYPED=wrong
+setup
+unset TYPED
+expect_rc 77
+expect_err 'nothing was written'
+[ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
+expect_messages 0
+expect_no_trace
+end
+
+begin "what the user has written stays, and the new one lies beside it"
+good_hub
+fresh
+printf '# mine\nmailhub = "other.example.org"; AuthUser = "a"; AuthPass = "hidden";\n' >"$T/new/smtprelay.conf"
+chmod 600 "$T/new/smtprelay.conf"
+setup
+expect_rc 78
+expect_err 'is left as it is'
+expect_out '- # mine'
+expect_out "+ mailhub = \"127.0.0.1:$HUB_PORT\";"
+if grep -q hidden "$T/out" "$T/err"; then fail "the former password is shown"; fi
+grep -q '^# mine' "$T/new/smtprelay.conf" || fail "it was replaced"
+grep -q "127.0.0.1:$HUB_PORT" "$T/new/smtprelay.conf.new" || fail "there is no new one"
+expect_messages 0
+end
+
+begin "--force replaces it and keeps the former"
+good_hub
+fresh
+printf '# mine\n' >"$T/new/smtprelay.conf"
+setup --force
+expect_rc 0
+[ "$(cat "$T/new/smtprelay.conf.bak")" = '# mine' ] || fail "the former is not kept"
+expect_messages 1
+end
+
+begin "a password from a file, and one from a command"
+good_hub
+fresh
+printf '%s\nsecond line\n' "$PASSWORD" >"$T/password"
+TYPED=wrong
+setup --password-file "$T/password"
+expect_rc 0
+if [ "$(id -u)" -eq 0 ]; then
+    fresh
+    setup --password-command "/bin/cat $T/password"
+    expect_rc 0
+    grep -qF "AuthPassCommand = \"/bin/cat $T/password\";" "$T/new/smtprelay.conf" || fail "the command is not there"
+    [ ! -e "$T/new/smtprelay.secret" ] || fail "there is a secret, too"
+    expect_messages 2
+fi
+unset TYPED
+expect_no_trace
+end
+
+begin "at a terminal the password is asked for and not shown"
+good_hub
+fresh
+at_terminal "Password=$PASSWORD\\n"
+expect_out 'exit 0'
+expect_out 'echo on'
+if grep -qF -e "$PASSWORD" "$T/out"; then fail "it is shown"; fi
+expect_messages 1
+[ "$(cat "$T/new/smtprelay.secret")" = "$PASSWORD" ] || fail "the password is another"
+end
+
+begin "Ctrl-C at the password gives the terminal back and writes nothing"
+good_hub
+fresh
+at_terminal 'Password=half\x03'
+expect_out 'signal 2'
+expect_out 'echo on'
+if grep -qF half "$T/out"; then fail "what was typed is shown"; fi
+[ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
+expect_no_trace
+end
+
+begin "at a terminal one is asked before a configuration is replaced"
+good_hub
+fresh
+printf '# mine\n' >"$T/new/smtprelay.conf"
+at_terminal "Password=$PASSWORD\\n
+Replace it?=n\\n"
+expect_out 'exit 78'
+[ "$(cat "$T/new/smtprelay.conf")" = '# mine' ] || fail "it was replaced"
+at_terminal "Password=$PASSWORD\\n
+Replace it?=y\\n"
+expect_out 'exit 0'
+[ "$(cat "$T/new/smtprelay.conf.bak")" = '# mine' ] || fail "the former is not kept"
+end
+
+begin "who has addresses at a known provider gets its preset, others their domain's own records"
+fresh
+printf 'p\n' | "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup me@gmail.com --no-test >"$T/out" 2>"$T/err" || fail "it failed"
+grep -qF 'provider = "gmail";' "$T/new/smtprelay.conf" || fail "no preset"
+grep -qF 'AuthUser = "me@gmail.com";' "$T/new/smtprelay.conf" || fail "no login"
+fresh
+printf 'p\n' | "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup me@example.org --no-test >"$T/out" 2>"$T/err" || fail "it failed"
+grep -qF 'mailhub = "srv:example.org";' "$T/new/smtprelay.conf" || fail "no SRV"
+"$SMTPRELAY" -C "$T/new/smtprelay.conf" check >"$T/out" 2>&1 || fail "the check refuses it"
+end
+
+begin "what is said wrongly is named"
+for words in '' 'nobody' 'a@example.org --provider gmial' 'a@example.org b@example.org' 'a@example.org --user'; do
+    # shellcheck disable=SC2086
+    "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup $words >"$T/out" 2>"$T/err" </dev/null
+    rc=$?
+    expect_rc 64
+    expect_one_line
+done
+end
