@@ -71,6 +71,7 @@ struct import_program {
         *paths; /* where the main file may be, NULL at the end; "~/" is the home, "$/" XDG_CONFIG_HOME */
     import_parser *parse;
     const char *spool; /* the usual one, if we can take it over */
+    bool server;       /* a whole mail server: its file lies about on machines that never used it to relay */
 };
 /* By name; NULL when we do not know it. */
 const struct import_program *import_find_program(struct slice name);

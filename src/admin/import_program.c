@@ -15,13 +15,13 @@ static const char *const postfix_paths[] = { "/etc/postfix/main.cf", "/usr/local
 static const char *const exim_paths[] = { "/etc/exim4/update-exim4.conf.conf", NULL };
 
 static const struct import_program programs[] = {
-    { "ssmtp", ssmtp_paths, import_ssmtp, NULL },
-    { "msmtp", msmtp_paths, import_msmtp, NULL },
-    { "nullmailer", nullmailer_paths, import_nullmailer, "/var/spool/nullmailer" },
-    { "dma", dma_paths, import_dma, "/var/spool/dma" },
-    { "esmtp", esmtp_paths, import_esmtp, NULL },
-    { "postfix", postfix_paths, import_postfix, NULL },
-    { "exim", exim_paths, import_exim, NULL },
+    { "ssmtp", ssmtp_paths, import_ssmtp, NULL, false },
+    { "msmtp", msmtp_paths, import_msmtp, NULL, false },
+    { "nullmailer", nullmailer_paths, import_nullmailer, "/var/spool/nullmailer", false },
+    { "dma", dma_paths, import_dma, "/var/spool/dma", false },
+    { "esmtp", esmtp_paths, import_esmtp, NULL, false },
+    { "postfix", postfix_paths, import_postfix, NULL, true },
+    { "exim", exim_paths, import_exim, NULL, true },
 };
 
 const struct import_program *

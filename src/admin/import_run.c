@@ -160,24 +160,37 @@ find_file(const struct run *r, const struct import_program *p)
     return path ? path : find_kind(r, p, !own);
 }
 
-/* Without a file being named: exactly one program may have one here */
-static bool
-find_any(struct run *r, struct error *err)
+/* The files that programs of this sort have here, into `found`; the last one is the run's. How many. */
+static size_t
+find_sort(struct run *r, bool server, struct buf *found)
 {
     const struct import_program *p;
-    struct buf found;
     size_t n = 0;
 
-    buf_init(&found, 800);
     for (size_t i = 0; (p = import_program_at(i)) != NULL; i++) {
-        char *path = r->from && r->program != p ? NULL : find_file(r, p);
+        char *path = p->server != server || (r->from && r->program != p) ? NULL : find_file(r, p);
         if (!path)
             continue;
-        buf_add_format(&found, "%s%s (%s)", n++ ? ", " : "", p->name, path);
+        buf_add_format(found, "%s%s (%s)", found->len ? ", " : "", p->name, path);
+        n++;
         free(r->path);
         r->path = path;
         r->program = p;
     }
+    return n;
+}
+
+/* Without a file being named: exactly one program may have one here. One made for this goes before a mail server that is there, too. */
+static bool
+find_any(struct run *r, struct error *err)
+{
+    struct buf found;
+    size_t n;
+
+    buf_init(&found, 800);
+    n = find_sort(r, false, &found);
+    if (n == 0)
+        n = find_sort(r, true, &found);
     if (n == 0)
         error_set(err, ERROR_CONFIG, "import: no configuration of %s was found; name the file",
             r->from ? r->from : "a program that is known here");

@@ -188,7 +188,8 @@ fail_open(const struct config_request *req, const struct config *c, int e, struc
             req->by_caller ? "smtprelayd: the daemon is not running, and " : "", c->path);
     if (e == ENOENT || e == ENOTDIR)
         return error_set(err, ERROR_CONFIG,
-            "%s: there is no such file: 'smtprelay setup' makes one, or smtprelay.conf(5) says what to write",
+            "%s: there is no such file: 'smtprelay setup ADDRESS' makes one, or smtprelay.conf(5) says what "
+            "to write",
             c->path);
     return false; /* said already */
 }

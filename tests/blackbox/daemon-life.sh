@@ -66,9 +66,8 @@ is_zombie_or_gone() {
 
 # It does not start: sets rc
 refused() {
-    timeout 20 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/all"
+    timeout 20 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/err"
     rc=$?
-    grep -v 'not built yet' "$T/all" >"$T/err"
 }
 
 # the daemon's process below the helper $1

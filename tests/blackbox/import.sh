@@ -331,6 +331,19 @@ expect_rc 64
 expect_err 'known are ssmtp'
 end
 
+begin "a program made for this goes before a mail server's file that lies about, too"
+ssmtp_machine
+file /etc/postfix/main.cf <<END
+relayhost =
+END
+import
+expect_rc 0
+expect_out ssmtp.conf
+import --from postfix
+expect_rc 0
+expect_out "direct"
+end
+
 begin "root takes the system's configuration, a user the own one"
 machine
 printf 'account default\nhost own.example.org\n' | file /home/joe/.msmtprc

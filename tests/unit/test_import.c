@@ -30,7 +30,7 @@ convert(const char *program, const char *text, const char *path, const char *oth
     if (ok && import_text_check(buf_slice(out), "/etc/smtprelay.conf", &c, &err))
         config_end(&c);
     else if (ok)
-        ck_assert_msg(strstr(err.text, "not built yet") != NULL, "%s\n%s", err.text, buf_str(out));
+        ck_abort_msg("%s\n%s", err.text, buf_str(out));
     for (size_t g = 0; g < im.groups; g++)
         if (import_get(&im, g, CONFIG_AUTH_PASS))
             buf_add_format(out, "%zu:%s\n", g, import_get(&im, g, CONFIG_AUTH_PASS));
