@@ -579,24 +579,37 @@ run_pipelined(struct batch *b, struct reply *r)
         reset_peer(b, r);
 }
 
-static void
-run_step_by_step(struct batch *b, struct reply *r)
+/* MAIL, then each RCPT, each awaited; `probe`: what is said to a RCPT is its end. False: all is settled. */
+static bool
+ask_one_by_one(struct batch *b, bool probe, struct reply *r)
 {
     add_mail(b);
     if (!flush(b, STATUS_MAIL) || !read_mail(b, r)) {
         if (b->fact.cause != STATUS_REPLY || b->fact.code == 421)
             b->usable = false;
         settle_all(b, &b->fact);
-        return;
+        return false;
     }
     for (size_t i = 0; i < b->n; i++) {
         add_rcpt(b, i);
         if (!flush(b, STATUS_RCPT) || !read_rcpts(b, i, i + 1, r)) {
             b->usable = false;
             settle_all(b, &b->fact);
-            return;
+            return false;
         }
+        if (!probe)
+            continue;
+        session_fact_reply(&b->fact, STATUS_RCPT, r);
+        settle(b, i, &b->fact);
     }
+    return true;
+}
+
+static void
+run_step_by_step(struct batch *b, struct reply *r)
+{
+    if (!ask_one_by_one(b, false, r))
+        return;
     if (!b->accepted) {
         reset_peer(b, r);
         return;
@@ -702,23 +715,8 @@ wants_more(const struct session_caps *c, const struct transaction *t)
 static void
 run_probe(struct batch *b, struct reply *r)
 {
-    add_mail(b);
-    if (!flush(b, STATUS_MAIL) || !read_mail(b, r)) {
-        if (b->fact.cause != STATUS_REPLY || b->fact.code == 421)
-            b->usable = false;
-        settle_all(b, &b->fact);
+    if (!ask_one_by_one(b, true, r))
         return;
-    }
-    for (size_t i = 0; i < b->n; i++) {
-        add_rcpt(b, i);
-        if (!flush(b, STATUS_RCPT) || !read_rcpts(b, i, i + 1, r)) {
-            b->usable = false;
-            settle_all(b, &b->fact);
-            return;
-        }
-        session_fact_reply(&b->fact, STATUS_RCPT, r);
-        settle(b, i, &b->fact);
-    }
     reset_peer(b, r);
     if (b->usable && b->accepted == b->n)
         tell(b, "reset", r);
