@@ -66,6 +66,13 @@ def adopt_orphans():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def heed_signals():
+    """Whoever runs this in the background may have it ignore these, and callers would inherit that: sendmail heeds it, as it must"""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def read_process(pid):
     try:
         with open("/proc/%d/stat" % pid, "rb") as f:
@@ -218,6 +225,7 @@ class Stage:
         self.home = self.folder("home")
         self.new_queue()
         adopt_orphans()
+        heed_signals()
         if not os.access(self.sendmail, os.X_OK):
             raise RuntimeError("no programs in %s: make root ROOT=%s" % (self.root, self.root))
 
