@@ -61,8 +61,13 @@ control_clear(struct control_request *q)
         free(q->snapshot.account[i].reason);
         control_rate_clear(&q->snapshot.account[i].rate);
     }
+    for (size_t i = 0; i < q->snapshot.nhubs; i++) {
+        free(q->snapshot.hub[i].account);
+        free(q->snapshot.hub[i].relay);
+    }
     free(q->address);
     free(q->snapshot.account);
+    free(q->snapshot.hub);
     free(q->snapshot.active);
     control_filter_clear(&q->filter);
     free(q->text);
@@ -332,6 +337,16 @@ control_add_account(struct control_request *q, const char *name, enum control_st
         .state = state,
         .since_s = since_s,
         .next_s = next_s };
+}
+
+void
+control_add_hub(
+    struct control_request *q, const char *account, const char *relay, int64_t expires_s, int64_t alone_s)
+{
+    struct control_snapshot *s = &q->snapshot;
+
+    s->hub = mem_resize(s->hub, s->nhubs + 1, sizeof *s->hub);
+    s->hub[s->nhubs++] = (struct control_hub){ mem_dup(account), mem_dup(relay), expires_s, alone_s };
 }
 
 void

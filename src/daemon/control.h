@@ -101,6 +101,13 @@ struct control_account {
     struct control_rate rate;
 };
 
+/* What is known of a smarthost */
+struct control_hub {
+    char *account, *relay;
+    int64_t expires_s; /* its certificate, in seconds since 1970; 0: not known, or nobody asks */
+    int64_t alone_s;   /* it failed, and is tried last for so many seconds; 0: it is not */
+};
+
 /* What only a running daemon knows; all zero without one. Of what is not there, nothing is said. */
 struct control_snapshot {
     bool is_daemon;
@@ -113,6 +120,8 @@ struct control_snapshot {
     int64_t warn_after_s; /* older mail is trouble, 0: none is */
     struct control_account *account;
     size_t naccounts;
+    struct control_hub *hub;
+    size_t nhubs;
     char (*active)[SPOOL_ID_MAX + 1]; /* ids under way */
     size_t nactive;
 };
@@ -167,6 +176,8 @@ bool control_identify(int sock, int64_t group, struct control_peer *peer);
 /* Parts of the snapshot; the strings are copied. */
 void control_add_account(struct control_request *q, const char *name, enum control_state state,
     const char *reason, int64_t since_s, int64_t next_s);
+void control_add_hub(
+    struct control_request *q, const char *account, const char *relay, int64_t expires_s, int64_t alone_s);
 void control_add_active(struct control_request *q, const char *id);
 
 /* Does its answer say what to do about errors, so that it needs `explain`? */

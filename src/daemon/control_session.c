@@ -22,6 +22,7 @@
 #include "daemon/control_test.h"
 #include "daemon/delivery.h"
 #include "daemon/feed.h"
+#include "daemon/hubs.h"
 #include "daemon/scan.h"
 #include "daemon/story.h"
 
@@ -280,6 +281,19 @@ take_accounts(struct control_request *q, const struct core *c, int64_t now)
 }
 
 static void
+take_hubs(struct control_request *q, const struct core *c, int64_t now)
+{
+    const struct hubs *h = pool_hubs(c->pool);
+
+    for (size_t i = 0; i < h->n; i++) {
+        const struct hub *hub = &h->hub[i];
+        int64_t alone_ms = hub->step_ms && hub->next > now ? hub->next - now : 0;
+        if (alone_ms || hub->expires_s)
+            control_add_hub(q, hub->account, hub->relay, hub->expires_s, (alone_ms + 999) / 1000);
+    }
+}
+
+static void
 take_snapshot(struct session *s)
 {
     const struct control_desk *d = s->desk;
@@ -302,6 +316,7 @@ take_snapshot(struct session *s)
     if (control_explains(q))
         q->explain = explanations_of(&c->config); /* its own: a thread has it */
     take_accounts(q, c, now);
+    take_hubs(q, c, now);
     for (const struct delivery *e = c->deliveries; e; e = e->next)
         if (e->entry)
             control_add_active(q, schedule_id(e->entry));

@@ -10,7 +10,9 @@
 #include "base/paths.h"
 #include "daemon/control_why.h"
 
-enum { COMPARED = 500 };
+enum { COMPARED = 500, DAY_S = 86400 };
+/* A certificate that is good for fewer days should have been renewed by now */
+enum { RENEWED_DAYS = 14 };
 
 /* What waits for one account */
 struct waiting {
@@ -96,6 +98,20 @@ count_all(struct tally *t, const struct control_request *q, struct control_out *
     return !o->is_broken;
 }
 
+static int64_t
+days_left(const struct control_hub *h)
+{
+    int64_t left = h->expires_s - (int64_t)clock_wall().tv_sec;
+
+    return left < 0 ? -1 : left / DAY_S;
+}
+
+static bool
+expires_soon(const struct control_hub *h)
+{
+    return h->expires_s && days_left(h) < RENEWED_DAYS;
+}
+
 /* What monitoring wants: 2 needs a person, or mail stands still; 1 may pass, or is no hurry */
 static int
 level_of(const struct control_request *q, const struct tally *t)
@@ -104,6 +120,9 @@ level_of(const struct control_request *q, const struct tally *t)
     int level =
         t->held || t->failed || t->corrupt || (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s);
 
+    for (size_t i = 0; i < d->nhubs; i++)
+        if (expires_soon(&d->hub[i]))
+            level = 1;
     for (size_t i = 0; i < d->naccounts; i++)
         if (d->account[i].state == CONTROL_FROZEN)
             return 2;
@@ -252,6 +271,45 @@ print_do(struct control_out *o, const char *name, const char *what)
 }
 
 static void
+print_certificate(struct control_out *o, const struct control_hub *h)
+{
+    int64_t days = days_left(h);
+
+    control_line_begin(o);
+    buf_add_str(&o->b, "account ");
+    control_add_text(o, h->account);
+    buf_add_str(&o->b, ": certificate of ");
+    control_add_text(o, h->relay);
+    if (days < 0)
+        buf_add_str(&o->b, ": expired");
+    else
+        buf_add_format(&o->b, ": %lld %s left", (long long)days, days == 1 ? "day" : "days");
+    control_line_end(o);
+    if (expires_soon(h))
+        print_do(o, h->account,
+            "whoever runs that smarthost has to renew its certificate, or mail waits from then on; if that "
+            "is done "
+            "already, smtprelay test --daemon looks at it again");
+}
+
+static void
+print_hub(struct control_out *o, const struct control_hub *h)
+{
+    if (h->alone_s) {
+        control_line_begin(o);
+        buf_add_str(&o->b, "account ");
+        control_add_text(o, h->account);
+        buf_add_str(&o->b, ": smarthost ");
+        control_add_text(o, h->relay);
+        buf_add_str(&o->b, ": failed of late, the others go first for ");
+        control_add_duration(&o->b, h->alone_s);
+        control_line_end(o);
+    }
+    if (h->expires_s)
+        print_certificate(o, h);
+}
+
+static void
 print_account(const struct control_request *q, struct control_out *o, const struct waiting *w)
 {
     const struct control_account *a = control_account(q, w->name);
@@ -283,6 +341,9 @@ print_account(const struct control_request *q, struct control_out *o, const stru
     control_line_end(o);
     if (a)
         print_rate(o, a);
+    for (size_t i = 0; i < q->snapshot.nhubs; i++)
+        if (strcmp(q->snapshot.hub[i].account, w->name) == 0)
+            print_hub(o, &q->snapshot.hub[i]);
     if (reason && *reason)
         print_why(o, w->name, reason);
     buf_init(&known, 2000);
@@ -372,6 +433,20 @@ add_account(const struct control_request *q, struct control_out *o, const struct
 }
 
 static void
+add_hub(struct control_out *o, const struct control_hub *h)
+{
+    control_word_object(o, "smarthosts");
+    control_word_text(o, "account", h->account);
+    control_word_text(o, "relay", h->relay);
+    if (h->alone_s)
+        control_word_number(o, "left_alone", h->alone_s);
+    if (h->expires_s) {
+        control_word_number(o, "certificate_expires", h->expires_s);
+        control_word_number(o, "certificate_days_left", days_left(h));
+    }
+}
+
+static void
 add_error(const struct control_request *q, struct control_out *o, const struct control_error *e)
 {
     control_word_object(o, "errors");
@@ -408,6 +483,8 @@ print_words(const struct control_request *q, struct control_out *o, const struct
     control_word_number(o, "corrupt", (int64_t)t->corrupt);
     for (size_t i = 0; i < t->naccounts; i++)
         add_account(q, o, &t->account[i]);
+    for (size_t i = 0; i < d->nhubs; i++)
+        add_hub(o, &d->hub[i]);
     for (size_t i = 0; i < t->nerrors; i++)
         add_error(q, o, &t->error[i]);
     control_line_end(o);

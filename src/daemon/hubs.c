@@ -1,4 +1,4 @@
-/* hubs: one back-off for each smarthost that failed; what works is not remembered. */
+/* hubs: one back-off for each smarthost that failed; what works is remembered for its certificate only. */
 #include "daemon/hubs.h"
 
 #include <stdlib.h>
@@ -71,6 +71,27 @@ is_relay(struct slice relay)
     return relay.len > 0 && relay.len <= RELAY_MAX;
 }
 
+/* NULL: there are too many, or it is none */
+static struct hub *
+find_or_add(struct hubs *h, const char *account, struct slice relay)
+{
+    struct hub *hub = find(h, account, relay);
+
+    if (hub || !is_relay(relay) || count(h, account) == HUBS_OF_ACCOUNT)
+        return hub;
+    h->hub = mem_resize(h->hub, h->n + 1, sizeof *h->hub);
+    hub = &h->hub[h->n++];
+    *hub = (struct hub){ .account = mem_dup(account), .relay = slice_dup(relay) };
+    return hub;
+}
+
+static void
+forget_if_empty(struct hubs *h, struct hub *hub)
+{
+    if (!hub->step_ms && !hub->expires_s)
+        forget(h, hub);
+}
+
 /* Jobs that had begun before the first failure was known fail, too, and are no further step */
 static void
 fail(struct hubs *h, struct hub *hub, int64_t now)
@@ -86,20 +107,36 @@ fail(struct hubs *h, struct hub *hub, int64_t now)
 void
 hubs_report(struct hubs *h, const char *account, struct slice relay, bool works, int64_t now)
 {
-    struct hub *hub = find(h, account, relay);
+    struct hub *hub = works ? find(h, account, relay) : find_or_add(h, account, relay);
 
-    if (works && hub)
-        forget(h, hub);
-    if (works || !is_relay(relay))
+    if (!hub)
         return;
-    if (!hub && count(h, account) == HUBS_OF_ACCOUNT)
+    if (!works) {
+        fail(h, hub, now);
         return;
-    if (!hub) {
-        h->hub = mem_resize(h->hub, h->n + 1, sizeof *h->hub);
-        hub = &h->hub[h->n++];
-        *hub = (struct hub){ mem_dup(account), slice_dup(relay), 0, 0 };
     }
-    fail(h, hub, now);
+    hub->next = hub->step_ms = 0;
+    forget_if_empty(h, hub);
+}
+
+void
+hubs_certificate(struct hubs *h, const char *account, struct slice relay, int64_t expires_s)
+{
+    struct hub *hub = expires_s ? find_or_add(h, account, relay) : find(h, account, relay);
+
+    if (!hub)
+        return;
+    hub->expires_s = expires_s;
+    forget_if_empty(h, hub);
+}
+
+void
+hubs_forget_certificates(struct hubs *h)
+{
+    for (size_t i = h->n; i-- > 0;) { /* the last takes the place of one that goes */
+        h->hub[i].expires_s = 0;
+        forget_if_empty(h, &h->hub[i]);
+    }
 }
 
 void
@@ -107,7 +144,7 @@ hubs_avoid(struct hubs *h, const char *account, int64_t now, struct buf *out)
 {
     for (size_t i = 0; i < h->n; i++) {
         struct hub *hub = &h->hub[i];
-        if (strcmp(hub->account, account) != 0)
+        if (!hub->step_ms || strcmp(hub->account, account) != 0)
             continue;
         if (now >= hub->next) {
             hub->next = now + hub->step_ms;

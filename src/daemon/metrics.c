@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "daemon/hubs.h"
 #include "daemon/trouble.h"
 
 enum { EVERY_MS = 15000, SOON_MS = 1000, FILE_MAX = 4 << 20 };
@@ -31,6 +32,7 @@ struct metrics {
     char *path;
     struct metrics_view view;
     struct metrics_account *account;
+    struct metrics_certificate *certificate;
     int64_t count_again_ms;
     bool ok;
     struct error err;
@@ -101,11 +103,17 @@ clear_view(struct metrics *m)
 {
     for (size_t i = 0; i < m->view.naccounts; i++)
         free(m->account[i].name);
+    for (size_t i = 0; i < m->view.ncertificates; i++) {
+        free(m->certificate[i].account);
+        free(m->certificate[i].relay);
+    }
     free(m->account);
+    free(m->certificate);
     free(m->path);
     m->account = NULL;
+    m->certificate = NULL;
     m->path = NULL;
-    m->view.naccounts = 0;
+    m->view.naccounts = m->view.ncertificates = 0;
 }
 
 static void
@@ -138,6 +146,21 @@ take_accounts(struct metrics *m)
 }
 
 static void
+take_certificates(struct metrics *m)
+{
+    const struct hubs *h = pool_hubs(m->core->pool);
+    size_t n = 0;
+
+    m->certificate = mem_array(h->n ? h->n : 1, sizeof *m->certificate);
+    for (size_t i = 0; i < h->n; i++)
+        if (h->hub[i].expires_s)
+            m->certificate[n++] = (struct metrics_certificate){ mem_dup(h->hub[i].account),
+                mem_dup(h->hub[i].relay), h->hub[i].expires_s };
+    m->view.certificate = m->certificate;
+    m->view.ncertificates = n;
+}
+
+static void
 take_view(struct metrics *m)
 {
     struct core *c = m->core;
@@ -152,6 +175,7 @@ take_view(struct metrics *m)
     v->workers_busy = pool_busy(c->pool);
     v->workers_max = (uint64_t)config_number(&c->config, 0, CONFIG_WORKERS);
     take_accounts(m);
+    take_certificates(m);
 }
 
 static void

@@ -24,6 +24,11 @@ struct metrics_account {
     bool up, frozen;
 };
 
+struct metrics_certificate {
+    char *account, *relay;
+    int64_t expires_s;
+};
+
 /* What is counted since the start */
 struct metrics_counts {
     uint64_t submitted, queued, sent, deferred, refused, expired, failed;
@@ -40,6 +45,8 @@ struct metrics_view {
     uint64_t workers, workers_busy, workers_max;
     const struct metrics_account *account;
     size_t naccounts;
+    const struct metrics_certificate *certificate;
+    size_t ncertificates;
 };
 /* Names and help lines are Prometheus' text format, version 0.0.4. */
 void metrics_write(struct buf *b, const struct metrics_view *v);

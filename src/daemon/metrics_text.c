@@ -61,6 +61,20 @@ add_accounts(struct buf *b, const struct metrics_view *v, const char *name, cons
     }
 }
 
+static void
+add_certificates(struct buf *b, const struct metrics_view *v)
+{
+    add_head(b, "certificate_expiry_timestamp_seconds", "gauge", "When a smarthost's certificate expires.");
+    for (size_t i = 0; i < v->ncertificates; i++) {
+        const struct metrics_certificate *c = &v->certificate[i];
+        buf_add_str(b, "smtprelay_certificate_expiry_timestamp_seconds{account=\"");
+        add_label(b, c->account);
+        buf_add_str(b, "\",smarthost=\"");
+        add_label(b, c->relay);
+        buf_add_format(b, "\"} %lld\n", (long long)c->expires_s);
+    }
+}
+
 void
 metrics_write(struct buf *b, const struct metrics_view *v)
 {
@@ -83,6 +97,7 @@ metrics_write(struct buf *b, const struct metrics_view *v)
     add_accounts(
         b, v, "account_up", "Did the last attempt of this account reach its smarthost and log in?", false);
     add_accounts(b, v, "account_frozen", "Does the account wait for an administrator?", true);
+    add_certificates(b, v);
     add_one(b, "workers", "gauge", "Worker processes.", v->workers);
     add_one(b, "workers_busy", "gauge", "Worker processes with a message.", v->workers_busy);
     add_one(b, "workers_max", "gauge", "The setting Workers.", v->workers_max);

@@ -291,9 +291,16 @@ void
 pool_retire(struct pool *p)
 {
     close_idle(p);
+    hubs_forget_certificates(&p->hubs);
     for (struct pool_worker *w = p->workers; w; w = w->next)
         w->retire = w->state == WORKER_BUSY;
     pool_dispatch(p);
+}
+
+const struct hubs *
+pool_hubs(const struct pool *p)
+{
+    return &p->hubs;
 }
 
 struct pool_job *

@@ -13,6 +13,7 @@
 #include "ipc/job.h"
 #include "ipc/start.h"
 
+struct hubs;
 struct pool;
 struct pool_job;
 
@@ -69,10 +70,13 @@ bool pool_has_room(const struct pool *p, const char *account);
  * first, or each job would find that the job before had its worker closed.
  */
 bool pool_is_warm(const struct pool *p, const char *account);
-/* There is a new configuration: idle workers end now, busy ones after their job. Those that are asked for have it already. */
+/* There is a new configuration: idle workers end now, busy ones after their job. Those that are asked for have it already. What is known
+   of certificates may be of smarthosts that are no longer meant, and is forgotten. */
 void pool_retire(struct pool *p);
 /* Workers that have a job; all, those included that are asked for. */
 size_t pool_busy(const struct pool *p);
 size_t pool_workers(const struct pool *p);
+/* What is known of the smarthosts; lives until the next event. */
+const struct hubs *pool_hubs(const struct pool *p);
 
 #endif

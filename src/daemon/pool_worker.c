@@ -156,6 +156,12 @@ hear(struct pool_worker *w, const struct job_packet *packet)
             break;
         hubs_report(&w->pool->hubs, w->account, packet->text, packet->level == 0, clock_ms());
         return;
+    case JOB_CERTIFICATE:
+        if (!w->job)
+            break;
+        if (!w->retire) /* its smarthost may be meant no longer */
+            hubs_certificate(&w->pool->hubs, w->account, packet->text, packet->expires_s);
+        return;
     case JOB_START:
     case JOB_AVOID:
         break;

@@ -15,7 +15,8 @@
 struct wire_head {
     uint32_t magic;
     uint32_t type;
-    uint32_t a, b; /* START: flags, recipients; LOG, FAILED: level; FACT: recipient */
+    uint32_t a,
+        b; /* START: flags, recipients; LOG, FAILED: level; FACT: recipient; CERTIFICATE: the time, high half first */
 };
 
 struct wire_fact {
@@ -58,6 +59,15 @@ job_send_text(int sock, enum job_type type, int level, const char *text)
     if (len > JOB_PACKET_MAX - sizeof head)
         len = JOB_PACKET_MAX - sizeof head;
     return send_packet(sock, &head, text, len, -1);
+}
+
+bool
+job_send_certificate(int sock, const char *relay, int64_t expires_s)
+{
+    uint64_t at = expires_s > 0 ? (uint64_t)expires_s : 0;
+    struct wire_head head = { MAGIC, JOB_CERTIFICATE, (uint32_t)(at >> 32), (uint32_t)at };
+
+    return send_packet(sock, &head, relay, strlen(relay), -1);
 }
 
 bool
@@ -125,6 +135,10 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
         p->level = (int)head->a;
         p->text = rest;
         return head->a <= 1;
+    case JOB_CERTIFICATE:
+        p->expires_s = (int64_t)((uint64_t)head->a << 32 | head->b);
+        p->text = rest;
+        return p->expires_s >= 0 && p->expires_s <= JOB_EXPIRES_MAX;
     case JOB_FAILED:
         p->level = (int)head->a;
         p->text = rest;

@@ -6,6 +6,7 @@
  *     worker -> daemon   STEP   a line of the dialog, for -v; of a test: a step, in words (smtp/step)    any number
  *                        LOG    a line for the log, with its level                  any number
  *                        HUB    a smarthost, "host:port", that works (level 0) or not (1)   any number
+ *                        CERTIFICATE  until when that of a smarthost, "host:port", is good   one for each session
  *                        FACT   what became of one recipient                        one for each asked for
  *                        DONE   the attempt is over: what it used, how long         one
  *                        FAILED no worker can be had for this account: class, why   instead of all others, then it ends
@@ -26,8 +27,19 @@
 /* no packet is larger; a bitmap of 100,000 recipients fits */
 #define JOB_PACKET_MAX 16384
 #define JOB_RECIPIENTS_MAX 100000
+#define JOB_EXPIRES_MAX 253402300799 /* the end of the year 9999: no certificate says more */
 
-enum job_type { JOB_START = 1, JOB_STEP, JOB_LOG, JOB_FACT, JOB_DONE, JOB_FAILED, JOB_AVOID, JOB_HUB };
+enum job_type {
+    JOB_START = 1,
+    JOB_STEP,
+    JOB_LOG,
+    JOB_FACT,
+    JOB_DONE,
+    JOB_FAILED,
+    JOB_AVOID,
+    JOB_HUB,
+    JOB_CERTIFICATE
+};
 /* JOB_TEST: on a connection of its own, and each step is told; JOB_NO_MESSAGE: up to RCPT TO, then RSET */
 enum { JOB_VERBOSE = 1, JOB_TEST = 2, JOB_NO_MESSAGE = 4 };
 
@@ -52,7 +64,8 @@ struct job_packet {
     uint32_t recipients; /* START: recipients of the record */
     struct slice bitmap; /* START: bit i = recipient i is to be tried */
     int level; /* LOG: 0 to 3; HUB: 0, 1; FAILED: enum error_class, none that would be the message's fault */
-    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB; DONE: "key=value ..." for the log */
+    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB, CERTIFICATE; DONE: "key=value ..." for the log */
+    int64_t expires_s; /* CERTIFICATE: seconds since 1970, 0: nothing depends on it */
     struct job_fact fact;
     int fd;      /* START: the record, owned by the receiver; else -1 */
     bool unread; /* the peer is gone and has not read all that was sent to it */
@@ -61,7 +74,9 @@ struct job_packet {
 /* All send functions: false with errno; the peer's end being closed is EPIPE. */
 bool job_send_start(
     int sock, uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd);
-bool job_send_text(int sock, enum job_type type, int level, const char *text); /* all but START and FACT */
+bool job_send_text(
+    int sock, enum job_type type, int level, const char *text); /* all but START, FACT and CERTIFICATE */
+bool job_send_certificate(int sock, const char *relay, int64_t expires_s);
 bool job_send_fact(int sock, const struct job_fact *fact);
 /*
  * Receive one packet into `buffer` (JOB_PACKET_MAX bytes, must live as long as the packet's slices). 1 = a packet, 0 = the

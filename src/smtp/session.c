@@ -343,6 +343,7 @@ start_tls(struct session *s, struct status_fact *fact)
     }
     tls_info(s->stream.tls, &info);
     s->unverified = o.opportunistic && !info.verified;
+    s->expires_s = info.verified && !info.pinned ? info.expires_s : 0;
     tell_tls(s->options->steps, &info);
     (void)snprintf(s->tls_info, sizeof s->tls_info, "%s", info.summary);
     return true;

@@ -48,7 +48,9 @@ struct session {
     char mechanism[32]; /* "" = no login */
     unsigned mails;     /* transactions so far */
     bool asked_again;   /* session_ask_again() did */
-    bool unverified;    /* opportunistic TLS with a certificate nobody checked */
+    int64_t
+        expires_s; /* when the certificate that was verified expires; 0: nobody asks for its dates (clear, a pin) */
+    bool unverified; /* opportunistic TLS with a certificate nobody checked */
 };
 
 /*

@@ -431,6 +431,7 @@ tls_info(const struct tls *t, struct tls_info *info)
     info->reason = t->reason;
     info->subject = t->subject;
     info->days_left = t->days_left;
+    info->expires_s = t->expires_s;
     info->cert_pin = t->cert_pin;
     info->spki_pin = t->spki_pin;
     info->summary = t->summary;

@@ -106,6 +106,7 @@ struct tls_info {
     const char *reason;   /* why not verified, "" if it is */
     const char *subject;  /* of the peer's certificate, escaped */
     int days_left;        /* until it expires; negative when it has */
+    int64_t expires_s;    /* the same in seconds since 1970, 0: not known */
     const char *cert_pin; /* SHA-256 of the certificate, hexadecimal */
     const char *spki_pin; /* SHA-256 of its public key (SPKI) */
     const char *

@@ -23,6 +23,7 @@ struct tls {
     bool refused;
     bool has_tlsa; /* at least one record that can be used */
     int days_left;
+    int64_t expires_s;
     char reason[600];
     char subject[256];
     char cert_pin[2 * TLS_PIN_BYTES + 1];

@@ -434,6 +434,8 @@ deliver_open(struct worker *w, struct status_fact *fact)
     ok = try_all(w, false, fact) || (w->avoid.n && try_all(w, true, fact));
     for (size_t i = 0; i < w->failed.n; i++)
         avoid_add(&w->avoid, w->failed.relay[i]);
+    if (ok)
+        (void)job_send_certificate(w->sock, w->relay, w->session.expires_s); /* nobody may be looking */
     return ok;
 }
 

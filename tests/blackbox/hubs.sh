@@ -103,6 +103,66 @@ expect_rc 67
 [ "$(messages_at "$D2")" -eq 0 ] || fail "the second one was asked"
 finish
 
+begin "status and the metrics say how long the certificate is still good for, and below two weeks status warns"
+rm -rf "$QUEUE"
+METRICS=$T/metrics
+mkdir -p "$METRICS" && chmod 777 "$METRICS"
+METRICS=$METRICS/prom
+hub_start - --tls implicit --cert soon
+daemon_conf UseTLS=implicit "TLS_CA_File=$CA" "mailhub=127.0.0.1:$HUB_PORT" "MetricsFile=$METRICS"
+daemon_start
+run "$ADMIN" status
+expect_rc 0
+send
+expect_rc 0
+run "$ADMIN" status
+expect_rc 1
+expect_out "account default: certificate of 127.0.0.1:$HUB_PORT: 4 days left"
+expect_out 'account default: do: whoever runs that smarthost has to renew its certificate'
+run "$ADMIN" status --json
+expect_rc 1
+python3 - "$T/out" "$HUB_PORT" <<'END' || fail "status --json: $(cat "$T/out")"
+import json, sys, time
+hub, = json.load(open(sys.argv[1]))["smarthosts"]
+assert (hub["account"], hub["relay"], hub["certificate_days_left"]) == ("default", "127.0.0.1:" + sys.argv[2], 4)
+assert 4 * 86400 < hub["certificate_expires"] - time.time() < 5 * 86400
+END
+wait_for 30 grep -q "^smtprelay_certificate_expiry_timestamp_seconds{account=\"default\",smarthost=\"127.0.0.1:$HUB_PORT\"} [0-9]" "$METRICS" ||
+    fail "not in the metrics: $(cat "$METRICS")"
+finish
+
+begin "a certificate that is good for long is no warning, nor is one that is pinned and expires soon"
+rm -rf "$QUEUE"
+hub_start - --tls implicit
+daemon_conf UseTLS=implicit "TLS_CA_File=$CA" "mailhub=127.0.0.1:$HUB_PORT"
+daemon_start
+send
+run "$ADMIN" status
+expect_rc 0
+expect_out "certificate of 127.0.0.1:$HUB_PORT: 36"
+daemon_stop
+hub_start - --tls implicit --cert soon
+daemon_conf UseTLS=implicit "TLSFingerprint=$(sed -n 's/^spki //p' "$CERTS/soon.pin")" "mailhub=127.0.0.1:$HUB_PORT"
+daemon_start
+send
+expect_rc 0
+run "$ADMIN" status
+expect_rc 0
+! grep -q 'certificate of' "$T/out" || fail "it counts: $(cat "$T/out")"
+finish
+
+two "status tells which smarthost is left alone, and for how long" - --listen no
+daemon_conf "mailhub=$hubs" RetryMin=100s RetryMax=100s
+daemon_start
+send
+expect_rc 0
+run "$ADMIN" status
+expect_rc 0
+expect_out "account default: smarthost 127.0.0.1:$FIRST: failed of late, the others go first for "
+run "$ADMIN" status --json
+expect_out '"left_alone":'
+finish
+
 two "without a daemon the next smarthost is tried, too, and all of them before mail waits" - --listen no
 conf UseTLS=false "mailhub=( \"127.0.0.1:$FIRST\", \"127.0.0.1:1\", \"127.0.0.1:$SECOND\" )" LogFile=- QueueDir=
 send -C "$T/conf"

@@ -22,7 +22,7 @@ is_in(struct slice s, const char *buffer)
 static void
 look_at_job(const struct job_packet *p, const char *buffer)
 {
-    ensure(p->type >= JOB_START && p->type <= JOB_HUB);
+    ensure(p->type >= JOB_START && p->type <= JOB_CERTIFICATE);
     ensure((p->type == JOB_START) == (p->fd >= 0));
     ensure(is_in(p->text, buffer) && is_in(p->bitmap, buffer));
     if (p->type == JOB_START) {
@@ -37,6 +37,8 @@ look_at_job(const struct job_packet *p, const char *buffer)
         ensure(p->level >= 0 && p->level <= 3);
     } else if (p->type == JOB_HUB) {
         ensure(p->level == 0 || p->level == 1);
+    } else if (p->type == JOB_CERTIFICATE) {
+        ensure(p->expires_s >= 0 && p->expires_s <= JOB_EXPIRES_MAX);
     } else if (p->type == JOB_FAILED) {
         ensure(p->level >= ERROR_INTERNAL && p->level <= ERROR_CONFIG);
     }

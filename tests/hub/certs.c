@@ -27,6 +27,7 @@ static const struct kind {
     { "valid", "ca", "hub.example.net", NAMES, "serverAuth", 0, 3650 },
     { "expired", "ca", "hub.example.net", NAMES, "serverAuth", -400, -30 },
     { "notyet", "ca", "hub.example.net", NAMES, "serverAuth", 300, 3650 },
+    { "soon", "ca", "hub.example.net", NAMES, "serverAuth", 0, 5 },
     { "wronghost", "ca", "other.example.com", "DNS:other.example.com", "serverAuth", 0, 3650 },
     { "wildcard", "ca", "wildcard", "DNS:*.example.net", "serverAuth", 0, 3650 },
     { "clienteku", "ca", "hub.example.net", NAMES, "clientAuth", 0, 3650 },

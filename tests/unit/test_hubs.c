@@ -84,6 +84,35 @@ START_TEST(what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_ar
 }
 END_TEST
 
+START_TEST(the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgotten)
+{
+    struct hubs h;
+
+    hubs_init(&h);
+    hubs_configure(&h, 1000, 4000);
+    hubs_certificate(&h, "a", slice_of("one:25"), 1900000000);
+    hubs_certificate(&h, "a", slice_of("two:25"), 1900000001);
+    hubs_certificate(&h, "a", slice_of("clear:25"), 0);
+    hubs_certificate(&h, "a", slice_of("no name"), 1900000000);
+    ck_assert_uint_eq(h.n, 2);
+    expect_avoided(&h, "a", 1, "");
+    report(&h, "a", "one:25", false, 0);
+    expect_avoided(&h, "a", 1, "one:25");
+    report(&h, "a", "one:25", true, 2);
+    expect_avoided(&h, "a", 3, "");
+    ck_assert_uint_eq(h.n, 2);
+    ck_assert_int_eq(h.hub[0].expires_s, 1900000000);
+    hubs_certificate(&h, "a", slice_of("two:25"), 0); /* it is pinned now */
+    ck_assert_uint_eq(h.n, 1);
+    report(&h, "a", "three:25", false, 5);
+    hubs_forget_certificates(&h);
+    ck_assert_uint_eq(h.n, 1);
+    expect_avoided(&h, "a", 6, "three:25");
+    hubs_clear(&h);
+}
+END_TEST
+
 SUITE_MAIN("hubs", a_failed_smarthost_is_left_alone_until_its_time_has_come_and_then_one_job_tries_it,
     those_that_fail_at_the_same_time_are_one_failure_and_there_is_a_longest_wait,
-    what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_are_not_too_many)
+    what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_are_not_too_many,
+    the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgotten)

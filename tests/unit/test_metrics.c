@@ -8,6 +8,8 @@
 
 static struct metrics_account accounts[] = { { NULL, true, false }, { NULL, false, true } };
 
+static struct metrics_certificate certificate;
+
 static void
 fill(struct metrics_view *v, struct buf *b)
 {
@@ -19,8 +21,13 @@ fill(struct metrics_view *v, struct buf *b)
         .messages = 2,
         .account = accounts,
         .naccounts = 2 };
+    certificate = (struct metrics_certificate){ mem_dup("default"), mem_dup("hub:465"), 1900000000 };
+    v->certificate = &certificate;
+    v->ncertificates = 1;
     buf_init(b, 1u << 20);
     metrics_write(b, v);
+    free(certificate.account);
+    free(certificate.relay);
     free(accounts[0].name);
     free(accounts[1].name);
 }
@@ -43,6 +50,8 @@ START_TEST(what_is_counted_stands_there_by_name)
         "smtprelay_delivery_seconds_count 5", "smtprelay_account_up{account=\"default\"} 1",
         "smtprelay_account_frozen{account=\"default\"} 0",
         "smtprelay_account_up{account=\"a\\\"b\\\\c\\\\x1B\"} 0",
+        "smtprelay_certificate_expiry_timestamp_seconds{account=\"default\",smarthost=\"hub:465\"} "
+        "1900000000",
         "smtprelay_build_info{version=\"0.1.0\"} 1" };
     struct metrics_view v;
     struct buf b;
