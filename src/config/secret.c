@@ -92,6 +92,9 @@ check_one(struct config *c, size_t account, struct error *err)
     ok = stat(path, &st) == 0 ? check_file(c, path, &st, err) : fail_file(path, errno, err);
     if (ok && (st.st_mode & 04))
         buf_add_format(&c->warnings, "AuthPassFile: %s: others may read it\n", path);
+    if (ok && st.st_size == 0)
+        buf_add_format(
+            &c->warnings, "AuthPassFile: %s: is empty; its first line has to be the password\n", path);
     if (!ok) {
         error_context(err, "AuthPassFile");
         error_context(err, "%s", config_value(c, account, CONFIG_AUTH_PASS_FILE)->origin);

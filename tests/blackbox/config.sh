@@ -80,6 +80,15 @@ expect_rc 78
 expect_err "$T/c line 2: TLS_CA_File"
 end
 
+begin "check warns of a password file that is empty"
+: >"$T/empty"
+chmod 600 "$T/empty"
+write c 600 'mailhub = "h";' 'AuthUser = "u";' "AuthPassFile = \"$T/empty\";"
+check -C "$T/c"
+expect_rc 0
+expect_err "AuthPassFile: $T/empty: is empty; its first line has to be the password"
+end
+
 begin "a FIFO or a folder as configuration is named at once"
 for f in "$T/fifo" "$T"; do
     check -C "$f"
