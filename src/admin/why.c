@@ -53,9 +53,9 @@ why_ask(const struct config_request *req, const char *const words[], size_t n)
 
 /* ---------------------------------------------------------------- log */
 
-/* The answer but for its last line, "@PLACE", goes out; false when nobody reads it */
+/* The answer but for its last line, "@PLACE", goes out; false when nobody reads it. *shown: there was more than that */
 static bool
-show(struct slice answer, char place[PLACE_MAX])
+show(struct slice answer, char place[PLACE_MAX], bool *shown)
 {
     size_t at;
 
@@ -65,19 +65,20 @@ show(struct slice answer, char place[PLACE_MAX])
     at = at < answer.len ? at + 1 : 0;
     if (at < answer.len && answer.p[at] == '@' && answer.len - at < PLACE_MAX)
         (void)snprintf(place, PLACE_MAX, "%.*s", (int)(answer.len - at - 1), answer.p + at + 1);
+    *shown = at > 0;
     return file_write(STDOUT_FILENO, answer.p, at);
 }
 
 /* One question and its answer. The exit code; 74 when nobody reads */
 static int
-ask_once(const struct config_request *req, const struct queue_request *q, char place[PLACE_MAX])
+ask_once(const struct config_request *req, const struct queue_request *q, char place[PLACE_MAX], bool *shown)
 {
     struct buf answer;
     int code;
 
     buf_init(&answer, ANSWER_MAX);
     code = queue_ask_into(req, q, &answer);
-    if (!show(buf_slice(&answer), place))
+    if (!show(buf_slice(&answer), place, shown))
         code = EX_IOERR;
     buf_clear(&answer);
     return code;
@@ -98,7 +99,7 @@ why_log(const struct config_request *req, const char *const words[], size_t n)
     struct queue_request q = { .n = 0 };
     char place[PLACE_MAX] = "-";
     const char *count = NULL;
-    bool follow = false;
+    bool follow = false, shown = false;
     int code;
 
     for (size_t i = 1; i < n; i++) {
@@ -113,9 +114,11 @@ why_log(const struct config_request *req, const char *const words[], size_t n)
     add_word(&q, place);
     if (count)
         add_word(&q, count);
-    code = ask_once(req, &q, place);
+    code = ask_once(req, &q, place, &shown);
+    if (code == 0 && !shown && !follow)
+        fputs("smtprelay: log: the history is empty: nothing came by the daemon or the queue\n", stderr);
     q.n = 2;
     while (follow && (code == 0 || code == EX_TEMPFAIL) && wait_for_more())
-        code = ask_once(req, &q, place); /* a daemon that is started again is waited for */
+        code = ask_once(req, &q, place, &shown); /* a daemon that is started again is waited for */
     return code == EX_IOERR && follow ? 0 : code;
 }

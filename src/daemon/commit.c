@@ -78,6 +78,8 @@ store_done(void *arg)
         submission_queued(d->sub);
     } else {
         log_line(LOG_LEVEL_ERROR, "id=%s: %s", d->sub->record.id, s->err.text);
+        free(d->unqueued);
+        d->unqueued = mem_dup(s->err.text);
     }
     park_free(s->spool, s->list);
     free(s);

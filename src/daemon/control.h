@@ -117,7 +117,9 @@ struct control_snapshot {
     size_t sessions; /* callers being served */
     int64_t next_run_s;
     int64_t retry_min_s, retry_max_s;
-    int64_t warn_after_s; /* older mail is trouble, 0: none is */
+    int64_t warn_after_s;        /* older mail is trouble, 0: none is */
+    uint64_t min_free, max_size; /* as spool_has_room has them */
+    bool lacks_config;           /* without a daemon: nothing is set up */
     struct control_account *account;
     size_t naccounts;
     struct control_hub *hub;

@@ -280,6 +280,15 @@ take_accounts(struct control_request *q, const struct core *c, int64_t now)
             add_account(q, c, name, now);
 }
 
+/* 0 where it is not set */
+static uint64_t
+of_size(const struct core *c, enum config_key key)
+{
+    int64_t n = config_number(&c->config, 0, key);
+
+    return n > 0 ? (uint64_t)n : 0;
+}
+
 static void
 take_hubs(struct control_request *q, const struct core *c, int64_t now)
 {
@@ -313,6 +322,8 @@ take_snapshot(struct session *s)
     q->snapshot.retry_min_s = config_number(&c->config, 0, CONFIG_RETRY_MIN) / 1000;
     q->snapshot.retry_max_s = config_number(&c->config, 0, CONFIG_RETRY_MAX) / 1000;
     q->snapshot.warn_after_s = config_number(&c->config, 0, CONFIG_WARN_AFTER) / 1000;
+    q->snapshot.min_free = of_size(c, CONFIG_MIN_FREE);
+    q->snapshot.max_size = of_size(c, CONFIG_MAX_QUEUE_SIZE);
     if (control_explains(q))
         q->explain = explanations_of(&c->config); /* its own: a thread has it */
     take_accounts(q, c, now);

@@ -33,6 +33,7 @@ struct tally {
     uint64_t bytes;
     int64_t oldest_s; /* of all; the next: of those that are not held */
     int64_t waiting_s;
+    struct error full; /* of ERROR_NONE: the queue takes more */
 };
 
 static struct waiting *
@@ -95,6 +96,8 @@ count_all(struct tally *t, const struct control_request *q, struct control_out *
     }
     t->failed = s ? spool_count(s, SPOOL_FAILED) : 0;
     t->corrupt = s ? spool_count(s, SPOOL_CORRUPT) : 0;
+    if (s && q->snapshot.is_daemon)
+        (void)spool_has_room(s, q->snapshot.min_free, q->snapshot.max_size, &t->full);
     return !o->is_broken;
 }
 
@@ -117,8 +120,8 @@ static int
 level_of(const struct control_request *q, const struct tally *t)
 {
     const struct control_snapshot *d = &q->snapshot;
-    int level =
-        t->held || t->failed || t->corrupt || (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s);
+    int level = t->full.class != ERROR_NONE || t->held || t->failed || t->corrupt ||
+                (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s);
 
     for (size_t i = 0; i < d->nhubs; i++)
         if (expires_soon(&d->hub[i]))
@@ -137,7 +140,10 @@ static void
 print_daemon(const struct control_snapshot *d, struct control_out *o)
 {
     if (!d->is_daemon) {
-        control_line(o, "smtprelayd: not running; sendmail delivers by itself, sendmail -q tries what waits");
+        control_line(
+            o, d->lacks_config
+                   ? "smtprelayd: not running, and there is no configuration: 'smtprelay setup' makes one"
+                   : "smtprelayd: not running; sendmail delivers by itself, sendmail -q tries what waits");
         return;
     }
     control_line_begin(o);
@@ -171,6 +177,8 @@ print_queue(const struct control_request *q, const struct tally *t, struct contr
     buf_add_str(&o->b, "; ");
     control_add_text(o, q->queue_dir);
     control_line_end(o);
+    if (t->full.class != ERROR_NONE)
+        control_line(o, "%s: mail that the smarthost does not take at once is refused", t->full.text);
 }
 
 static void
@@ -510,6 +518,7 @@ control_status(const struct control_request *q, struct control_out *o, struct sp
     struct tally t = { .n = 0 };
     int level = 0;
 
+    error_init(&t.full);
     if (count_all(&t, q, o, s)) {
         t.nerrors = control_errors(q, t.error);
         (q->filter.json ? print_words : print_lines)(q, o, &t);

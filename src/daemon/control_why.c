@@ -452,8 +452,12 @@ control_why_tell(const struct control_request *q, struct control_out *o, struct 
     }
     free(s.one);
     buf_clear(&t.value);
-    if (found || strcmp(q->text, "-") == 0)
+    if (found)
         return true;
+    if (strcmp(q->text, "-") == 0)
+        return error_set(err, ERROR_REFUSED,
+            "the history tells of no message%s: none came by the daemon or the queue",
+            q->peer.is_operator ? "" : " that you may see");
     return error_set(err, ERROR_REFUSED, "%s: the history tells nothing of it%s", q->text,
         q->peer.is_operator ? "" : " that you may see");
 }

@@ -165,6 +165,7 @@ answer_from_queue(struct ctl *c)
 
     if (!find_queue(c, &err))
         return finish(c, err.class, err.text);
+    c->q.snapshot.lacks_config = !is_set_up(c);
     if (control_explains(&c->q))
         c->q.explain = explanations_load(c->request->uid, NULL);
     control_answer(&c->q, c->out);

@@ -43,6 +43,7 @@ delivery_free(struct delivery *d)
     free(d->sub);
     file_close(&d->fd);
     free(d->account);
+    free(d->unqueued);
     free(d->reason);
     free(d->attempt.reply);
     free(d->attempt.trouble);

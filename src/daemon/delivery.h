@@ -27,6 +27,7 @@ struct delivery {
     char *account;              /* of the attempt that is under way or ended last */
     struct loop_timer *timer;   /* InteractiveTimeout */
     bool storing, store_failed; /* a commit is under way; the queue cannot take it */
+    char *unqueued;             /* why the queue cannot; NULL: nobody said */
     bool answered, refused;     /* the client knows; it knows of a failure */
     /* what the attempt that ended last, or is under way, said of its account */
     bool reached, account_failed, frozen, delivered, throttled;

@@ -58,7 +58,9 @@ answer_with(struct delivery *d, struct verdict *v)
     const char *why = delivery_trouble(d);
     char *text;
 
-    if (v->class != ERROR_NONE)
+    if (v->class == ERROR_TEMP && d->store_failed && d->unqueued)
+        text = mem_format("%s; it cannot wait here: %s", buf_str(&v->text), d->unqueued);
+    else if (v->class != ERROR_NONE)
         text = mem_dup(buf_str(&v->text));
     else if (queued)
         text = mem_format("queued as %s%s%s", d->sub->record.id, why ? ": " : "", why ? why : "");

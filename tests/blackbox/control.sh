@@ -155,11 +155,17 @@ for flag in -bp -q -qRbob; do
 done
 run "$ADMIN" status
 expect_rc 0
-expect_out 'smtprelayd: not running'
+expect_out "smtprelayd: not running, and there is no configuration: 'smtprelay setup' makes one"
 expect_out 'queue: 0 messages'
 run "$ADMIN" queue
 expect_rc 0
 expect_out 'nothing waits'
+run "$ADMIN" why --last
+expect_rc 69
+expect_err 'the history tells of no message'
+run "$ADMIN" log
+expect_rc 0
+expect_err 'the history is empty'
 end
 
 begin "a queue that cannot be read is 75"

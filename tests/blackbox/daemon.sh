@@ -222,7 +222,12 @@ for i in 1 2; do
     send -i bob@example.net
     expect_rc 75
     expect_one_line
+    expect_err 'refused (127.0.0.1); it cannot wait here: queue '
+    expect_err 'less than MinFree is left'
 done
+run "$ROOT/sbin/smtprelay" status
+expect_rc 1
+expect_out 'less than MinFree is left on its file system: mail that the smarthost does not take at once is refused'
 finish
 
 script 'on RCPT *<slow*' '    sleep 20s' '    reply 250 2.1.5 ok'
