@@ -173,25 +173,49 @@ is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage 
            ((const struct sockaddr_in *)b)->sin_addr.s_addr;
 }
 
+/* "::ffff:127.0.0.2" is 127.0.0.2 */
+static void
+unmap(struct resolve_address *a)
+{
+    struct sockaddr_in four = { .sin_family = AF_INET };
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a->addr;
+
+    if (a->addr.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+        return;
+    memcpy(&four.sin_addr, six->sin6_addr.s6_addr + 12, sizeof four.sin_addr);
+    memcpy(&a->addr, &four, sizeof four);
+    a->len = sizeof four;
+}
+
 /* Who speaks with himself has the same address at both ends; all of 127.0.0.0/8 is one */
 static bool
 is_here(int fd, const struct resolve_address *peer)
 {
     const struct sockaddr_in *four = (const struct sockaddr_in *)&peer->addr;
-    struct sockaddr_storage own;
-    socklen_t len = sizeof own;
+    struct resolve_address own;
+    socklen_t len = sizeof own.addr;
 
     if (peer->addr.ss_family == AF_INET && ntohl(four->sin_addr.s_addr) >> 24 == 127)
         return true;
-    return getsockname(fd, (struct sockaddr *)&own, &len) == 0 && is_same_address(&own, &peer->addr);
+    if (getsockname(fd, (struct sockaddr *)&own.addr, &len) != 0)
+        return false;
+    unmap(&own);
+    return is_same_address(&own.addr, &peer->addr);
 }
 
+/* Not the address that was asked for is who answers: 0.0.0.0 and :: are this machine */
 void
 connect_note_peer(int fd, const struct resolve_address *a, struct connect_info *info)
 {
-    connect_address_text(a, info->peer, sizeof info->peer);
+    struct resolve_address peer = *a;
+    socklen_t len = sizeof peer.addr;
+
+    if (getpeername(fd, (struct sockaddr *)&peer.addr, &len) != 0)
+        peer = *a;
+    unmap(&peer);
+    connect_address_text(&peer, info->peer, sizeof info->peer);
     info->is_secure = a->is_secure;
-    info->is_here = is_here(fd, a);
+    info->is_here = is_here(fd, &peer);
 }
 
 /* The winner's descriptor, or -1 */

@@ -55,6 +55,33 @@ START_TEST(a_connection_is_ready_for_flights)
 }
 END_TEST
 
+/* Else a hostile MX record would lead our own mail to our own listener, again and again */
+START_TEST(this_machine_is_known_by_each_of_its_addresses)
+{
+    static const char *const hosts[] = { "127.0.0.1", "127.0.0.2", "0.0.0.0", "::ffff:127.0.0.2" };
+
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        struct sockaddr_in any = { .sin_family = AF_INET };
+        struct connect_info info;
+        struct error err;
+        socklen_t len = sizeof any;
+        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+
+        ck_assert_int_eq(bind(listener, (struct sockaddr *)&any, sizeof any), 0);
+        ck_assert_int_eq(listen(listener, 5), 0);
+        ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&any, &len), 0);
+        fd = to(hosts[i], ntohs(any.sin_port), NULL, clock_deadline(20000), &info, &err);
+        if (fd < 0 && strchr(hosts[i], ':')) /* a machine without IPv6 */
+            ck_assert_ptr_nonnull(strstr(err.text, "not supported"));
+        else
+            ck_assert_msg(fd >= 0 && info.is_here && strncmp(info.peer, "127.0.0.", 8) == 0, "%s: %s",
+                hosts[i], fd >= 0 ? info.peer : err.text);
+        close(fd);
+        close(listener);
+    }
+}
+END_TEST
+
 START_TEST(an_address_that_refuses_gives_way_to_the_next)
 {
     struct connect_info info;
@@ -305,5 +332,6 @@ END_TEST
 
 SUITE_MAIN("connect", an_address_that_is_silent_and_a_question_without_an_answer_hold_up_nobody,
     a_proxy_gets_an_ip_literal_as_an_address, a_connection_is_ready_for_flights,
-    an_address_that_refuses_gives_way_to_the_next, a_failure_names_host_port_reason_and_address,
-    a_deadline_that_is_over_is_no_connection, a_proxy_is_asked_for_the_name_and_its_refusal_is_told)
+    this_machine_is_known_by_each_of_its_addresses, an_address_that_refuses_gives_way_to_the_next,
+    a_failure_names_host_port_reason_and_address, a_deadline_that_is_over_is_no_connection,
+    a_proxy_is_asked_for_the_name_and_its_refusal_is_told)
