@@ -5,8 +5,9 @@ _smtprelay_ids() {
     command smtprelay queue $1 2>/dev/null | head -n 500 | sed -n 's/^\([0-9A-Z]\{6,\}\) .*/\1/p'
 }
 
+# compgen -W expands what it is given: no name with a character that means something to a shell
 _smtprelay_accounts() {
-    command smtprelay status 2>/dev/null | sed -n 's/^account \([^:]*\): .*/\1/p' | sort -u
+    command smtprelay status 2>/dev/null | sed -n 's/^account \([A-Za-z0-9_.@+/-]*\): .*/\1/p' | sort -u
 }
 
 _smtprelay() {

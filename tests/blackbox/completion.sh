@@ -25,7 +25,7 @@ cat >"$T/bin/smtprelay" <<'END'
 #!/bin/sh
 case $1 in
 queue) printf 'ID AGE\n0ABC12 5m 1.0K <a@x> <b@y> why\n0ABD34 5m 1.0K <a@x> <b@y> why\n' ;;
-status) printf 'queue: 2 messages\naccount default: ok, 2 messages\naccount other: why: x\n' ;;
+status) printf 'queue: 2 messages\naccount default: ok, 2 messages\naccount other: why: x\naccount $(touch ran): ok\naccount `touch ran`: ok\n' ;;
 esac
 END
 chmod 755 "$T/bin/smtprelay"
@@ -58,6 +58,15 @@ offered smtprelay -C /etc/x remove 0ABC
 offered smtprelay queue --account ''
 expect_offer default
 expect_offer other
+[ ! -e ran ] || fail "a name was run as a command: $(rm ran)"
+end
+
+begin "in logwatch's report no reply of a smarthost makes sent of refused"
+if command -v perl >/dev/null; then
+    printf 'id=0ABC12 uid=0 from=<a@x> to=<b@y> size=9 relay=z status=refused why="550 no status=sent why="x"\n' |
+        perl "$TESTS/../packaging/logwatch/smtprelay" >"$T/out" 2>&1
+    grep -qF 'refused: from <a@x> to <b@y>: 550 no status=sent' "$T/out" || fail "$(cat "$T/out")"
+fi
 end
 
 begin "zsh knows each command of --help, and both files are shell"
