@@ -101,6 +101,16 @@ read_head(int fd, struct buf *head)
     return n >= 0;
 }
 
+/* Who may write in the folder may link any file there as his message: it has to be its owner's, without another name */
+static bool
+is_of_letter(int content, int lock)
+{
+    struct stat c, l;
+
+    return fstat(content, &c) == 0 && fstat(lock, &l) == 0 && S_ISREG(c.st_mode) && c.st_nlink == 1 &&
+           c.st_uid == l.st_uid;
+}
+
 /* Sender, recipients, an empty line, the message */
 static const char *
 parse_nullmailer(struct letter *m, struct buf *head)
@@ -166,7 +176,9 @@ open_letter(int dir, const char *name, bool dma, struct letter *m)
     char *content = mem_format("M%s", name + 1);
     m->content = openat(dir, content, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     free(content);
-    return m->content < 0 ? "its content is not there" : NULL;
+    if (m->content < 0)
+        return "its content is not there";
+    return is_of_letter(m->content, m->lock) ? NULL : "its content is not a file of its own";
 }
 
 /* ---------------------------------------------------------------- sending */

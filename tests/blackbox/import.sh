@@ -554,6 +554,19 @@ expect_messages 2
 [ -z "$(ls "$T/m/var/spool/dma")" ] || fail "there is $(ls "$T/m/var/spool/dma")"
 end
 
+begin "nobody has another file sent as his message that waits at dma"
+hub_start -
+machine
+printf 'SMARTHOST 127.0.0.1\nPORT %s\n' "$HUB_PORT" | file /etc/dma/dma.conf
+printf 'root only\n' | file /etc/secret
+printf 'ID: ab.1\nSender: alice@example.org\nRecipient: eve@example.net\n' | file /var/spool/dma/Qab.1
+ln "$T/m/etc/secret" "$T/m/var/spool/dma/Mab.1"
+import --write --spool
+expect_rc 75
+expect_err 'Qab.1: its content is not a file of its own'
+expect_messages 0
+end
+
 begin "a program without a queue has none to take over"
 ssmtp_machine
 import --spool
