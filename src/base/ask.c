@@ -21,23 +21,35 @@
 
 /* ---------------------------------------------------------------- connecting */
 
+/* The folder that `path` is in: its owner, if nobody else may write there; else -1 */
+static int64_t
+owner_of(char *path)
+{
+    char *end = strrchr(path, '/');
+    struct stat st;
+
+    if (!end)
+        return -1;
+    end[end == path ? 1 : 0] = '\0';
+    if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return -1;
+    return st.st_uid;
+}
+
 /*
  * Whom root gave the socket's folder, and nobody else may write there: in a container the daemon may be any user, of whom
- * the caller's passwd file knows nothing. Nobody can take a place for himself this way: the folder above is root's.
+ * the caller's passwd file knows nothing. Nobody can take a place for himself this way: the folder above has to be root's.
  */
 static bool
 owns_folder(uid_t uid, const char *path)
 {
     char folder[sizeof((struct sockaddr_un *)0)->sun_path];
-    const char *end = strrchr(path, '/');
-    struct stat st;
+    size_t len = strlen(path);
 
-    if (!end || (size_t)(end - path) >= sizeof folder)
+    if (len >= sizeof folder)
         return false;
-    memcpy(folder, path, (size_t)(end - path));
-    folder[end - path] = '\0';
-    return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid &&
-           (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    memcpy(folder, path, len + 1);
+    return owner_of(folder) == (int64_t)uid && owner_of(folder) == 0;
 }
 
 /* Whoever else may have taken the socket's name, mail is only for root, for the daemon's own user and for the caller */

@@ -102,6 +102,14 @@ if [ "$(id -u)" -eq 0 ]; then
     hand_over
     ends 75 0 30
     expect_not_taken
+    fake good 64213
+    chown 64213 "$RUN"
+    chmod 755 "$RUN"
+    chmod 1777 "$(dirname "$RUN")" # there anybody could have made the folder
+    hand_over
+    chmod 755 "$(dirname "$RUN")"
+    ends 75 0 30
+    expect_not_taken
     end
 else
     hub_stop
