@@ -16,8 +16,9 @@ static const char *
 name_of(enum control_verb verb)
 {
     static const char *const names[] = { "list", "queue", "show", "why", "log", "status", "retry", "hold",
-        "release", "remove", "run", "verify", "wake" };
+        "release", "remove", "run", "verify", "trace", "test", "wake" };
 
+    ensure((size_t)verb < sizeof names / sizeof names[0]);
     return names[verb];
 }
 
@@ -81,8 +82,35 @@ same_filter(const struct control_filter *a, const struct control_filter *b)
     return ok;
 }
 
+/* trace: sender and uid first */
 static void
-format(const struct control_request *q, struct buf *line)
+format_trace(const struct control_request *q, struct buf *line)
+{
+    char *uid = q->filter.uid >= 0 ? mem_format("%lld", (long long)q->filter.uid) : mem_dup("-");
+    const char *const words[] = { "trace", q->text, uid };
+
+    control_format(line, words, 3);
+    for (size_t i = 0; i < q->naddress; i++)
+        add_word(line, q->address[i], NULL);
+    free(uid);
+}
+
+static void
+format_test(const struct control_request *q, struct buf *line)
+{
+    const char *const words[] = { "test" };
+
+    control_format(line, words, 1);
+    if (q->text)
+        add_word(line, "--account", q->text);
+    if (q->file)
+        add_word(line, "--config", q->file);
+    for (size_t i = 0; i < q->naddress; i++)
+        add_word(line, q->address[i], NULL);
+}
+
+static void
+format_other(const struct control_request *q, struct buf *line)
 {
     const char **words = mem_array(q->naddress + 3, sizeof *words);
     char *filter = q->by ? mem_format("%c%s", q->by, q->text) : NULL;
@@ -104,10 +132,24 @@ format(const struct control_request *q, struct buf *line)
 }
 
 static void
+format(const struct control_request *q, struct buf *line)
+{
+    if (q->verb == CONTROL_TRACE)
+        format_trace(q, line);
+    else if (q->verb == CONTROL_TEST)
+        format_test(q, line);
+    else
+        format_other(q, line);
+}
+
+static void
 check_meaning(const struct control_request *q)
 {
-    ensure((q->verb == CONTROL_VERIFY) == (q->naddress > 0));
-    ensure(q->verb == CONTROL_LOG || (q->verb == CONTROL_WHY || q->by) == (q->text != NULL));
+    ensure(q->verb == CONTROL_TEST
+               ? q->naddress <= 1
+               : (q->verb == CONTROL_VERIFY || q->verb == CONTROL_TRACE) == (q->naddress > 0));
+    ensure(q->verb == CONTROL_LOG || q->verb == CONTROL_TEST || (q->verb == CONTROL_TRACE && q->text) ||
+           (q->verb == CONTROL_WHY || q->by) == (q->text != NULL));
     ensure(!q->number || (q->text && (q->verb == CONTROL_WHY || q->verb == CONTROL_LOG)));
     ensure(!q->by || (q->verb == CONTROL_RUN && strchr("IRS", q->by)));
     ensure(q->peer.uid == -1 && !q->peer.is_operator);
@@ -128,7 +170,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (line.len <= CONTROL_LINE_MAX) {
             ensure(control_parse(buf_slice(&line), &again, &err));
             ensure(again.verb == q.verb && again.by == q.by && again.number == q.number &&
-                   same(again.text, q.text));
+                   same(again.text, q.text) && same(again.file, q.file));
             ensure(again.naddress == q.naddress && same_filter(&q.filter, &again.filter));
             for (size_t i = 0; i < q.naddress; i++)
                 ensure(same(again.address[i], q.address[i]));
