@@ -129,6 +129,14 @@ assert 4 * 86400 < hub["certificate_expires"] - time.time() < 5 * 86400
 END
 wait_for 30 grep -q "^smtprelay_certificate_expiry_timestamp_seconds{account=\"default\",smarthost=\"127.0.0.1:$HUB_PORT\"} [0-9]" "$METRICS" ||
     fail "not in the metrics: $(cat "$METRICS")"
+port=$HUB_PORT
+hub_stop
+hub_start - --tls implicit --port "$port"
+run "$ADMIN" test --daemon
+expect_rc 0
+run "$ADMIN" status
+expect_rc 0
+expect_out "certificate of 127.0.0.1:$port: 36"
 finish
 
 begin "a certificate that is good for long is no warning, nor is one that is pinned and expires soon"
