@@ -166,7 +166,7 @@ class Smarthost:
 
     def spawn_above(self, tree, prepare, *arguments):
         """In a namespace in which the tree lies above this machine's /usr"""
-        self.spawn("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+        self.spawn("unshare", "--mount", "--uts", "--propagation", "private", "sh", "-ec",
                    "mount -t overlay -o lowerdir=%s/usr:/usr overlay /usr\n%s\nexec \"$@\"" % (tree, prepare), "sh", *arguments)
 
     def stop(self):
@@ -435,6 +435,80 @@ service submission-login {
         self.behind.stop()
 
 
+class Sendmail(Smarthost):
+    """With Cyrus SASL; each message goes into a file of its own by a mailer of ours"""
+    mechanisms = ["plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"]
+    needs = ("m4", "saslpasswd2")
+
+    def start(self):
+        tree = self.stage.unpacked("sendmail-bin", "sendmail-base", "sendmail-cf", "libmilter1.0.1")
+        starttls, implicit = free_port(), free_port()
+        for name in ("mail", "mail/new", "mail/tmp"):
+            os.mkdir(self.path(name))
+            os.chown(self.path(name), NOBODY, NOBODY)
+        write(self.path("keep"), "#!/bin/sh\ncat >%(dir)s/mail/tmp/$$ && mv %(dir)s/mail/tmp/$$ %(dir)s/mail/new/$$\n" % dict(dir=self.dir), 0o755)
+        # it trusts no file below a folder like /tmp
+        state = "/var/lib/sendmail"
+        write(self.path("mc"), """divert(-1)
+define(`_CF_DIR_', `%(tree)s/usr/share/sendmail/cf/')
+include(`%(tree)s/usr/share/sendmail/cf/m4/cf.m4')
+divert(0)
+OSTYPE(`linux')
+define(`confDOMAIN_NAME', `hub.example.net')
+define(`confPID_FILE', `%(state)s/pid')
+define(`QUEUE_DIR', `%(state)s/queue')
+define(`HELP_FILE', `')
+define(`STATUS_FILE', `')
+define(`ALIAS_FILE', `')
+define(`confSERVICE_SWITCH_FILE', `%(state)s/switch')
+define(`confDELIVERY_MODE', `i')
+define(`confMAX_MESSAGE_SIZE', `60000000')
+define(`confTO_IDENT', `0')
+define(`confCACERT_PATH', `%(state)s')
+define(`confCACERT', `%(state)s/hub.pem')
+define(`confSERVER_CERT', `%(state)s/hub.pem')
+define(`confSERVER_KEY', `%(state)s/hub.key')
+define(`confTLS_SRV_OPTIONS', `V')
+define(`confAUTH_OPTIONS', `p')
+define(`confAUTH_MECHANISMS', `PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256')
+FEATURE(`no_default_msa')
+FEATURE(`nocanonify')
+FEATURE(`promiscuous_relay')
+FEATURE(`accept_unresolvable_domains')
+FEATURE(`accept_unqualified_senders')
+DAEMON_OPTIONS(`Name=one, Port=%(starttls)d, Addr=127.0.0.1, M=a')
+DAEMON_OPTIONS(`Name=two, Port=%(implicit)d, Addr=127.0.0.1, M=as')
+MAILER_DEFINITIONS
+Mlocal, P=%(dir)s/keep, F=lsn, U=nobody:nogroup, A=keep $u
+Mprog, P=/bin/false, F=lsn, A=false
+Mkeep, P=%(dir)s/keep, F=n, U=nobody:nogroup, A=keep $u
+LOCAL_RULE_0
+R$+ < @ $+ >\t$#keep $@ $2 $: $1
+""" % dict(tree=tree, dir=self.dir, state=state, starttls=starttls, implicit=implicit))
+        r = run("sh", "-c", "m4 %(dir)s/mc >%(dir)s/cf 2>%(dir)s/m4.log && printf '%%s' '%(password)s' | "
+                "saslpasswd2 -p -c -f %(dir)s/sasldb -u %(domain)s %(name)s" %
+                dict(dir=self.dir, password=PASSWORD, name=USER.split("@")[0], domain=USER.split("@")[1]))
+        if r.returncode != 0:
+            raise RuntimeError(r.stdout)
+        os.makedirs(tree + "/usr/lib/sasl2", exist_ok=True)
+        write(tree + "/usr/lib/sasl2/Sendmail.conf", "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s/sasldb\n"
+              "mech_list: PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256\n" % state)
+        self.ca = self.stage.tls("ca.pem")
+        self.spawn_above(tree, """mount -t tmpfs -o mode=755 tmpfs /var/lib
+umask 077
+mkdir -m 755 %(state)s
+mkdir %(state)s/queue
+cp %(cert)s %(key)s %(dir)s/sasldb %(dir)s/cf %(state)s
+echo hosts files >%(state)s/switch
+# a name without a domain makes it wait for a minute
+hostname hub.example.net
+echo 127.0.0.1 hub.example.net localhost >%(state)s/hosts
+chmod 644 %(state)s/hub.pem %(state)s/cf %(state)s/switch %(state)s/hosts
+mount --bind %(state)s/hosts /etc/hosts""" % dict(state=state, dir=self.dir, cert=self.stage.tls("hub.pem"), key=self.stage.tls("hub.key")),
+                         "/usr/libexec/sendmail/sendmail", "-C", state + "/cf", "-bD")
+        return {"starttls": starttls, "implicit": implicit}
+
+
 class Nodemailer(Smarthost):
     """nodemailer's smtp-server"""
     needs = ("node", "npm")
@@ -467,7 +541,7 @@ for (const [port, secure] of [[%d, false], [%d, true]])
         return {"starttls": starttls, "implicit": implicit}
 
 
-SMARTHOSTS = {c.__name__.lower(): c for c in (Postfix, Exim, OpenSMTPD, Dovecot, Aiosmtpd, Nodemailer)}
+SMARTHOSTS = {c.__name__.lower(): c for c in (Postfix, Exim, OpenSMTPD, Dovecot, Sendmail, Aiosmtpd, Nodemailer)}
 
 # ---------------------------------------------------------------- the stage
 
