@@ -409,7 +409,7 @@ class Daemon:
         return code
 
     def kill_all(self):
-        """Everything at once, stopped first so that nothing is started meanwhile"""
+        """Everything at once, stopped first so that nothing is started meanwhile; over when all of it has gone"""
         if not self.process:
             return
         pids = [self.process.pid]
@@ -420,6 +420,7 @@ class Daemon:
             kill(pid)
         self.process.wait()
         self.process = None
+        wait_for(20, lambda: all(p is None or p.zombie for p in map(read_process, pids)))
 
     def tail(self, lines=10):
         try:
