@@ -214,13 +214,23 @@ on_run(void *ctx)
     run_piece(s);
 }
 
+/* Who lets the mail of a user go, or all that is held, lets the user go on; a single message says nothing of anybody */
+static bool
+forgives(const struct session *s)
+{
+    const struct control_filter *f = &s->request.filter;
+
+    return s->request.verb == CONTROL_RELEASE && s->peer.is_operator && !f->dry_run && f->nid == 0 &&
+           (f->uid >= 0 || f->held || f->all);
+}
+
 static void
 select_done(void *arg)
 {
     struct session *s = arg;
     struct core *c = s->desk->core;
 
-    if (s->ok && s->request.verb == CONTROL_RELEASE && s->peer.is_operator && !s->request.filter.dry_run)
+    if (s->ok && forgives(s))
         breaker_forgive(c, s->request.filter.uid);
     if (s->ok && s->nids && is_batch(&s->request)) {
         s->batch = control_batch_begin(c, s->desk->work, &s->request, s->ids, s->nids, s->fd, batch_done, s);

@@ -138,6 +138,16 @@ if [ "$(id -u)" -eq 0 ]; then
     finish
 fi
 
+a_daemon "who lets a single message go has said nothing of its user: what else comes is held" - RunawayLimit=1/h
+for i in 1 2 3; do send -f alice@example.org bob@example.net; done
+id=$("$ADMIN" queue --held | awk '/bob@/ {sub("!", "", $1); print $1; exit}')
+run "$ADMIN" release "$id"
+expect_rc 0
+send -f alice@example.org bob@example.net
+is_held() { [ "$(held)" -eq "$1" ]; }
+wait_for 20 is_held 2 || fail "$(held) are held"
+finish
+
 a_daemon "what a restart finds held for a runaway stays held; without a limit nothing is" - RunawayLimit=1/h
 for i in 1 2 3; do send -f alice@example.org bob@example.net; done
 daemon_stop
