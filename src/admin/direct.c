@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* direct: runs the worker and shows its lines. */
 #include "admin/direct.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * direct: what direct delivery needs besides a configuration, for `smtprelay check`: that others see a machine whose name and address
  * lead to one another. The questions to the name service are the worker's, as an ordinary user; nothing here reads from the network.

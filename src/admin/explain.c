@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* explain: asks no daemon and no network; everybody may. */
 #include "admin/explain.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* explain: `smtprelay explain`: what a reply or an error means, from the tables of config/explanations and by the RFCs. */
 #ifndef ADMIN_EXPLAIN_H
 #define ADMIN_EXPLAIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import: texts, lines, words, keys and notes, as all parsers need them; knows none of the other programs. */
 #include "admin/import.h"
 

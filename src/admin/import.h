@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import: what other programs' configurations say, in our settings. Pure: text in, settings and notes out.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_dma: dma.conf and auth.conf. A key without value counts as on by being there. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import_esmtp: esmtprc. Identities stand for themselves, they inherit nothing; the one that is "default", else what stands before
  * them, becomes our default account.

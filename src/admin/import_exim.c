@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_exim: Debian's update-exim4.conf.conf, passwd.client and email-addresses; nobody else's Exim has a null client's settings. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import_msmtp: msmtprc. Accounts inherit by copying what they inherit from; the one that "account default" names becomes our
  * default account, the others groups that are chosen by their "from". Commands are carried over, never run.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import_nullmailer: /etc/nullmailer, a file for each key. Several remotes become one list where they have the same login and TLS;
  * nullmailer tries them in order, and so do we.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import_postfix: main.cf as far as a null client has it: relayhost, its login and TLS, who mail is from. Tables are read as the text
  * they are made from. What Postfix does besides is named as left, but for what only says how Postfix itself is installed.

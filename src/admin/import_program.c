@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_program: which programs there are, where their files lie, and how they look. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_run: reads what a parser asks for, shows or writes what it found. Formats are the parsers' matter. */
 #include "admin/import_run.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_run: `smtprelay import [FILE]`: which file, what becomes of it, where it goes. */
 #ifndef ADMIN_IMPORT_RUN_H
 #define ADMIN_IMPORT_RUN_H

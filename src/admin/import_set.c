@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_set: settings as they are found, each checked as our own configuration's reader would, and what all programs share. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import_spool: the two formats, and sendmail run for each message.
  *

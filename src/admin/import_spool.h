@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_spool: mail that waits in nullmailer's or dma's queue, handed to our sendmail. */
 #ifndef ADMIN_IMPORT_SPOOL_H
 #define ADMIN_IMPORT_SPOOL_H

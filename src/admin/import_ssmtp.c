@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import_ssmtp: ssmtp.conf and revaliases.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_text: one setting a line, each with where it came from, in the order of smtprelay.conf(5). */
 #include "admin/import_text.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_text: the settings that were found, as the text of a smtprelay.conf. Pure. */
 #ifndef ADMIN_IMPORT_TEXT_H
 #define ADMIN_IMPORT_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_write: a temporary file beside the target, synced, then linked or renamed into its place. */
 #include "admin/import_write.h"
 

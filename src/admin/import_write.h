@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import_write: configurations and secrets put in place: whole or not at all, never over what is there unless asked to. */
 #ifndef ADMIN_IMPORT_WRITE_H
 #define ADMIN_IMPORT_WRITE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* json: words into objects; all but ASCII is escaped, so that no byte of a message reaches a terminal. */
 #include "admin/json.h"
 

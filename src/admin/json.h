@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* json: answers made for programs (daemon/control, --json) as JSON, an object a line. */
 #ifndef ADMIN_JSON_H
 #define ADMIN_JSON_H

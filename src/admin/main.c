@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* smtprelay: the administrator's program; so far `check`, `status`, what has to do with the queue, `why` and `log`. */
 #include <pwd.h>
 #include <signal.h>

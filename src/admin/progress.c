@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* progress: on stderr, which is a terminal whenever this is used. */
 #include "admin/progress.h"
 

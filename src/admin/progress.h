@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* progress: how far something long is, on one line of a terminal. */
 #ifndef ADMIN_PROGRESS_H
 #define ADMIN_PROGRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* queue: sends a request line and prints the answer; looks at no queue by itself. */
 #include "admin/queue.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* queue: status, and what is done with waiting messages: asked of whoever serves control requests. */
 #ifndef ADMIN_QUEUE_H
 #define ADMIN_QUEUE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setup: asks, tries, writes, tries again with a message. What is tried first is a file that only this process's user may read and that
  * is gone at the end, however it ends; what is written has its password apart.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* setup: `smtprelay setup ADDRESS`: a configuration for one account, tried before it is written. */
 #ifndef ADMIN_SETUP_H
 #define ADMIN_SETUP_H

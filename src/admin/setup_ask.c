@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setup_ask: the terminal's echo, off and always on again. Signals are blocked and read from a descriptor meanwhile, so that no
  * handler needs to know about the terminal.

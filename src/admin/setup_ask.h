@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* setup_ask: what only the one at the terminal knows. */
 #ifndef ADMIN_SETUP_ASK_H
 #define ADMIN_SETUP_ASK_H

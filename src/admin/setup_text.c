@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* setup_text: a few lines of libconfig, and the difference of two sets of lines. */
 #include "admin/setup_text.h"
 

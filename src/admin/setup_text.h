@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* setup_text: what `setup` writes, and how it differs from what is there. Pure. */
 #ifndef ADMIN_SETUP_TEXT_H
 #define ADMIN_SETUP_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* status: asks as admin/queue does. Of a terminal it needs a second screen, its size and keys that come at once. */
 #include "admin/status.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* status: `smtprelay status`, once or again and again on a terminal. */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* test: asks, reads the steps as they come, and finds advice; knows nothing of SMTP. */
 #include "admin/test.h"
 

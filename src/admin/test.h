@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test: `smtprelay test`: the way to the smarthost, step by step, with advice on the first that fails. The steps are a worker's
  * (daemon/control_test); this program only shows them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* test_show: lays out what the steps say; all of it is escaped once more, whoever said it. */
 #include "admin/test_show.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* test_show: steps on a terminal, in a pipe, as JSON. For admin/test. */
 #ifndef ADMIN_TEST_SHOW_H
 #define ADMIN_TEST_SHOW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * why: the questions, and following by asking again from where the last answer ended: so a daemon that is started again, or none at
  * all, is all the same, and nobody who follows keeps a thread of the daemon.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* why: `smtprelay why` and `smtprelay log`: what became of messages, from the history, asked for as in admin/queue. */
 #ifndef ADMIN_WHY_H
 #define ADMIN_WHY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* ask: connecting, starting, copying; what is asked and answered it does not know. */
 #include "base/ask.h"
 

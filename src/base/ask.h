@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * ask: one line to a server at a Unix socket, or to a program started for it, and its answer copied out. libc only.
  *

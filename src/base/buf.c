@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* buf: growing memory with a hard maximum; knows nothing about what is in it. */
 #include "base/buf.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* clock: the only place that asks the system for the time. */
 #include "base/clock.h"
 

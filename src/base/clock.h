@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* clock: time that does not jump, and deadlines over it. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * confine: tables of what a profile may do, and the two kernel interfaces they are handed to.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * confine: a process gives up, for good, what its part of the work never needs: system calls (seccomp) and files (Landlock).
  *

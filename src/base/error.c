@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* error: formatting of error texts; never logs, prints or exits. Control characters never get into a text. */
 #include "base/error.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * error: why something expected went wrong, in words, made where the cause is known and carried up.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* file: descriptors and files with every result checked; knows no format. */
 #include "base/file.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* file: whole reads and writes over descriptors, and files opened with care. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* heap: sift up, sift down; each node knows its place. */
 #include "base/heap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * heap: a binary heap of nodes that live in their owner's structures, so that one in the middle can be moved or taken out.
  *

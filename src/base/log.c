@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* log: the lines of a program. Uses syslog(3) through its own datagram only when asked; escapes everything it writes. */
 #include "base/log.h"
 

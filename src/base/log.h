@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * log: one line an event, to syslog (facility mail), a file or stderr. Only programs log, never libraries.
  */

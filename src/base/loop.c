@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* loop: a table of descriptors for poll(2) and a short list of timers; callbacks may add and remove any of them. */
 #include "base/loop.h"
 

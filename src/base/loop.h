@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* loop: one thread waiting for many descriptors and times with poll(2). */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mem: allocation that ends the program instead of failing, and the two ways a program may give up. */
 #include "base/mem.h"
 

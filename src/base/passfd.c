@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* passfd: sendmsg and recvmsg with descriptors; nothing about what is sent. */
 #include "base/passfd.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* passfd: one packet and at most two descriptors over a Unix socket (unix(7), SCM_RIGHTS). */
 #ifndef BASE_PASSFD_H
 #define BASE_PASSFD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* paths: compiled once for installation and once for each root of the tests (see Makefile), never set at run time. */
 #include "base/paths.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* paths: where this build was told to look; the only place with compiled-in paths. */
 #ifndef BASE_PATHS_H
 #define BASE_PATHS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* relay: two buffers and poll(2). */
 #include "base/relay.h"
 

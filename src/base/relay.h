@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* relay: bytes to and from a socket, for a process that stands between two who talk. */
 #ifndef BASE_RELAY_H
 #define BASE_RELAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* rights: real ids in place of effective ones; what may be done with them is not known here. */
 #include "base/rights.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* rights: what a program may, by its user and group. */
 #ifndef BASE_RIGHTS_H
 #define BASE_RIGHTS_H

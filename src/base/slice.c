@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* slice: comparing and cutting borrowed bytes; owns nothing, knows no protocol. */
 #include "base/slice.h"
 

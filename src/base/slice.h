@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* slice: a borrowed run of bytes, not terminated; may hold any byte. */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H

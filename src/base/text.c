@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* text: escaping and UTF-8 checks; pure. */
 #include "base/text.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* text: foreign bytes made harmless for terminals, logs and one-line messages. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H

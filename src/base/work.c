@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* work: a list of what is to be done, one of what is done, and threads between them. Knows nothing of what it calls. */
 #include "base/work.h"
 

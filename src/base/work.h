@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * work: a few threads for calls that may block (a disk that syncs), so that the loop never waits for one.
  *

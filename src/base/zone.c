@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* zone: see zone.h. What the file does not say by itself, the C library may find out. */
 #include "base/zone.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* aliases: joins the lines into entries, sorts them, finds them. */
 #include "config/aliases.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* aliases: an aliases(5) file: names and what stands behind them. Knows no recipients and no accounts. */
 #ifndef CONFIG_ALIASES_H
 #define CONFIG_ALIASES_H

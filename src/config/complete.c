@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* complete: what follows from the settings together: inheritance, defaults, contradictions. */
 #include "config/config.h"
 

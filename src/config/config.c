@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* config: the table of settings, and their values in memory. Opens nothing, asks nobody. */
 #include "config/config.h"
 

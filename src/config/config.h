@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * config: the settings of smtprelay.conf(5) as one table, their values, and the flat form in which they are handed on.
  *

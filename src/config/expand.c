@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* expand: reads the aliases files when a local recipient needs them; keeps nothing between calls. */
 #include "config/expand.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * expand: what a recipient becomes on this machine: aliases, then `root` for accounts of the system. Knows no accounts of
  * smarthosts beyond the one whose settings count, and sends nothing.

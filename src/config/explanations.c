@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* explanations: reads files whole; what stands in them is mail/explain's. */
 #include "config/explanations.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * explanations: the tables of mail/explain as files: the one installed with the program, the administrator's and a user's own.
  *

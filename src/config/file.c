@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* file: which configuration counts, and who may have written it. Reads; never writes. */
 #include "config/file.h"
 

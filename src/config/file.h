@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* file: the configuration file that counts, the environment, and the secrets they name. */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H

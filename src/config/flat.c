@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* flat: settings as lines of text, from helper to daemon and worker; see config.h. */
 #include "config/config.h"
 

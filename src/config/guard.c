@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* guard: a small scanner over the text; it knows strings, comments, numbers and includes, not what settings mean. */
 #include "config/guard.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * guard: the text of a configuration, read and checked before libconfig may see it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* machine: gethostname(2), /etc/hosts, /etc/mailname and, last, the name service. */
 #include "config/machine.h"
 

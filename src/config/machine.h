@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* machine: what the machine says about its own name. */
 #ifndef CONFIG_MACHINE_H
 #define CONFIG_MACHINE_H

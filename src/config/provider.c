@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* provider: entries are accounts of a configuration of their own; applying one is copying what is not set. */
 #include "config/provider.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * provider: what is known of mail providers (conf/providers): where they take mail, and which senders. `provider = "gmail"` takes the
  * settings of an entry that the configuration does not set itself.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* road: names put together and taken apart; a domain has no slash. */
 #include "config/road.h"
 

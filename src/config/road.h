@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * road: what fails and waits together: an account, or, where that delivers directly, the hosts of one domain by it. Its name is the
  * account's, or "ACCOUNT/domain". Pure.

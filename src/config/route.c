@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* route: the keys of accounts, and lists of users. */
 #include "config/route.h"
 

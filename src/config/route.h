@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* route: the account that carries a message, and who may hand it in. What a recipient becomes is expand's. */
 #ifndef CONFIG_ROUTE_H
 #define CONFIG_ROUTE_H

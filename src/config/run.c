@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* run: fork, exec, and a loop that ends with the command or the time, whatever its children hold open. */
 #include "config/run.h"
 

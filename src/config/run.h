@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* run: a configured command, with no shell and within a time limit. */
 #ifndef CONFIG_RUN_H
 #define CONFIG_RUN_H

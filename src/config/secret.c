@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* secret: reads secrets and hands them on; keeps nothing, wipes its buffers. */
 #include "config/secret.h"
 

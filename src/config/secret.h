@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* secret: passwords from files and commands, and who else may read them. */
 #ifndef CONFIG_SECRET_H
 #define CONFIG_SECRET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tree: see tree.h. Opens nothing: the guard has read all there is. */
 #include "config/tree.h"
 

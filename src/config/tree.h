@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tree: the settings of a checked text, by way of libconfig. The only code that knows the library. */
 #ifndef CONFIG_TREE_H
 #define CONFIG_TREE_H

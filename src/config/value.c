@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* value: types with their units, and one check for each setting that allows less than its type. */
 #include "config/value.h"
 

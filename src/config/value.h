@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* value: what a setting's text may be. Pure. */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H

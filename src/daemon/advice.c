@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* advice: most days nothing goes wrong, so the table is made when it is first asked for. */
 #include "daemon/advice.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* advice: the table of what errors mean (mail/explain) of the settings a core has now. In the loop's thread only. */
 #ifndef DAEMON_ADVICE_H
 #define DAEMON_ADVICE_H

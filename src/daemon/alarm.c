@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* alarm: a fork that lets go of all that is the helper's and runs the command within its time (config/run). */
 #include "daemon/alarm.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * alarm: the helper's part of trouble: runs the TroubleCommand, one at a time and in the order of what happened, each in a process of
  * its own, so that the helper never waits. What the daemon says is its standard input and nothing else.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* attempt: jobs for workers and the facts they bring; what a fact means is mail/status's. */
 #include "daemon/attempt.h"
 

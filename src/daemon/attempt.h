@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * attempt: a message's attempts, one account after the other: starts the job, takes the facts a worker reports of its recipients, learns
  * what they say of the account, and goes on to the fallback or the next account. What becomes of the message is dispatch's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * bounds: a daemon reads what its user may (aliases, :include: files, /proc of its clients, what NSS modules want) and writes
  * only the queue, temporary files and where the settings let it write: its sockets, log and metrics.

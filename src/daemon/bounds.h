@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* bounds: the files a daemon can still change once it is confined. */
 #ifndef DAEMON_BOUNDS_H
 #define DAEMON_BOUNDS_H

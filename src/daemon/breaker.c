@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* breaker: words and holds; who is a runaway is runaway's. */
 #include "daemon/breaker.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * breaker: RunawayLimit: what a runaway (runaway.h) hands in is taken, durable as any, and held; the administrator is told once, by mail
  * and by TroubleCommand, who it is and how to let it go. Mail of others goes on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* client: ties a server to descriptors; what becomes of a message is dispatch's. */
 #include "daemon/client.h"
 

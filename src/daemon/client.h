@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* client: one session with somebody who hands in mail: its descriptors, its server, its identity. */
 #ifndef DAEMON_CLIENT_H
 #define DAEMON_CLIENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* commit: making records and reports durable in threads; what goes into them is park's and report's. */
 #include "daemon/commit.h"
 

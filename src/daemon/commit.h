@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * commit: what waits becomes a file of the queue, what a sender has to hear a report in it, in threads: nobody is told before it is
  * durable. When something is to be queued is dispatch's decision.

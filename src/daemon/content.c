@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* content: a state machine over bytes; see the header for why it is strict. */
 #include "daemon/content.h"
 

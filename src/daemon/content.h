@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * content: the text of a message as it comes in by DATA or BDAT, held to one line ending; pure and streaming.
  *

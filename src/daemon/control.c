@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control: requests, rights and what becomes of them; the lines about messages are control_list's, those about accounts
  * control_status's. */
 #include "daemon/control.h"

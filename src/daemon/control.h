@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * control: the server's side of the control protocol, which `mailq`, `sendmail -q`, `-bv` and `smtprelay` speak. Knows no socket
  * and no loop: the same answers come from the daemon at `Socket`.ctl and from `smtprelayd --ctl` (daemon/ctl).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_batch: keeps schedule and queue together while messages are changed; what a change is, is control_change's. */
 #include "daemon/control_batch.h"
 

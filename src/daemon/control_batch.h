@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * control_batch: a change of many messages (hold, release, remove; retry of what has failed) beside the daemon's own work: a piece
  * after the other, claimed in the schedule by the loop, done by a thread, given back by the loop.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_change: holds, releases, removes and revives one message; who may have it done, and the schedule, are others'. */
 #include <pwd.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_filter: options of a request as a table; what is done with what is meant it does not know. */
 #include "daemon/control_filter.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_filter: which messages a request means; shared by the parts of control, nobody else includes it. */
 #ifndef DAEMON_CONTROL_FILTER_H
 #define DAEMON_CONTROL_FILTER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_json: a message as words for programs; smtprelay makes JSON of them. */
 #include "daemon/control_list.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_list: mailq, the queue a line a message, and one message whole. Holds one record at a time, however many there are. */
 #include "daemon/control_list.h"
 

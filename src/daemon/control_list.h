@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_list: what waits, message by message; shared by the parts of control, nobody else includes it. */
 #ifndef DAEMON_CONTROL_LIST_H
 #define DAEMON_CONTROL_LIST_H

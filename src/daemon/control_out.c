@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_out: buffers lines and writes them with a limit of time; what they say it does not know. */
 #include "daemon/control_out.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_out: lines of an answer to a client that may be slow; shared by the parts of control, nobody else includes it. */
 #ifndef DAEMON_CONTROL_OUT_H
 #define DAEMON_CONTROL_OUT_H

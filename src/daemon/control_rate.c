@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_rate: a list of ids that are over the rate, made by who knows the schedule, asked by who prints records. */
 #include "daemon/control_rate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_rate: which messages wait for the rate of their account, and until when; shared by the parts of control and its owner. */
 #ifndef DAEMON_CONTROL_RATE_H
 #define DAEMON_CONTROL_RATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_session: reads a line, has the answer made where it may block, and hangs up. */
 #include "daemon/control_session.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_session: one question at `Socket`.ctl and its answer (daemon/control), for the loop of a daemon. */
 #ifndef DAEMON_CONTROL_SESSION_H
 #define DAEMON_CONTROL_SESSION_H

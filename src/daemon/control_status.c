@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_status: what waits and why, account by account, and what can be done about it. Counts; shows no message. */
 #include "daemon/control_list.h"
 

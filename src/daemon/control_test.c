@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_test: who may test what, the message of a test, and its end; what a step is, is the worker's word. */
 #include "daemon/control_test.h"
 

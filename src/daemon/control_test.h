@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * control_test: `smtprelay test`: a worker walks to the smarthost step by step, and each step goes to whoever asks as soon as it is
  * over (smtp/step has the form of a step's line). In the daemon, and without one (`smtprelayd --test`).

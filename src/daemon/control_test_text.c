@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_test_text: lines of a test that are not the worker's. */
 #include "base/text.h"
 #include "daemon/control_test.h"

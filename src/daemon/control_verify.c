@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_verify: the way of an address, in one line or step by step; the same functions decide it as for mail. */
 #include "daemon/control.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_why: the history as people read it: a story for each message (`why`), or one line after the other (`log`). */
 #include "daemon/control_why.h"
 

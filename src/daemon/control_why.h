@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control_why: what became of messages, from the history; a part of control, nobody else includes it. */
 #ifndef DAEMON_CONTROL_WHY_H
 #define DAEMON_CONTROL_WHY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* core: beginning and end of what the parts share. */
 #include "daemon/core.h"
 

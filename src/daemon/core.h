@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* core: what the parts of the daemon share: one for a daemon, one for each `--stdio` and `--run`. */
 #ifndef DAEMON_CORE_H
 #define DAEMON_CORE_H

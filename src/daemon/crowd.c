@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* crowd: a list of parties, and for each address a bucket for each thing that is limited, which fills within a minute. */
 #include "daemon/crowd.h"
 

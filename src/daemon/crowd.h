@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * crowd: who is here, over how many sessions, and how much an address whose user is not known brought of late; pure, time as an
  * argument (clock_ms).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* ctl: finds out who answers: the daemon the caller's own file names, or this process with the caller's rights. */
 #include "daemon/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* ctl: `smtprelayd --ctl`: the control protocol (daemon/control) for one request on descriptors 0 and 1, without a daemon. */
 #ifndef DAEMON_CTL_H
 #define DAEMON_CTL_H

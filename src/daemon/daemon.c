@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* daemon: a core with one client and without a schedule: what it queues is for the daemon, or for the next run. */
 #include "daemon/daemon.h"
 

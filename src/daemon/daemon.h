@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * daemon: serves one client: recipients, record, workers, verdict. Holds no secret, parses no header, speaks no TLS, resolves no
  * name and executes nothing: workers are asked for at `helper_sock` (ipc/start).

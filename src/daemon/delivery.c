@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* delivery: beginning, end and what is said of it; what becomes of it is dispatch's and settle's. */
 #include "daemon/delivery.h"
 

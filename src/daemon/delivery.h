@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * delivery: a message that somebody works on, from the end of its content, or from when its turn comes, until what became of it is
  * written down (daemon/README.md). Shared by dispatch, attempt, commit and settle, which change it; the loop's alone, but while settling.

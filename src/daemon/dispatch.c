@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dispatch: from the client to the workers, the queue and back; what a failure means is mail/status's. */
 #include "daemon/dispatch.h"
 

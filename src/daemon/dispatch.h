@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dispatch: what becomes of messages: interactive attempts while a client waits, the queue where that does not succeed at once, the end
  * when the last fact has come. INTERFACE "The two ways a message goes", src/README.md "The way of a message". `attempt` tries,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* feed: takes up what the schedule says is due, as far as workers and rates allow. */
 #include "daemon/feed.h"
 

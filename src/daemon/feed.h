@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * feed: from the queue to the workers: what the schedule says is due is opened, locked and tried, as long as there are workers for it and
  * the rates allow; what has waited too long is given up.

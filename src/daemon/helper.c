@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* helper: configuration and secrets go out by sealed files, each to the one process that needs it. */
 #include "daemon/helper.h"
 

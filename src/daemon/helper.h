@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * helper: the process that was started. It alone reads configuration and secrets and starts workers; it reads nothing from the
  * network and nothing from clients.

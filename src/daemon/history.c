@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* history: writes and reads lines; what they mean is story's and control_why's. Trusts no byte it reads. */
 #include "daemon/history.h"
 

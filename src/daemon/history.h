@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * history: lines that tell what became of each message: `smtprelay why` and `smtprelay log` read them. Pure: text in, text out.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* history_file: appends with one write each, so that lines of several processes never mix; rotates under a lock. */
 #include "daemon/history_file.h"
 

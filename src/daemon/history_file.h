@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * history_file: the files of the history in QueueDir: `history`, and `history.1` from before it was as large as it may get. Whoever
  * may write to the queue appends: the daemon, sendmail's own server, a run over the queue, all at once.

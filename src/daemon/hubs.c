@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hubs: one back-off for each smarthost that failed; what works is remembered for its certificate only. */
 #include "daemon/hubs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * hubs: which smarthosts of an account's several are not to be tried first, and until when their certificates are good, as its workers
  * told. Kept here, since a worker's memory ends with it. Knows no time of its own.

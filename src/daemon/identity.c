@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* identity: users, capabilities and one folder; knows no queue. */
 #include "daemon/identity.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* identity: who the daemon's process is, and that the queue's folder is its own. */
 #ifndef DAEMON_IDENTITY_H
 #define DAEMON_IDENTITY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* intake: names and stamps; which account carries what is config/route's. */
 #include "daemon/intake.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* intake: from what a client said to a record: reverse-path, recipients and their accounts, stamps. */
 #ifndef DAEMON_INTAKE_H
 #define DAEMON_INTAKE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* listen: accepts and counts. */
 #include "daemon/listen.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* listen: who connects becomes a client, as long as there is room and he has not too many sessions already. */
 #ifndef DAEMON_LISTEN_H
 #define DAEMON_LISTEN_H

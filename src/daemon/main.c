@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * smtprelayd: the daemon, and with `--stdio` the server for one call of sendmail, on descriptors 0 and 1. The process that was
  * started is the helper (configuration, secrets, workers); the daemon is its child, in the first case executed as `--serve`.

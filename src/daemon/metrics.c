@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* metrics: counts in the loop, looks at the queue's folders and writes in a thread. */
 #include "daemon/metrics.h"
 

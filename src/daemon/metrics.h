@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * metrics: what the daemon counts, as a text file for Prometheus (MetricsFile), replaced as a whole soon after something changed and
  * every fifteen seconds. A thread writes it; where it cannot be written mail goes on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* metrics_text: the text of the file; nothing else. */
 #include "base/text.h"
 #include "daemon/metrics.h"

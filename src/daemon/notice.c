@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* notice: a few header fields and a text; made durable in a thread. */
 #include "daemon/notice.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* notice: mail to the administrator (`root`) about what the daemon has seen, from the null sender. */
 #ifndef DAEMON_NOTICE_H
 #define DAEMON_NOTICE_H

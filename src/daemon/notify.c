@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* notify: a datagram to a Unix socket; that is all libsystemd does, too. */
 #include "daemon/notify.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* notify: one word to who started us, as sd_notify(3) and the protocol of sd_watchdog_enabled(3) say. */
 #ifndef DAEMON_NOTIFY_H
 #define DAEMON_NOTIFY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* ownmail: record and file; the words are the caller's. */
 #include "daemon/ownmail.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * ownmail: a message that the daemon itself has to say, from the null sender: its record, and its way into the queue. Reports and notices
  * are made of it.

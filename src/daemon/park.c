@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* park: makes records; when a message may be parked is dispatch's decision. */
 #include "daemon/park.h"
 

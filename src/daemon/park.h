@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * park: what cannot be delivered now goes from a submission into the queue: a record for each road (config/road). Packing is done where the
  * submission lives, storing may be done in another thread: a parcel shares nothing that changes meanwhile.

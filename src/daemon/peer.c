@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* peer: credentials, passwd entry and /proc of a client; what cannot be read is left empty. */
 #include "daemon/peer.h"
 

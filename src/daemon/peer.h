@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* peer: who is at the other end of a socket, by what the kernel says, never by what the client says. */
 #ifndef DAEMON_PEER_H
 #define DAEMON_PEER_H

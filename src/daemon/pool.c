@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* pool: who gets which job. What a worker makes of it is pool_worker's. */
 #include "daemon/pool_state.h"
 

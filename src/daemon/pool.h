@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pool: the daemon's ends of worker processes, and the jobs they are to do. A worker serves one account and stays warm for the
  * next message of it. Decides which job a worker gets, never what becomes of a message.

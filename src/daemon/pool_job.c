@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* pool_job: jobs that wait in their order, and how their owners hear of the end. */
 #include "daemon/pool_state.h"
 

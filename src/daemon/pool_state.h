@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* pool_state: what the parts of the pool share; nobody else includes it. */
 #ifndef DAEMON_POOL_STATE_H
 #define DAEMON_POOL_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* pool_worker: a worker from its first job to its end. What workers say is foreign: a packet out of place ends the worker. */
 #include "daemon/pool_state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* rate: a token bucket for each account, and its own pace. */
 #include "daemon/rate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rate: how many messages of an account may go in an hour; pure, time as an argument (milliseconds of one clock that never jumps).
  *

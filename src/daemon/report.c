@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* report: from members to a record; the words are mail/dsn's. */
 #include "daemon/report.h"
 

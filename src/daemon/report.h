@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * report: tells the sender of a message what became of it, by a message of its own in the queue (mail/dsn): its making, its way into
  * the queue, its cap. Whether there is something to tell is written in the members of the submission.

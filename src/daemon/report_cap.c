@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* report_cap: a counter for each user and account; there are few of both. */
 #include "daemon/report_cap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * report_cap: how many reports (DSNs) a user's mail may cause in an hour, and what is told in one afterwards. Without it a script
  * with a wrong address list, or one that makes senders up, would send as many reports as messages. Pure: time is an argument.

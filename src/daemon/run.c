@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* run: a core that tries each message once; what a failure means is mail/status's. */
 #include "daemon/run.h"
 

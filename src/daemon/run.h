@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * run: one pass over the queue without a daemon (`sendmail -q`).
  */

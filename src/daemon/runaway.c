@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* runaway: a count for each ten minutes of the last hour, of as many culprits as anybody needs. */
 #include "daemon/runaway.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * runaway: who hands in more mail than anybody means to: counts by user and, for system users, by unit; pure, time as an argument
  * (milliseconds of one clock that never jumps).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* scan: reads the folder piece by piece; only the heads. */
 #include "daemon/scan.h"
 

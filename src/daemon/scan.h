@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* scan: finds what is committed and not in the schedule yet: at the start, at each QueueRun, and when others have added something. */
 #ifndef DAEMON_SCAN_H
 #define DAEMON_SCAN_H

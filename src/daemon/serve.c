@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* serve: the daemon's process: a core with listeners, the control desk and timers; the helper's word is its command. */
 #include "daemon/serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * serve: the daemon's own process, executed by the helper (daemon/supervise) as another user: its sockets, settings without
  * secrets and workers come from `helper_sock` (ipc/start). When the helper ends, it finishes, too.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * server: the session: lines, the order of commands, what is kept until it can be handled. Replies are server_out's, MAIL and
  * RCPT server_mail's, content server_content's; where a message goes, who the client is and what a file is, none of them knows.

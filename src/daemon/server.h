@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * server: the ESMTP server of the daemon as a pure state machine: bytes in, bytes and events out.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * server_content: DATA and BDAT, from the command to the last byte. What was refused is read all the same where its length is
  * known, so that content is never taken for commands.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* server_mail: MAIL and RCPT with their parameters, as tables. It fills the transaction and knows no content. */
 #include <stdio.h>
 #include <stdlib.h>

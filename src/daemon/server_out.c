@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* server_out: how the server says what it says: reply codes, enhanced codes, and the exit code for our own client. */
 #include <string.h>
 

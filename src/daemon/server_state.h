@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* server_state: what the parts of the server share; nobody else includes it. */
 #ifndef DAEMON_SERVER_STATE_H
 #define DAEMON_SERVER_STATE_H

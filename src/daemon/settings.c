@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* settings: receiving and applying; what a setting means is config's. */
 #include "daemon/settings.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* settings: what every form of the daemon does with the settings the helper hands it. */
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H

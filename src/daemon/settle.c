@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* settle: marks, hints, removal; what is final and what waits is told by the members' states. */
 #include "daemon/settle.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* settle: writes down what became of a message of the queue, in a thread. */
 #ifndef DAEMON_SETTLE_H
 #define DAEMON_SETTLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* sockets: probing, binding, and the descriptors of socket activation. */
 #include "daemon/sockets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sockets: the daemon's listening sockets on Unix paths: made here, or taken over from who started us (sd_listen_fds(3)).
  *

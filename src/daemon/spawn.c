@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spawn: a fork that becomes a worker; configuration and secret reach it in a sealed file. */
 #include "daemon/spawn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * spawn: how the helper starts a worker for one account. It forks at once; the child fetches the secret, however long that takes,
  * and becomes the worker. So nothing that is slow happens in the helper.

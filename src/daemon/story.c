@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* story: makes lines of events and has them written, one batch at a time, so that they stay in order. */
 #include "daemon/story.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * story: what the daemon tells the history of a message: that it came, each attempt, what became of it. Lines are gathered for a
  * moment and written by a thread; what cannot be written is left out, and mail goes on.

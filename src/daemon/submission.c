@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* submission: bookkeeping of one message; which account and what a fact means is decided elsewhere. */
 #include "daemon/submission.h"
 

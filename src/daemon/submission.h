@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * submission: one message on its way from a client to the workers: its record, its recipients, what became of them; no I/O but
  * on the record's own descriptor.

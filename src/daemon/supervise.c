@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* supervise: one poll loop over signals, the daemon's process and a timer. Whatever ends or hangs, this does not. */
 #include "daemon/supervise.h"
 

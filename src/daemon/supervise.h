@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * supervise: the life of the daemon, seen from the process that was started (the helper): its sockets, its process, signals, and the
  * word to systemd. It reads nothing from the network and nothing from clients; what it does for the daemon is daemon/helper's.

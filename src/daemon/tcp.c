@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tcp: addresses in and out of text, and the kernel's list of sockets. */
 #include "daemon/tcp.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tcp: the sockets of `Listen` and who is at their other end. */
 #ifndef DAEMON_TCP_H
 #define DAEMON_TCP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* trouble: remembers what has been told and what not; when mail is late it finds out by looking now and then. */
 #include "daemon/trouble.h"
 

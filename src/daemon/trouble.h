@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * trouble: what an administrator has to hear of when mail may not be able to tell him: an account that is frozen, mail that waits for
  * longer than WarnAfter. Each is told once when it begins and once when it is over, to the helper, which runs the TroubleCommand.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* verdict: counting and wording; what a reply means was decided before (mail/status). */
 #include "daemon/verdict.h"
 

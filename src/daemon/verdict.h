@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * verdict: from what became of each recipient to what the caller is told: an exit code and one line; pure.
  *

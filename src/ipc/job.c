@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* job: packing and unpacking of the records between daemon and worker; decides nothing. */
 #include "ipc/job.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * job: what daemon and worker say to each other, small records over a SOCK_SEQPACKET pair, checked on both ends.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* start: packing and unpacking of the records between helper and daemon. */
 #include "ipc/start.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * start: what the helper (who holds configuration and secrets) and the daemon say to each other, over a SOCK_SEQPACKET pair.
  *

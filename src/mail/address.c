@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* address: checks and cuts one mail address; pure, one pass over each part, borrows everything from its input. */
 #include "mail/address.h"
 

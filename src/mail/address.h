@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * address: one mail address, as RFC 5321 4.1.2 and RFC 6531 3.3 write it.
  *

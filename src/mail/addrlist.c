@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * addrlist: one state machine over bytes; it finds where mailboxes begin and end, mail/address judges them.
  *

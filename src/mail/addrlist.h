@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * addrlist: address lists (RFC 5322 3.4, the obsolete syntax of 4.4 included) as they stream by, from header fields and
  * from command lines.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* addrset: open addressing; the strings are somebody else's. */
 #include "mail/addrset.h"
 

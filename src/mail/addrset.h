@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* addrset: which addresses were there already. */
 #ifndef MAIL_ADDRSET_H
 #define MAIL_ADDRSET_H

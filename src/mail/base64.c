@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* base64: three bytes, four characters; pieces go out through a small buffer on the stack. */
 #include "mail/base64.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* base64: RFC 2045 6.8, in one go and as bytes stream by. */
 #ifndef MAIL_BASE64_H
 #define MAIL_BASE64_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* body: line-end filters; runs of plain bytes are passed on as they lie in the input. */
 #include "mail/body.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * body: line ends. What comes in with any of them goes on with CRLF alone, and lines are dot-stuffed for DATA.
  *

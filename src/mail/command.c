@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* command: cutting command lines into verb, path and parameters. What a parameter means is the server's. */
 #include "mail/command.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* command: SMTP command lines (RFC 5321 4.1), read by our server and written by our client; pure. */
 #ifndef MAIL_COMMAND_H
 #define MAIL_COMMAND_H

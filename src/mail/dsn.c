@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dsn: the parts and what programs read; the sentences are dsn_text's. */
 #include "mail/dsn.h"
 

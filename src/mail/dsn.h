@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dsn: a delivery status notification (RFC 3461, 3464, 6522; 6533 for UTF-8 addresses; 3834) as a message: for people first, then
  * for programs, then what was sent. Made of given values only: no clock, no names of its own.

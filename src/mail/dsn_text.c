@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dsn_text: sentences that need no knowledge of mail. Whoever was refused is told by whom, in which words, and what helps. */
 #include "mail/dsn_text.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dsn_text: what mail/dsn says to people, and the pieces both of its files use. Private to mail/dsn. */
 #ifndef MAIL_DSN_TEXT_H
 #define MAIL_DSN_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* envelope: sender, recipients and their DSN parameters in memory; knows no file and no peer. */
 #include "mail/envelope.h"
 

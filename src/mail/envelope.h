@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* envelope: what RFC 5321 2.3.1 calls the envelope, with the DSN parameters of RFC 3461. */
 #ifndef MAIL_ENVELOPE_H
 #define MAIL_ENVELOPE_H

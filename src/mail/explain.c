@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* explain: the table in memory, and the search; texts are mail/explain_text's, the codes of the RFCs mail/explain_codes's. */
 #include "mail/explain.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * explain: what a reply or an error means and what helps, from a table of known ones. Pure: the text of the table is given.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* explain_codes: reply codes (RFC 5321, 4.2; RFC 4954, 4.7; RFC 7504) and enhanced status codes (RFC 3463 and its registry) in words. */
 #include "mail/explain.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * explain_text: replies come as the server sent them, joined by " / " (mail/reply), pasted from the logs of other programs (lines joined
  * by blanks, codes and all), or behind the host, port and stage that we put in front. Words are compared without all that.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* explain_text: the codes and the words of a reply or an error, however its lines were joined. Private to mail/explain. */
 #ifndef MAIL_EXPLAIN_TEXT_H
 #define MAIL_EXPLAIN_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* header: finds where fields begin and end; a state machine over bytes that keeps at most one field name. */
 #include "mail/header.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * header: the header of a message (RFC 5322 2.2) as it streams by.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mime: a state machine over lines. At the start of a line bytes are kept until it is known what the line is: a delimiter, a
  * field, or text; then the rest of it passes through.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mime: the structure of a message (RFC 2045, 2046) as it streams by: where the header and the body of each part begin and end.
  *

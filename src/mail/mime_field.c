@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mime_field: what the kind of field allows decides how its value is encoded and where its lines may be cut. */
 #include "mail/mime_field.h"
 

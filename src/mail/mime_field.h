@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mime_field: one header field as it may go over the wire: ASCII (or UTF-8 where it may stay), lines of at most 998 octets. */
 #ifndef MAIL_MIME_FIELD_H
 #define MAIL_MIME_FIELD_H

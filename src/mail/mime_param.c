@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mime_param: a cursor over `; name=value`; lenient, for real senders quote too little and too much. */
 #include "mail/mime_param.h"
 

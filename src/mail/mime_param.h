@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mime_param: values of Content-Type and Content-Disposition (RFC 2045 5.1, RFC 2183) with their parameters, continued and
  * extended ones (RFC 2231) included. Comments and folding are passed over.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mime_word: a value is cut into blanks, words and punctuation; neighbouring words that need it go into one run.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mime_word: bytes over 127 in header fields become encoded-words (RFC 2047): each at most 75 octets, with whole characters, on
  * lines of at most 76; `utf-8` where the text is, else `unknown-8bit`. What is ASCII stays as it is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* qp: two state machines over bytes; neither keeps more than the end of a line. */
 #include "mail/qp.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* qp: quoted-printable (RFC 2045 6.7) as bytes stream by. */
 #ifndef MAIL_QP_H
 #define MAIL_QP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* reply: one line after the other; text beyond the limit is dropped, form is not forgiven. */
 #include "mail/reply.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * reply: SMTP replies (RFC 5321 4.2) as lines come in; strict about form, bounded in what it keeps. Pure.
  */

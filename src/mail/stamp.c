@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* stamp: dates by arithmetic and tables, and foreign text made fit for a trace field. */
 #include "mail/stamp.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stamp: what a mail system writes into a header: Date, Message-ID, Received (RFC 5322 3.6, RFC 5321 4.4).
  *

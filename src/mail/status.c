@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* status: one table from (stage, reply) to (scope, outcome); INTERFACE "Exit codes" and "A queued message". */
 #include "mail/status.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * status: what a failure means: the only place with that policy (src/README.md, "Failure has a scope").
  */

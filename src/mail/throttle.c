@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* throttle: a table of codes and one of words, from what providers document and servers have in their sources. */
 #include "mail/throttle.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * throttle: does a peer say that too much comes at once, so that sending more slowly helps? RFC 5321 and 3463 have no word for it: each
  * provider has a code of its own, or only says so. Pure.

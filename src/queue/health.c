@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* health: one back-off for an account, whoever tried it. */
 #include "queue/health.h"
 

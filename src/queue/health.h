@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * health: what the schedule knows of one account: whether it works, its back-off, its probe, and a clock that stands still
  * while it is frozen. Knows no messages; `now` as in schedule.h.

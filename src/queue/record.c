@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* record: the format of queue files. Knows nothing of folders, names, locks or syncing; trusts no byte it reads. */
 #include "queue/record.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * record: one message with its envelope and origin in one file, as the daemon writes and the worker reads it.
  *

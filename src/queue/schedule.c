@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * schedule: a table of the entries by id, a list in the order they came, and for each account a heap by next time. Accounts are as
  * few as in the configuration, with direct delivery as the domains that mail waits for, so they are walked over. An account stays once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * schedule: which waiting message may be tried when. Pure: no I/O, no clock, no names of files; it knows ids, accounts and times.
  *

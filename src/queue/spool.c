@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spool: the queue's folder: made, opened, locked, cleaned, walked over. Records are spool_add's and spool_take's. */
 #include "queue/spool.h"
 

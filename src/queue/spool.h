@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * spool: the queue as folders and files: the only code that names them. src/queue/README.md lists the legal states, each
  * transition and every crash point. It decides nothing about mail and keeps no list: the folder is the list.

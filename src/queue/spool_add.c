@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spool_add: a message becomes a record: written, synced, named. The order of its calls is the queue's promise. */
 #include <errno.h>
 #include <poll.h>

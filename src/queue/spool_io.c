@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spool_io: the queue's system calls as they are. */
 #include <errno.h>
 #include <fcntl.h>

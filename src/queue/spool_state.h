@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spool_state: what the files of spool share. Nobody else includes it. */
 #ifndef QUEUE_SPOOL_STATE_H
 #define QUEUE_SPOOL_STATE_H

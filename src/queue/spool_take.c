@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spool_take: records that are there: taken, looked at, marked, removed. */
 #include <errno.h>
 #include <fcntl.h>

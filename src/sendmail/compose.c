@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* compose: see compose.h. What is added here is only what the caller alone knows: the date in its zone. */
 #include "sendmail/compose.h"
 

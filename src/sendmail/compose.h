@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * compose: reads a message from standard input: header fields as they stream by, recipients of -t, what must not go out; the
  * body in wire form. Decides nothing about where it goes.

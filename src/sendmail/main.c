@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sendmail: what every Unix program calls to send mail. Reads the message as the caller, hands it over and exits with the verdict;
  * reads no configuration and no secret, and speaks to nothing but smtprelayd.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* options: what each flag takes and does; nothing is read, opened or looked up. */
 #include "sendmail/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* options: sendmail's command line, one table (INTERFACE "sendmail command line", shared by every caller since 1983). */
 #ifndef SENDMAIL_OPTIONS_H
 #define SENDMAIL_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* submit: writes commands and content, reads replies meanwhile; what a message is, it does not know. */
 #include "sendmail/submit.h"
 

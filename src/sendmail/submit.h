@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* submit: the ESMTP client of the hand-over protocol (src/README.md): one write, then the replies. */
 #ifndef SENDMAIL_SUBMIT_H
 #define SENDMAIL_SUBMIT_H

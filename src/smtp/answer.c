@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* answer: one walk through the answer section for each CNAME; nothing is kept, nothing is trusted. */
 #include "smtp/answer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * answer: what a name server sent (RFC 1035, 4): the records of one type at one name, CNAMEs followed. Pure, and bounded whatever
  * comes in.

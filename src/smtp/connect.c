@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* connect: the race of addresses and the proxy's dialog; says nothing about what is spoken afterwards. */
 #include "smtp/connect.h"
 

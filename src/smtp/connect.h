@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * connect: a TCP connection to a host by the fastest of its addresses (RFC 8305), or through a SOCKS5 proxy (RFC 1928).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dane: one or two questions; records that are of no use are left out, that there were some is not forgotten. */
 #include "smtp/dane.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dane: the TLSA records of an SMTP server (RFC 7672): looked up, and those kept that count for SMTP. What they match is smtp/tls's.
  */

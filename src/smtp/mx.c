@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mx: records into a list; who is on it is asked of nobody twice. */
 #include "smtp/mx.h"
 

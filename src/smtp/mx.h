@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mx: which hosts take the mail of a domain, in the order to try them (RFC 5321, 5.1; RFC 7505).
  */

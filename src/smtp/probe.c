@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* probe: all names first, then all addresses at once; knows nothing of what is spoken afterwards. */
 #include "smtp/probe.h"
 

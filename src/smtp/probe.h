@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * probe: connect_host() for who wants to know all: every address of the host is looked up and tried, and each is told
  * (smtp/step: "names", "connection").

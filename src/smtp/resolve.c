@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* resolve: one c-ares channel an attempt, our own query and our own walk through the answer. */
 #include "smtp/resolve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * resolve: names to addresses, through /etc/hosts and DNS, with a deadline of our own. The only code that knows c-ares.
  */

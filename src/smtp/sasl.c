@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sasl: the client's half of each SASL mechanism, as one function a mechanism: decoded challenge in, response out.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sasl: the client side of AUTH (RFC 4954): which mechanism, and what to answer to each challenge.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * saslprep: RFC 4013 by way of the normalisation algorithm of Unicode (UAX 15); the data is in saslprep_table.h.
  *

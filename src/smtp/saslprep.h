@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * saslprep: names and passwords as SCRAM hashes them (RFC 4013): invisible characters gone, spaces alike, NFKC.
  *

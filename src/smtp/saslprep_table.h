@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Unicode 3.2 as far as saslprep needs it; see saslprep.c for what is left out. Written by saslprep_table.py. */
 /* clang-format off */
 #ifndef SMTP_SASLPREP_TABLE_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 # Writes saslprep_table.h from Unicode 3.2, the version RFC 4013 means (Python carries it). Needed only to change it.
 import unicodedata
 u = unicodedata.ucd_3_2_0

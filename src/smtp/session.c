@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* session: the steps up to a usable connection, from top to bottom. What a failure means is mail/status's. */
 #include "smtp/session.h"
 

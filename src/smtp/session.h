@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * session: an SMTP connection brought to where mail can be sent: greeting, EHLO, STARTTLS, AUTH. Straight-line and blocking,
  * one deadline for each exchange. RFC 5321, 3207, 4954, 8314.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* step: collects words, measures time; knows no protocol. */
 #include "smtp/step.h"
 

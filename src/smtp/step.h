@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * step: what happens on the way to a session and through a transaction, told step by step to who wants to see it
  * (`smtprelay test`).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* stream: poll, read, write; knows lines, not replies. */
 #include "smtp/stream.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stream: lines and flights over one connection, in clear or through TLS, each wait with a deadline.
  *

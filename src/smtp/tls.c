@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tls: OpenSSL turned into a client with deadlines, plain reasons and no surprises (no renegotiation, no stored sessions). */
 #include "smtp/tls_state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tls: the client side of TLS over a connected socket, and the decision whether the peer may be trusted.
  *

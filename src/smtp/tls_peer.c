@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tls_peer: certificates in words, escaped; decides nothing about trust. */
 #include "smtp/tls_peer.h"
 

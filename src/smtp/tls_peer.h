@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tls_peer: what a certificate says, in words. For smtp/tls, whose OpenSSL types it shares. */
 #ifndef SMTP_TLS_PEER_H
 #define SMTP_TLS_PEER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tls_state: what the parts of tls share; nobody else includes it. */
 #ifndef SMTP_TLS_STATE_H
 #define SMTP_TLS_STATE_H

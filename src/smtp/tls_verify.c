@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tls_verify: whom a connection trusts: CAs, pins, names, TLSA records; and why it does not, in words.
  *

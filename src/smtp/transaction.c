@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* transaction: the dialog of one message, from top to bottom; what a reply means is mail/status's. */
 #include "smtp/transaction.h"
 

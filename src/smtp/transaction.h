@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * transaction: one message over a session: MAIL, RCPT, content, and what became of each recipient. RFC 5321 3.3, 2920
  * (PIPELINING), 3030 (CHUNKING), 1870 (SIZE), 6152, 6531, 3461.

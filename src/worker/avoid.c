@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* avoid: a short list of names. */
 #include "worker/avoid.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* avoid: smarthosts that failed of late, "host:port", which come after those that did not. */
 #ifndef WORKER_AVOID_H
 #define WORKER_AVOID_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* complete: reads the record in pieces and passes them on; what becomes of them is worker/head's and worker/recode's. */
 #include "worker/complete.h"
 

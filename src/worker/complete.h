@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * complete: the filter that makes a recorded message ready for the wire (INTERFACE "The message"): worker/head for its header,
  * worker/recode for its body. The same record gives the same bytes at each attempt at a peer that takes the same.

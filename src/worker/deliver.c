@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* deliver: record -> message -> smarthost -> facts. Writes nothing but packets; decides nothing about retries. */
 #include "worker/deliver.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliver: jobs of one account, one after the other, over a connection that stays warm between them. Reports facts.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* deliver_open: from an account's mailhub to an open session: one of several smarthosts, or the hosts of a domain. */
 #include "worker/deliver_state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* deliver_state: what the parts of deliver share; nobody else includes it. */
 #ifndef WORKER_DELIVER_STATE_H
 #define WORKER_DELIVER_STATE_H

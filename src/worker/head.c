@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* head: fields one by one in the order they come; what each kind of field needs is mail/mime_field's. */
 #include "worker/head.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * smtprelay-worker: speaks with one smarthost for one account. Started by smtprelayd with its socket on descriptor 3 and its
  * settings, secret included, in a sealed file on descriptor 4; of no use to anybody else.

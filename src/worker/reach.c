@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * reach: a worker reads name service settings, CA certificates and what libraries load late; no mail, no home, no secret.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* reach: the files a worker can still open once it is confined. */
 #ifndef WORKER_REACH_H
 #define WORKER_REACH_H

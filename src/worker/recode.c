@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recode: both passes run the same scanner (mail/mime), so both number the leaves alike, and nothing else has to be remembered.
  * What a part is called changes only with what becomes of it.

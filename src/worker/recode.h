@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recode: makes the body of a message such as the peer takes: leaves with a NUL, without BINARYMIME those with lines over 998
  * octets, without 8BITMIME those with bytes over 127 become quoted-printable or base64 (INTERFACE "The message"). What is signed or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* rewrite: domains first, then what the account may use, then the human part of what gave way. */
 #include "worker/rewrite.h"
 

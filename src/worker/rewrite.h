@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rewrite: which addresses a message may carry as its sender's (INTERFACE "The message", `FromPolicy`): addresses get their domain,
  * and an address that the account may not use gives way to the account's own.

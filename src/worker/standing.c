@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* standing: a few questions to the name service; sends nothing to anybody else. */
 #include "worker/standing.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * standing: what others see of a machine that delivers directly: the address it comes from, the name of that address, and who its
  * sender's domain says may send for it. Advice for `smtprelay check`, which executes the worker for it.

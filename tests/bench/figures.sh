@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh
 # How each figure of the program at hand (P) is counted.  Sourced by run; README.md says what they mean.
 

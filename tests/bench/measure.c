@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * measure: run a command and count what it and all its children do, by ptrace: system calls, syncs, the largest resident set.
  * What the figures mean stands in README.md.

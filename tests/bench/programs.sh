@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh
 # The programs: how each is installed into R, told to send to 127.0.0.1:$PORT, started and stopped.  Sourced by run.
 #

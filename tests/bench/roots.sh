@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh
 # A root folder for each program, and the hub it sends to.  Sourced by run.
 #

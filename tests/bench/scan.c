@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the daemon's first look at a long queue costs: the heads of N records read and put into the schedule by the queue's code,
  * against a plain loop that opens each file and reads 4 kB of it.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Clients of the daemon's sockets that mean no good (tests/crash/abuse.py).
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Accounts: which carries a message, what takes over, and messages that several carry; without and with the daemon.
 # shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
 . "$(dirname "$0")/lib.sh"

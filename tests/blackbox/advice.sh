@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # What is known of an error (conf/explanations, and a table of the administrator's) is said where the error is shown: status, mailq -v,
 # why, the log, the TroubleCommand, and in plain words in what comes back to the sender.
 # shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some

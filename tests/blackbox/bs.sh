@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # sendmail -bs: ESMTP on stdin and stdout, as PHP libraries and old mail programs speak it.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Real callers: exactly their argument lists, with input of the shape they send. callers.table says what arrives.
 . "$(dirname "$0")/table-run"
 

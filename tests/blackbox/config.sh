@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Which configuration counts, who may have written it, what is said of a wrong one; `smtprelay check`.
 . "$(dirname "$0")/lib.sh"
 

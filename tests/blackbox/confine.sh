@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Confinement seen from outside: what the kernel says about the running processes, and that nothing they need is out of reach.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # mailq, sendmail -q and -bv, smtprelay status, queue and show: from whoever is at the control socket, or as the caller where
 # nobody is.
 # shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some

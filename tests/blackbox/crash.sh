@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Processes killed at any moment (SIGKILL, all of a call at once): what was answered with exit 0 is delivered, and a copy too many
 # comes only from a transaction that was on the wire.
 . "$(dirname "$0")/lib.sh"

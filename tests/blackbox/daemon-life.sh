@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The life of the daemon, seen from outside: how it starts, refuses to, is told something, ends, and who its processes are.
 # shellcheck disable=SC2034 # lib.sh reads HUB_PORT and rc
 . "$(dirname "$0")/lib.sh"

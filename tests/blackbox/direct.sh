@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # shellcheck disable=SC2034 # rc and HUB_DIR are those of lib.sh
 # Direct delivery to address literals, with port 25 in a network namespace of the test's own: what needs no name server. The rest is
 # in tests/interop/names.

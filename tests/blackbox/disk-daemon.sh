@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The daemon on a disk that is full, has no inodes left or is read-only, and without descriptors or memory: exit 0 is kept, a
 # refusal leaves nothing, and it takes mail again within seconds of the trouble's end, without anybody's help.
 # shellcheck disable=SC2034 # lib.sh reads rc

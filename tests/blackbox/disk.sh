@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A disk that is full, has no inodes left or is read-only, and a process without descriptors or memory: whatever is answered with
 # exit 0 is in the queue whole and is delivered; whatever is not, is not there. Never half a message.
 if [ -z "${DISK_INSIDE-}" ] && [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null; then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Read a delivery status notification as a mail program does, and say what is in it: dsn.py FILE
 
 Lines of "key=value": from, to, subject, auto, id, references, text (in one line), per-message and per-recipient fields as

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # smtprelay explain: what a reply means, from the table, the administrator's own, or by the codes alone.
 # shellcheck disable=SC2034 # lib.sh reads some
 . "$(dirname "$0")/lib.sh"

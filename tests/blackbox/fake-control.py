@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A server on the control socket that behaves as told: fake-control.py SOCKET MODE FOLDER [UID]
 
 Puts its process id into FOLDER/pid once it listens, and each request line into FOLDER/asked.

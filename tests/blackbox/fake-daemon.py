@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A server on the hand-over socket that behaves as told: fake-daemon.py SOCKET MODE FOLDER [UID]
 
 Puts its process id into FOLDER/pid once it listens, and what it took as a message into FOLDER/taken.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Every flag, attached and split, by what arrives: flags.table.
 . "$(dirname "$0")/table-run"
 

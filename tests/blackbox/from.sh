@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The From policy: whatever programs write, it arrives where only the account's own address may send. from.table.
 # shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
 . "$(dirname "$0")/table-run"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A wrong password for a while, then the right one (tests/crash/frozen.py).
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The hostile peers of group [connect] in hostile.table.
 . "$(dirname "$0")/hostile-run"
 hostile_group connect

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The hub itself: it is what the other tests believe.
 . "$(dirname "$0")/lib.sh"
 

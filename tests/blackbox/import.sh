@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # `smtprelay import`: what other programs' configurations become, and mail sent with the result.
 # UPDATE=1 writes tests/import/*/expected anew.
 set -u

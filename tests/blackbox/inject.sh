@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Line breaks, controls and escape sequences in whatever a caller may pass: refused, or harmless text. inject.table has the arguments.
 . "$(dirname "$0")/table-run"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Helpers for black-box tests: a hub to send to, a configuration, a message, and checks.  POSIX sh; sourced.
 #
 # tests/run-one sets O (the build folder, programs in $O/root/sbin) and T (a folder of the test's own).

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # What a caller can pass on the command line and in the message: never a file named by a flag, never a line of its own in the
 # dialog, and exit 0 only with the message at the smarthost.
 . "$(dirname "$0")/lib.sh"

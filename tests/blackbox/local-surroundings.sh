@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # What a caller may leave behind for sendmail: descriptors, signals, limits, folders, users, an environment or none.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # What sendmail makes of a message: line ends, the header's end, recipients of -t, what goes and what is added. message.table.
 . "$(dirname "$0")/table-run"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A long queue: lists begin at once, callers are served meanwhile (tests/crash/million.py, which make crash runs with many more).
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # What a smarthost cannot carry is re-encoded before it gets there; what it can carry goes as it is.
 . "$(dirname "$0")/lib.sh"
 

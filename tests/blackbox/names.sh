@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Names of recipients: aliases, `root`, MinUserId, own names, as the caller of `sendmail` sees them.
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # What the processes of a call are: who they run as and what of them others can see.
 . "$(dirname "$0")/lib.sh"
 own_file SENDMAIL

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Presets: provider = "gmail" in place of host, port and rules, shown by check, overridden by every setting, extended by the administrator.
 # shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
 . "$(dirname "$0")/lib.sh"

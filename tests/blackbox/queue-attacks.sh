@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # What does not belong into the queue: links, pipes, folders, devices, other users' files.  None of it is read, sent, followed or
 # waited for, and the mail beside it goes.
 . "$(dirname "$0")/lib.sh"

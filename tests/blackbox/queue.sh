@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The queue without a daemon: temporary trouble is durable on disk before exit 0, mailq says why, `sendmail -q` sends it once.
 . "$(dirname "$0")/lib.sh"
 own_file SENDMAIL

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Connections that end at the worst moment, in short (tests/crash/race.py; make crash has the long form).
 . "$(dirname "$0")/lib.sh"
 

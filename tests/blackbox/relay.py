@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A go-between on loopback that writes down who came: relay.py plain|socks PORT FOLDER
 
 Prints its own port; what comes goes on to 127.0.0.1:PORT. FOLDER/relay has a line for each connection: the address it came from

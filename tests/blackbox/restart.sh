@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A daemon that is restarted while fifty callers wait, callers that are interrupted (tests/crash/restart.py), and new
 # configurations and orderly restarts while letters are handed in (reload.py).
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # `smtprelay setup ADDRESS`: tried before it is written, asked for without echo, and never over what is there.
 set -u
 # shellcheck source=tests/blackbox/lib.sh

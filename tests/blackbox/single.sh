@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Single users without a daemon: a configuration of their own, their queue, their password command, source address and proxy.
 # shellcheck disable=SC2034,SC2154 # lib.sh reads and sets some
 . "$(dirname "$0")/lib.sh"

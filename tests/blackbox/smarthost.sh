@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A good smarthost of every kind: certificates, mechanisms, and whatever it does not offer.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The short form of `make crash`: processes killed at random moments (tests/crash/storm.py).
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Peers of the listener that mean no good, or know no better (tests/crash/strangers.py).
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Callers that end before their last byte, and calls that are killed at their system calls: some of them here, all of them in
 # make crash (tests/crash/half.py, sweep.py).
 . "$(dirname "$0")/lib.sh"

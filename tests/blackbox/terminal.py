@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Run a program at a terminal of its own: terminal.py ANSWERS PROGRAM ARGUMENTS...
 
 ANSWERS is "PROMPT=TEXT" lines: when PROMPT has appeared, TEXT (with \\n, \\x03 and so on) is typed. Prints what the terminal showed; the

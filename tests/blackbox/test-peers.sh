@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # `smtprelay test` at peers that do not do as they should: which step fails, in which words, with which exit code and advice.
 . "$(dirname "$0")/lib.sh"
 ADMIN=$O/root/sbin/smtprelay

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # `smtprelay test`: each step, what fails in words, what to do, and an exit code by the kind of failure.
 . "$(dirname "$0")/lib.sh"
 ADMIN=$O/root/sbin/smtprelay

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A connection that is used for more than one message, and what its end means for the second one.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Clients of the daemon's sockets that mean no good: they harm themselves, nobody else.
 
 usage: abuse.py --root DIR --programs DIR [--rounds N] [--seed N] [--any-memory]

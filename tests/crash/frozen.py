@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A wrong password: mail waits, nobody is asked too often, nothing is bounced; with the right one and SIGHUP all of it goes.
 
 usage: frozen.py --root DIR --programs DIR [--letters N] [--seconds N]

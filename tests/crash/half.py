@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Callers that end at any byte but behind the last one: nothing is sent, nothing is left.
 
 usage: half.py --root DIR --programs DIR [--offsets N] [--seed N] [--without-daemon]

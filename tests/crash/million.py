@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A queue of a million messages: callers are served while it is read and shown, lists begin at once, memory stays small.
 
 usage: million.py --root DIR --programs DIR [--messages N]

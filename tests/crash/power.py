@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The power goes while callers hand in mail: copies of the disk under the queue, as it is at that instant, are looked at.
 
 usage: power.py --root DIR --programs DIR [--cuts N] [--seed N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A smarthost that ends its connections at the worst moment: what is lost, what arrives twice, what has to wait.
 
 usage: race.py --root DIR --programs DIR [--rounds N] [--seed N] [--without-daemon] PEER...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """SIGHUP with good and bad configurations, and orderly restarts, again and again while letters are handed in: nobody notices.
 
 usage: reload.py --root DIR --programs DIR [--letters N] [--seed N]

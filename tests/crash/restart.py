@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A daemon that is restarted while callers wait, and callers that are interrupted.
 
 usage: restart.py --root DIR --programs DIR [--callers N] [--seed N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The stage of the crash tests: a hub that counts, a daemon in a root of its own, letters that can be told apart.
 
 A root is a folder with the programs linked for it (`make root ROOT=DIR`): socket and configuration lie below it. Everything else

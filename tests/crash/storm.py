@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Processes killed at random moments while letters are handed in: none is lost, none is cut, few arrive twice, nothing is left over.
 
 usage: storm.py --root DIR --programs DIR [--letters N] [--seed N] [--without-daemon]

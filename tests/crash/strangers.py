@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Peers of the listener (Listen) that mean no good, or know no better: they harm themselves, others are served.
 
 usage: strangers.py --root DIR --programs DIR [--connections N] [--rounds N] [--seed N]

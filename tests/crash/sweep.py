@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A call of sendmail, or the daemon, killed at each of its system calls, one after the other: lost, doubled or left over is nothing.
 
 usage: sweep.py --root DIR --programs DIR [--step N] [--daemon]      needs strace

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What parses can be written, is within the limits, and means the same when read again. */
 #include <string.h>
 

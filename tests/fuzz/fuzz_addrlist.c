@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The first byte is the flags. However the list is cut, the same comes out; never more entries than separators allow; offsets
  * are in order and inside the input, and what they name is the address.

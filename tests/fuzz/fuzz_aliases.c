@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* An aliases file: each entry is found by its name, the first of a name counts, and names and members hold no line break. */
 #include "base/mem.h"
 #include "config/aliases.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Whatever a name server sends: data lies within the message, names are bounded and of harmless bytes, and no more records are
  * taken than the message has room for, for each name of the CNAME chain.

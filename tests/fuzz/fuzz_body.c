@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The first byte is the flags. No bare CR or LF goes out; doing it twice is doing it once; cutting the input changes nothing;
  * stuffed text has one end and gives the text back.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A message on standard input, with any flags: out comes CRLF alone, never a bare CR or LF; no recipient that is no address and none
  * twice; the blank line ends the header; and however the input is cut, the same comes out.

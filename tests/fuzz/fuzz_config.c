@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A configuration text through the guard and the library: an error names file and line, what is taken survives the flat form, and
  * no file is opened (an @include is refused here before it comes to that).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A request line as anybody may send it: what is understood means the same when it is written anew, and asks for nothing that
  * the verb does not take.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A report made of hostile words, addresses and headers, cut at NULs: lines end in CRLF alone, before the copy of the message there
  * is no control character and no line that is too long, and the boundary stands where the parts meet and nowhere else.

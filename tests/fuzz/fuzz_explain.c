@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A table and, behind a line "=", a reply: what is found fits by its own table, advice and codes are one harmless line, and a table
  * that was wrong leaves only whole entries.

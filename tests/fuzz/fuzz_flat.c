@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Settings as they are handed over: what is taken comes out again as the same, and without secrets where none may be. */
 #include "base/mem.h"
 #include "config/config.h"

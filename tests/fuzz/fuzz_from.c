@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The first byte chooses the From policy. Whatever stands in a header: what goes out has one From (of a message sent on, one
  * Resent-From) with nothing in it but what the account may use, CR and LF only together, and does not change when it goes again.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * However the header is cut, the same comes out; what goes out has no line break but CRLF and a blank; and reading that again
  * gives the same fields.

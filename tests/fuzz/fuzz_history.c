@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A history as anybody may have spoilt it: what is a line has only values that come back the same when written anew; and what is told
  * of it has no byte that a terminal obeys.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Another program's configuration: the first byte says whose, \x01 parts it from a second file, which is what the parser asks for.
  * What comes out is taken by our own reader; where nothing does, it is said why.

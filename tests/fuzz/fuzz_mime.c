@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The first byte says what the peer takes. Every byte of a message comes out of the scanner in one event, however it is cut. What goes
  * out has CR and LF only together, is as long as announced, holds nothing the peer cannot carry, means in each leaf what came in, and

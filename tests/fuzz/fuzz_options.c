@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any words on the command line: no crash; never more recipients than words, each of them one; and with a recipient or -t nothing
  * but sending (or -bv) is done, for every other action would end with 0 and no mail sent.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Packets between processes (ipc/job, ipc/start), from a worker or a daemon that lies: whatever comes, no descriptor is lost, and
  * what is taken keeps the promises of the header. First byte: which of the two, and how many descriptors come with it.

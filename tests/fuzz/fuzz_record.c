@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A queue file's head: whatever stands in it, what is read comes out again as the same, and the marks lie on the states. */
 #include <stdio.h>
 #include <string.h>

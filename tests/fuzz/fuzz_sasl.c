@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A server that does not know the password never gets SCRAM believed, never gets an endless exchange, never finds the secret in
  * an error text; responses are clean base64; and preparing a prepared text changes nothing.

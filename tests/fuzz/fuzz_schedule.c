@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Operations on a schedule, as bytes, against a simple model of it. Nothing is tried before it is due, twice at once or while its
  * account rests; an account that is down has one probe at most; no entry is lost; schedule_wait tells the truth; nothing

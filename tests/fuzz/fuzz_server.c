@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A session of commands made from the input, held against a small model of a transaction. What the owner is told and what the
  * client is answered are the model's, whatever failed before; the content that comes out is what went in; no reply is

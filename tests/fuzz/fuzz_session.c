@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Whatever a server sends: without TLS no login goes out where none may, without STARTTLS no mail where it must; no bare CR or LF
  * goes out; each recipient gets a printable fact, and is delivered only if the text went out.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* replay: runs a fuzz target over the files named on the command line, for `make check` and for looking at a finding. */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* auth: the server's side of SASL; the one user there is has the name and password of the options. */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* certs: a certification authority and certificates of all kinds, made in the process. */
 #include <errno.h>
 #include <fcntl.h>

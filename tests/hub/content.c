@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* content: the message by DATA or BDAT, octet for octet into a file, and looked at on its way. */
 #include <stdlib.h>
 #include <string.h>

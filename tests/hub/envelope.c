@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* envelope: MAIL and RCPT, and whether the client keeps to what was offered. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * hub: a scripted SMTP smarthost for tests; README.md beside it has its command line and its script language.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* main: listens on loopback, a process for each connection, and ends in time whatever happens. */
 #include <arpa/inet.h>
 #include <errno.h>

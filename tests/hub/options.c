@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* options: one table for the command line, the head of a script, and `set`. */
 #include <fnmatch.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* script: reads the text a person wrote into rules; plays nothing (session.c does). */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* session: one client from connect to close; asks the script first, then does what a good server does. */
 #include <fcntl.h>
 #include <fnmatch.h>

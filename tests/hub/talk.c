@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* talk: the smallest client there is, so that shell scripts can speak to a server: all at once, or in turn. */
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tls: the hub's side of TLS, good or bad on purpose. */
 #include <openssl/err.h>
 #include <openssl/x509.h>

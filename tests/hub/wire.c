@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* wire: octets between hub and client, counted, written down, and looked at for bad manners. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Wait for one message (or N, of which the first is looked at) in a Maildir and say what is wrong with it; silent and 0 when nothing is.
 
 usage: arrived.py MAILDIR --to RCPT [--from SENDER] [--subject S] [--body FILE] [--has TEXT] [--attachment FILE] [--count N]

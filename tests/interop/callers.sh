@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016
 # Real programs that call sendmail, each with a recipient of its own, side by side.  Sourced by run, which has the
 # installed root in $D/root and the smarthost behind it.  A case is a function NAME_case; it reports to $C/NAME.result.

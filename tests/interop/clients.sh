@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016,SC2086
 # Real programs that speak SMTP to the listener at 127.0.0.1:$PORT, each with a recipient of its own, side by side.  Sourced by
 # listener.  A case is a function NAME_client; it reports to $C/NAME.result.

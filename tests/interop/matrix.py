@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """One run of the matrix: see tests/interop/matrix, which prepares it.
 
 A smarthost is a class: start() says which ports it has by road, `mechanisms` what logins it takes, inbox() what it took so far. A message is what goes

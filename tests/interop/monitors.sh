@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2086
 # monitoring-plugins at listener, queue and daemon; logwatch over the log of all that went before.  Sourced by listener.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh
 # A real Postfix with SASL by a real Dovecot, in a folder of its own, on free loopback ports.  Sourced; needs root (Postfix does).
 #

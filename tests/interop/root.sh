@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154
 # smtprelay installed in a root of its own, which is this machine's with a layer above it.  Sourced; needs root, D (a folder), src (the
 # source) and CA (a file of postfix.sh).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh
 # Signed and unsigned zones, an authoritative server (nsd) and a validating resolver (unbound) for them.  Sourced by tests/interop/names,
 # in its network namespace.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* peer: reads what a step waits for, says what it has to say, and keeps what came. */
 #include "unit/peer.h"
 

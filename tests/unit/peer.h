@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * peer: a scripted server in a thread, at the other end of a socket pair.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* shadow: notes system calls and plays them back in every order a disk may have kept them. */
 #include "unit/shadow.h"
 

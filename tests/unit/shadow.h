@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * shadow: what of a queue is on the disk, as a pessimist sees it.
  *

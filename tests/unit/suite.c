@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* suite: one libcheck runner for all unit test programs. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * suite: the few lines every unit test program would repeat.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* address: what is an address, and what is refused by name. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* addrlist: mailboxes come out of anything people and programs write. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* answer: what is taken out of a DNS message, and what is not. */
 #include "unit/suite.h"
 

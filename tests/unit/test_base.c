@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* base: the pieces everything else trusts. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* body: only CRLF goes out, whatever comes in and however it is cut. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* complete: what goes over the wire is what RFC 5322, 2045 and 6409 want, and means what was handed in. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* compose: what becomes of standard input, however it is cut. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* config: what a setting may be, and that nothing is lost on the way to daemon and worker. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* confine: what a confined process can no longer do, and what it still can. Each test is a process of its own (libcheck). */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* connect: the first address that stands, whatever became of the others, and never beyond the deadline. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* content: nothing but the agreed line ending ends a line, nothing but a lone dot ends DATA. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* control: requests mean what they say, nobody sees what is another's, and no byte of a message reaches a terminal as it is. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The power may go after any system call, and any call may fail before: whatever the disk has kept then, no torn file is mail,
  * what was acknowledged is there with its whole content and its marks, and one restart cleans up (src/queue/README.md).

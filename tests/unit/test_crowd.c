@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* crowd: one address has its share, and nobody is counted as somebody else. */
 #include <stdint.h>
 #include <stdlib.h>

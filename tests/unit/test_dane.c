@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dane: when TLSA records count, and at which name; a child is the name server. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dsn: what is told, to whom, and that nobody's bytes break out of their place. */
 #include "unit/suite.h"
 

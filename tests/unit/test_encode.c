@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* base64 and quoted-printable: what goes in comes out again, however it is cut. */
 #include "unit/suite.h"
 

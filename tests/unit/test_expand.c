@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* expand: what becomes of recipients of this machine. */
 #include "unit/suite.h"
 

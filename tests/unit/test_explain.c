@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* explain: the shipped table explains what it says it does, and each reply by the entry that knows most of it. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* guard: what the library may not see, and where each line of what it sees came from. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* header: fields are told from what is none, however the input is cut. */
 #include "unit/suite.h"
 

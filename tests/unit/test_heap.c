@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* heap: the first is always the smallest, wherever something was moved or taken out. */
 #include "unit/suite.h"
 

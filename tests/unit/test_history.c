@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* history: what is written of a message is read again as it was, whatever bytes it had, and several writers lose nothing. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* hubs: which of an account's smarthosts a job leaves alone. */
 #include "unit/suite.h"
 

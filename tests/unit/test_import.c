@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* import: other programs' configurations are read as they read them, and nothing is dropped in silence. */
 #include <stdio.h>
 #include <stdlib.h>

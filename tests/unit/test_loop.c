@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* loop: descriptors and times are served side by side, and callbacks may change any of them. */
 #include "unit/suite.h"
 

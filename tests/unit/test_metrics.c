@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* metrics: what is written is Prometheus' text format: each sample has its help and type before it, and labels end where they should. */
 #include "unit/suite.h"
 

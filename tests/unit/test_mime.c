@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mime: parts begin and end where RFC 2046 says, however the message is cut, and no byte is lost. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mx: who is asked first, who never, and what a name server's silence does not mean. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* options: what callers pass, as they pass it. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* pool: who gets which job, and what becomes of it when a worker does not live to tell. Helper and workers are played here. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* probe and step: all addresses are told, a failure has the name of its step, and a line is never more than a packet takes. */
 #include "unit/suite.h"
 

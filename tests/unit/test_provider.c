@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* provider: one word in place of what every tutorial tells people to copy, and nothing that they set themselves is lost. */
 #include "unit/suite.h"
 

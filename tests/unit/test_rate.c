@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* rate: no hour sees more than the limit, and what waits does not wait for ever. */
 #include <stdlib.h>
 

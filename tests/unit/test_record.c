@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* record: what was written is what is read; nothing torn is ever taken for mail. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* reply: what is an SMTP reply and what is not. */
 #include "unit/suite.h"
 

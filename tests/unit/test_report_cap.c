@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* report_cap: so many reports an hour, and the rest in one. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* resolve: what is known is used at once, and what comes later is not lost. The name server is this test itself. */
 #include "unit/suite.h"
 

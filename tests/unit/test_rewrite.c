@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* rewrite: a message leaves with a sender that the account may use, and nothing people want to know is lost. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* road: what waits together, and what is parked together. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* route: which account carries a message, and who may hand it in. */
 #include "unit/suite.h"
 

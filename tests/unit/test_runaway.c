@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* runaway: who hands in too much is found, who does not is left alone. */
 #include "daemon/runaway.h"
 #include "unit/suite.h"

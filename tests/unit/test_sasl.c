@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* sasl: the vectors of the RFCs, the choice, and servers that ask for what they should not get. */
 #include "unit/suite.h"
 

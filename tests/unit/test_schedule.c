@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* schedule: what is tried when, in days of fake time. */
 #include "unit/suite.h"
 

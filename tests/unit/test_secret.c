@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* secret and run: where a password may come from, and what a command may do to us. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* server: what our own client, and a program that speaks SMTP to sendmail -bs, is answered. */
 #include "unit/suite.h"
 

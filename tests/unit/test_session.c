@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* session: what is made of a server's EHLO, and what never goes out in clear. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* setup: what is written, and what is shown of a configuration that is there already. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spawn, settings: a worker that cannot be had says why by itself, and what the daemon makes of a helper that is gone. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* spool: exit 0 after a commit is a promise; nothing torn, foreign or failed to sync is ever taken for mail. */
 #include "unit/suite.h"
 

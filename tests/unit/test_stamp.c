@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* stamp: dates, ids and trace fields from given values. */
 #include "unit/suite.h"
 

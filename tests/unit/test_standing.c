@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* standing: which addresses others see, and whom an SPF record names. */
 #include "unit/suite.h"
 

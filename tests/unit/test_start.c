@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What helper and daemon say to each other arrives as it was said, or not at all. */
 #include <stdint.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* status: what a failure means; each row is a promise of the exit code table. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tcp: who is at the other end, as far as the kernel tells. */
 #include <arpa/inet.h>
 #include <netinet/in.h>

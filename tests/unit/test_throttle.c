@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* throttle: what providers say when too much comes, and what only looks like it. */
 #include "mail/throttle.h"
 #include "unit/suite.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* tls: whom it trusts, how it fails, and that bytes pass; against an OpenSSL server on a socket pair. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* transaction: how many flights a message takes, what goes out in them, and what replies in any order make of it. */
 #include "unit/suite.h"
 

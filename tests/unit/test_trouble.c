@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* trouble: what is told is short, harmless and said in order; a command that hangs is killed and gets nothing that is ours. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* verdict: what the caller is told when not all recipients fared alike. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* work: what blocks does so beside the loop, and its end is told to the loop, once, later, in the loop's thread. */
 #include "unit/suite.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* zone: the zone files of the machine as the C library reads them, and what is no zone file. */
 #include <check.h>
 #include <stdlib.h>
