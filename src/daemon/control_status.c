@@ -121,7 +121,7 @@ static int
 level_of(const struct control_request *q, const struct tally *t)
 {
     const struct control_snapshot *d = &q->snapshot;
-    int level = t->full.class != ERROR_NONE || t->held || t->failed || t->corrupt ||
+    int level = d->broken_s || t->full.class != ERROR_NONE || t->held || t->failed || t->corrupt ||
                 (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s);
 
     for (size_t i = 0; i < d->nhubs; i++)
@@ -156,6 +156,35 @@ print_daemon(const struct control_snapshot *d, struct control_out *o)
         d->workers_max, d->workers_busy);
     control_add_count(&o->b, d->sessions, "caller");
     control_line_end(o);
+}
+
+static int64_t
+ago(int64_t at_s)
+{
+    int64_t s = (int64_t)clock_wall().tv_sec - at_s;
+
+    return s > 0 ? s : 0;
+}
+
+static void
+print_disk(const struct control_snapshot *d, struct control_out *o)
+{
+    if (!d->broken_s)
+        return;
+    control_line_begin(o);
+    buf_add_str(&o->b, "configuration: what is on disk cannot be used");
+    if (d->broken) {
+        buf_add_str(&o->b, ": ");
+        control_add_text(o, d->broken);
+    }
+    buf_add_str(&o->b, "; tried ");
+    control_add_duration(&o->b, ago(d->broken_s));
+    buf_add_str(&o->b, " ago; smtprelayd goes on with the one it read ");
+    control_add_duration(&o->b, ago(d->loaded_s));
+    buf_add_str(&o->b, " ago");
+    control_line_end(o);
+    control_line(o, "configuration: do: mend it (smtprelay check says when it is right), then reload "
+                    "smtprelayd (SIGHUP); after a restart it would not start");
 }
 
 static void
@@ -481,6 +510,11 @@ print_words(const struct control_request *q, struct control_out *o, const struct
         control_word_number(o, "workers_busy", (int64_t)d->workers_busy);
         control_word_number(o, "workers_max", (int64_t)d->workers_max);
         control_word_number(o, "callers", (int64_t)d->sessions);
+        control_word_bool(o, "config_ok", d->broken_s == 0);
+        control_word_number(o, "config_loaded", d->loaded_s);
+        if (d->broken_s)
+            control_word_number(o, "config_broken_since", d->broken_s);
+        control_word_text(o, "config_error", d->broken);
     }
     control_word_text(o, "queue_dir", q->queue_dir);
     control_word_number(o, "messages", (int64_t)t->n);
@@ -503,6 +537,7 @@ static void
 print_lines(const struct control_request *q, struct control_out *o, const struct tally *t)
 {
     print_daemon(&q->snapshot, o);
+    print_disk(&q->snapshot, o);
     print_queue(q, t, o);
     print_kept(q, o, "failed", t->failed, "message that could not be returned");
     print_kept(q, o, "corrupt", t->corrupt, "file that cannot be read");

@@ -2,6 +2,7 @@
 /* core: beginning and end of what the parts share. */
 #include "daemon/core.h"
 
+#include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -88,5 +89,6 @@ core_end(struct core *c)
     spool_close(c->spool);
     loop_free(c->loop);
     advice_forget(c);
+    free(c->disk.why);
     config_end(&c->config);
 }

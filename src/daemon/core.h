@@ -18,8 +18,16 @@ struct explain;
 struct report_cap;
 struct delivery;
 
+/* What the helper says of the configuration on disk */
+struct core_disk {
+    int64_t loaded_s; /* when the settings in force were read, in seconds since 1970; 0: not known */
+    int64_t broken_s; /* since then what is on disk cannot be used; 0: it can */
+    char *why;        /* of broken_s */
+};
+
 struct core {
     struct config config;
+    struct core_disk disk;
     struct loop *loop;
     struct pool *pool;
     struct pool_events pool_events;

@@ -169,6 +169,8 @@ take_view(struct metrics *m)
 
     v->version = version;
     v->start_s = m->start_s;
+    v->loaded_s = c->disk.loaded_s;
+    v->broken = c->disk.broken_s != 0;
     v->counts = m->counts;
     v->messages = schedule_count(c->schedule);
     v->oldest_s = v->messages ? trouble_oldest_ms(c) / 1000 : 0;

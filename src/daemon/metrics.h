@@ -39,7 +39,9 @@ struct metrics_counts {
 /* All that stands in the file */
 struct metrics_view {
     const char *version;
-    int64_t start_s; /* of the wall clock */
+    int64_t start_s;  /* of the wall clock */
+    int64_t loaded_s; /* when the settings in force were read, likewise */
+    bool broken;      /* what is on disk cannot be used */
     struct metrics_counts counts;
     uint64_t messages, bytes, failed, corrupt; /* in the queue */
     int64_t oldest_s;

@@ -85,6 +85,10 @@ metrics_write(struct buf *b, const struct metrics_view *v)
     buf_add_str(b, "\"} 1\n");
     add_one(b, "start_time_seconds", "gauge", "When the daemon began, in seconds since 1970.",
         (uint64_t)v->start_s);
+    add_one(b, "config_last_reload_successful", "gauge",
+        "Could the configuration be used when it was last read? If not, the one before stays.", !v->broken);
+    add_one(b, "config_last_reload_success_timestamp_seconds", "gauge",
+        "When the configuration in force was read, in seconds since 1970.", (uint64_t)v->loaded_s);
     add_counts(b, &v->counts);
     add_one(b, "queue_messages", "gauge", "Messages in the queue.", v->messages);
     add_one(b, "queue_bytes", "gauge", "Size of the queue's files; counted less often when there are many.",

@@ -206,6 +206,7 @@ take_socket(struct serving *s, struct start_packet *p)
 static void
 take_settings(struct serving *s, struct start_packet *p)
 {
+    struct start_options o;
     struct config c;
     struct error err;
 
@@ -217,11 +218,26 @@ take_settings(struct serving *s, struct start_packet *p)
     config_end(&s->core.config);
     s->core.config = c;
     settings_open_log(&c);
+    start_options_parse(p->text, &o);
     trouble_configured(&s->core);
+    s->core.disk.loaded_s = o.loaded_s;
+    metrics_touch(&s->core);
     core_configure(&s->core);
     pool_retire(s->core.pool);
     schedule_run(s->core.schedule, NULL, NULL, clock_ms());
     feed_pump(&s->core);
+}
+
+static void
+take_broken(struct serving *s, const struct start_packet *p)
+{
+    const char *why;
+    int64_t since;
+
+    if (!start_broken_parse(p->text, &since, &why))
+        return;
+    trouble_broken(&s->core, since, why);
+    metrics_touch(&s->core);
 }
 
 static void
@@ -235,6 +251,8 @@ on_packet(void *ctx, struct start_packet *p)
         take_settings(s, p);
     else if (p->type == START_SOCKET)
         take_socket(s, p);
+    else if (p->type == START_BROKEN)
+        take_broken(s, p);
     else
         file_close(&p->fd);
 }
@@ -288,6 +306,7 @@ serve_run(int helper_sock)
         return (int)err.class;
     }
     s.core.is_daemon = true;
+    s.core.disk.loaded_s = s.options.loaded_s;
     core_begin(&s.core, helper_sock, on_packet, &s);
     core_configure(&s.core);
     core_schedule(&s.core, NULL);

@@ -39,6 +39,9 @@ enum { TROUBLE_MS = 60000 };
 struct supervisor {
     const struct supervise_request *req;
     struct config config;
+    int64_t loaded_s;    /* when it was read, in seconds since 1970 */
+    int64_t broken_s;    /* since then what is on disk cannot be used; 0: it can */
+    struct error broken; /* why */
     struct identity identity;
     struct sockets sockets;
     int tcp[LISTENERS_MAX]; /* of Listen */
@@ -57,6 +60,7 @@ struct supervisor {
     int64_t since;            /* ... since then */
     int64_t backoff_ms;
     bool owes_settings;     /* they go to it as soon as it reads again */
+    bool owes_broken;       /* likewise, behind them */
     struct error last_word; /* why it ended, as it says */
     /* this one */
     bool ready; /* the daemon has served once */
@@ -148,11 +152,34 @@ send_settings(struct supervisor *s, size_t sockets, struct error *err)
     struct start_options o = { .own = config_own_socket(&s->config) != NULL,
         .log_stderr = s->req->ready_fd < 0 && !getenv("JOURNAL_STREAM"),
         .sockets = (uint32_t)sockets,
-        .watchdog_ms = s->watchdog_ms };
+        .watchdog_ms = s->watchdog_ms,
+        .loaded_s = s->loaded_s };
     char text[START_TEXT_MAX];
 
     start_options_format(&o, text);
     return helper_send_settings(s->sock, &s->config, text, err);
+}
+
+static void
+watch_sock(struct supervisor *s)
+{
+    if (s->sock_watch)
+        loop_events(s->sock_watch, s->owes_settings || s->owes_broken ? POLLIN | POLLOUT : POLLIN);
+}
+
+/* What is on disk cannot be used. Where that cannot be said the log has it. */
+static void
+tell_broken(struct supervisor *s)
+{
+    char text[START_TEXT_MAX];
+
+    s->owes_broken = s->owes_settings; /* these go first */
+    if (s->sock < 0 || s->broken_s == 0 || s->owes_broken)
+        return;
+    start_broken_format(s->broken_s, s->broken.text, text);
+    if (!start_send(s->sock, START_BROKEN, s->broken.class, text, -1))
+        s->owes_broken = errno == EAGAIN;
+    watch_sock(s);
 }
 
 /* After a reload. A daemon that does not read for a while gets the newest ones then. */
@@ -165,8 +192,7 @@ renew_settings(struct supervisor *s)
     s->owes_settings = !sent && errno == EAGAIN;
     if (!sent && !s->owes_settings)
         log_line(LOG_LEVEL_ERROR, "%s", err.text);
-    if (s->sock_watch)
-        loop_events(s->sock_watch, s->owes_settings ? POLLIN | POLLOUT : POLLIN);
+    watch_sock(s);
 }
 
 static void sock_ready(void *ctx, int fd, short revents);
@@ -174,7 +200,7 @@ static void sock_ready(void *ctx, int fd, short revents);
 static bool
 start_daemon(struct supervisor *s, struct error *err)
 {
-    s->alive = s->owes_settings = false;
+    s->alive = s->owes_settings = s->owes_broken = false;
     error_init(&s->last_word);
     if (!fork_daemon(s, err))
         return false;
@@ -189,6 +215,7 @@ start_daemon(struct supervisor *s, struct error *err)
     for (size_t i = 0; i < s->ntcp; i++)
         if (!start_send(s->sock, START_SOCKET, ERROR_NONE, "listener", s->tcp[i]))
             return error_sys(err, ERROR_TEMP, errno, "cannot send a socket to the daemon process");
+    tell_broken(s);
     return true;
 }
 
@@ -361,6 +388,8 @@ sock_ready(void *ctx, int fd, short revents)
 
     if ((revents & POLLOUT) && s->owes_settings)
         renew_settings(s);
+    if ((revents & POLLOUT) && s->owes_broken)
+        tell_broken(s);
     r = start_receive(fd, &p, &err);
     if (r == -2)
         return;
@@ -453,6 +482,19 @@ log_warnings(const struct config *c)
         log_line(LOG_LEVEL_WARNING, "%.*s", SLICE_ARG(line));
 }
 
+/* Mail goes on with what was right; status, metrics and the TroubleCommand say so until it is mended */
+static void
+keep_old(struct supervisor *s, const struct error *err)
+{
+    log_line(LOG_LEVEL_ERROR, "the old configuration stays: %s", err->text);
+    s->broken = *err;
+    if (s->broken_s == 0)
+        s->broken_s = (int64_t)clock_wall().tv_sec;
+    notify_send(
+        "STATUS=the configuration on disk cannot be used, the old one stays: smtprelay status says why");
+    tell_broken(s);
+}
+
 static void
 reload(struct supervisor *s)
 {
@@ -467,12 +509,17 @@ reload(struct supervisor *s)
         keep_fixed(s, &next);
         config_end(&s->config);
         s->config = next;
+        s->loaded_s = (int64_t)clock_wall().tv_sec;
+        if (s->broken_s)
+            notify_send("STATUS=");
+        s->broken_s = 0;
+        s->owes_broken = false;
         settings_open_log(&s->config);
         log_warnings(&s->config);
         log_line(LOG_LEVEL_INFO, "the configuration was read again");
         renew_settings(s);
     } else {
-        log_line(LOG_LEVEL_ERROR, "the old configuration stays: %s", err.text);
+        keep_old(s, &err);
     }
     notify_send("READY=1");
 }
@@ -551,6 +598,7 @@ prepare(struct supervisor *s, struct error *err)
     (void)log_open("smtprelay", NULL, LOG_LEVEL_INFO, &ignored); /* until the settings say where to */
     if (!config_load(&s->req->config, &s->config, err))
         return false;
+    s->loaded_s = (int64_t)clock_wall().tv_sec;
     explanations_fetch(&s->config, s->req->config.uid);
     settings_open_log(&s->config);
     log_warnings(&s->config);

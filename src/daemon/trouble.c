@@ -114,6 +114,16 @@ add_queue(struct buf *b, const struct trouble_news *n)
         buf_add_str(b, "\n\nWhat waits in it is tried again.\n");
 }
 
+static void
+add_broken(struct buf *b, const struct trouble_news *n)
+{
+    buf_add_str(b, "the configuration on disk cannot be used\n\n");
+    add_text(b, n->reason, REASON_SHOWN);
+    buf_add_str(b, "\n\nsmtprelayd was told to read it (SIGHUP) and goes on with the one before; after a "
+                   "restart it would not start. Mend it (smtprelay check says when it is right), then "
+                   "reload smtprelayd.\n");
+}
+
 void
 trouble_write(struct buf *b, const struct trouble_news *n)
 {
@@ -130,6 +140,14 @@ trouble_write(struct buf *b, const struct trouble_news *n)
     }
     if (n->kind == TROUBLE_QUEUE_GONE || n->kind == TROUBLE_QUEUE_BACK) {
         add_queue(b, n);
+        return;
+    }
+    if (n->kind == TROUBLE_BROKEN) {
+        add_broken(b, n);
+        return;
+    }
+    if (n->kind == TROUBLE_MENDED) {
+        add_lasted(b, n, "over: the configuration was read again\n\nIt could not be used for ");
         return;
     }
     if (n->kind == TROUBLE_CALM) {
@@ -238,6 +256,25 @@ trouble_configured(struct core *c)
     for (size_t i = t ? t->n : 0; i-- > 0;)
         if (road_account(&c->config, t->frozen[i].account) >= c->config.n)
             tell_over(t, &t->frozen[i], TROUBLE_GONE);
+    if (c->disk.broken_s) {
+        struct trouble_news n = { .kind = TROUBLE_MENDED,
+            .duration_s = (int64_t)clock_wall().tv_sec - c->disk.broken_s };
+        c->disk.broken_s = 0;
+        trouble_tell(c, &n, NULL);
+    }
+}
+
+void
+trouble_broken(struct core *c, int64_t since_s, const char *why)
+{
+    struct trouble_news n = { .kind = TROUBLE_BROKEN, .reason = why };
+    bool known = c->disk.broken_s != 0;
+
+    free(c->disk.why);
+    c->disk.why = mem_dup(why);
+    c->disk.broken_s = since_s;
+    if (!known)
+        trouble_tell(c, &n, NULL);
 }
 
 /* ---------------------------------------------------------------- age */

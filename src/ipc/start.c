@@ -47,7 +47,7 @@ is_valid(const struct wire *w, ssize_t n, const int fds[PASSFD_MAX])
 {
     bool wants_fd = w->type == START_SETTINGS || w->type == START_READY || w->type == START_SOCKET;
 
-    return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_TROUBLE &&
+    return n == (ssize_t)sizeof *w && w->type >= START_SETTINGS && w->type <= START_BROKEN &&
            memchr(w->text, 0, sizeof w->text) && (fds[0] >= 0) == wants_fd &&
            (fds[1] < 0 || w->type == START_SETTINGS) &&
            (w->class == ERROR_NONE || (w->class >= ERROR_USAGE && w->class <= ERROR_CONFIG));
@@ -102,8 +102,9 @@ start_drop(struct start_packet *packet)
 void
 start_options_format(const struct start_options *o, char text[START_TEXT_MAX])
 {
-    (void)snprintf(text, START_TEXT_MAX, "own=%d stderr=%d sockets=%lu watchdog=%lld", o->own, o->log_stderr,
-        (unsigned long)o->sockets, (long long)o->watchdog_ms); /* always short enough */
+    (void)snprintf(text, START_TEXT_MAX, "own=%d stderr=%d sockets=%lu watchdog=%lld loaded=%lld", o->own,
+        o->log_stderr, (unsigned long)o->sockets, (long long)o->watchdog_ms,
+        (long long)o->loaded_s); /* always short enough */
 }
 
 void
@@ -114,7 +115,7 @@ start_options_parse(const char *text, struct start_options *o)
 
     memset(o, 0, sizeof *o);
     while (slice_cut(&rest, ' ', &item)) {
-        if (!slice_cut(&item, '=', &name) || !slice_number(item, INT32_MAX, &v))
+        if (!slice_cut(&item, '=', &name) || !slice_number(item, INT64_MAX, &v))
             continue;
         if (slice_is(name, "own"))
             o->own = v != 0;
@@ -124,5 +125,26 @@ start_options_parse(const char *text, struct start_options *o)
             o->sockets = (uint32_t)v;
         else if (slice_is(name, "watchdog"))
             o->watchdog_ms = (int64_t)v;
+        else if (slice_is(name, "loaded"))
+            o->loaded_s = (int64_t)v;
     }
+}
+
+void
+start_broken_format(int64_t since_s, const char *why, char text[START_TEXT_MAX])
+{
+    (void)snprintf(text, START_TEXT_MAX, "%lld %s", (long long)since_s, why); /* an error is shorter */
+}
+
+bool
+start_broken_parse(const char *text, int64_t *since_s, const char **why)
+{
+    struct slice rest = slice_of(text), since = slice_of("");
+    uint64_t v = 0;
+
+    if (!slice_cut(&rest, ' ', &since) || !slice_number(since, INT64_MAX, &v))
+        return false;
+    *since_s = (int64_t)v;
+    *why = text + since.len + (text[since.len] == ' ');
+    return true;
 }

@@ -5,6 +5,7 @@
  *     helper -> daemon   SETTINGS  a sealed descriptor: the flat settings without secrets; text: start_options, or "";
  *                                  perhaps a second one: the log file, opened                   at start, after SIGHUP
  *                        SOCKET    a listening socket, text "local", "control" or "listener"      behind the first SETTINGS
+ *                        BROKEN    what is on disk cannot be used, the last SETTINGS stay: start_broken   until the next SETTINGS
  *                        FAILED    class and text: no settings, or no worker
  *                        READY     the daemon's end of a worker's socket                          answers WORKER
  *                        STOP      finish what is under way and end
@@ -33,7 +34,8 @@ enum start_type {
     START_SOCKET,
     START_STOP,
     START_ALIVE,
-    START_TROUBLE
+    START_TROUBLE,
+    START_BROKEN
 };
 
 struct start_packet {
@@ -63,9 +65,14 @@ struct start_options {
     bool log_stderr;     /* what is logged goes to standard error, too */
     uint32_t sockets;    /* so many SOCKETs follow (0 behind a reload) */
     int64_t watchdog_ms; /* ALIVE at least twice in this time; 0: not asked for */
+    int64_t loaded_s;    /* when the settings were read, in seconds since 1970 */
 };
 void start_options_format(const struct start_options *o, char text[START_TEXT_MAX]);
 /* What it does not know it passes over. */
 void start_options_parse(const char *text, struct start_options *o);
+
+/* The text of BROKEN: since when (seconds since 1970), and why. False: it is none. `why` points into `text`. */
+void start_broken_format(int64_t since_s, const char *why, char text[START_TEXT_MAX]);
+bool start_broken_parse(const char *text, int64_t *since_s, const char **why);
 
 #endif

@@ -161,6 +161,63 @@ if command -v promtool >/dev/null; then
 fi
 finish
 
+begin_case "a configuration that cannot be used after SIGHUP shows in status, in the metrics and once to the command until it is mended"
+rm -f "$METRICS"
+hub_start - --tls none
+daemon_conf "MetricsFile=$METRICS"
+daemon_start
+expect_count 'config_last_reload_successful 1'
+run "$ADMIN" status
+expect_rc 0
+expect_not_out 'configuration:'
+for wrong in Wrokers UseTSL; do
+    { echo "$wrong = 1;"; cat "$T/conf"; } >"$ROOT/etc/smtprelay.conf"
+    kill -HUP "$D"
+    expect_count 'config_last_reload_successful 0'
+    shows "smtprelay.conf line 1: $wrong" "$ADMIN" status
+    expect_rc 1
+done
+expect_out 'configuration: what is on disk cannot be used: '
+expect_out 'UseTSL'
+expect_out 'smtprelayd goes on with the one it read'
+run "$ADMIN" status --json
+expect_rc 1
+grep -q '"config_ok": *false' "$T/out" || fail "not in the JSON: $(cat "$T/out")"
+grep -q '"config_error": *"[^"]*UseTSL' "$T/out" || fail "why is not in the JSON: $(cat "$T/out")"
+if [ "$(id -u)" -eq 0 ]; then # others cannot read the file, and learn nothing that may stand in it
+    run_as 64213 "$ADMIN" status
+    expect_rc 1
+    expect_out 'configuration: what is on disk cannot be used; tried'
+    expect_not_out 'UseTSL'
+fi
+send bob@example.net
+expect_rc 0
+expect_told 'the configuration on disk cannot be used'
+[ "$(calls)" -eq 1 ] || fail "it is told $(calls) times"
+daemon_conf "MetricsFile=$METRICS"
+kill -HUP "$D"
+expect_count 'config_last_reload_successful 1'
+expect_told 'over: the configuration was read again'
+run "$ADMIN" status
+expect_rc 0
+expect_not_out 'configuration:'
+finish
+
+begin_case "a secret that cannot be read at SIGHUP is such a trouble, and a daemon process that ends and comes back still says so"
+hub_start - --tls none
+daemon_conf
+daemon_start
+daemon_conf AuthUser=alice "AuthPassFile=$T/no-such-secret" AllowPlaintextAuth=true
+kill -HUP "$D"
+shows "no-such-secret" "$ADMIN" status
+expect_rc 1
+child=$(pgrep -P "$D" -f 'smtprelayd --serve')
+kill -KILL "$child"
+wait_for 30 says 'it is started again' || fail "its end is not noticed"
+shows "no-such-secret" "$ADMIN" status
+expect_rc 1
+finish
+
 begin_case "a MetricsFile that cannot be written is logged once, and mail goes on"
 hub_start - --tls none
 daemon_conf "MetricsFile=$TOLD/nowhere/x.prom"

@@ -18,6 +18,8 @@ fill(struct metrics_view *v, struct buf *b)
     accounts[1].name = mem_dup("a\"b\\c\x1b");
     *v = (struct metrics_view){ .version = "0.1.0",
         .start_s = 1700000000,
+        .loaded_s = 1700000001,
+        .broken = true,
         .counts = { 7, 3, 5, 2, 1, 0, UINT64_MAX, 1.25 },
         .messages = 2,
         .account = accounts,
@@ -54,6 +56,8 @@ START_TEST(what_is_counted_stands_there_by_name)
         "smtprelay_delivery_seconds_count 5", "smtprelay_account_up{account=\"default\"} 1",
         "smtprelay_account_frozen{account=\"default\"} 0",
         "smtprelay_account_up{account=\"a\\\"b\\\\c\\\\x1B\"} 0", expiry,
+        "smtprelay_config_last_reload_successful 0",
+        "smtprelay_config_last_reload_success_timestamp_seconds 1700000001",
         "smtprelay_build_info{version=\"0.1.0\"} 1" };
     struct metrics_view v;
     struct buf b;

@@ -27,8 +27,8 @@ close_pair(void)
 
 START_TEST(what_is_said_beside_the_settings_arrives)
 {
-    static const struct start_options said[] = { { false, false, 0, 0 }, { true, false, 4, 0 },
-        { false, true, 2, 30000 }, { true, true, UINT16_MAX, INT32_MAX } };
+    static const struct start_options said[] = { { false, false, 0, 0, 0 }, { true, false, 4, 0, 1700000000 },
+        { false, true, 2, 30000, 4102444800 }, { true, true, UINT16_MAX, INT32_MAX, 1 } };
 
     for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
         struct start_options heard;
@@ -39,6 +39,7 @@ START_TEST(what_is_said_beside_the_settings_arrives)
         ck_assert_int_eq(heard.log_stderr, said[i].log_stderr);
         ck_assert_uint_eq(heard.sockets, said[i].sockets);
         ck_assert_int_eq(heard.watchdog_ms, said[i].watchdog_ms);
+        ck_assert_int_eq(heard.loaded_s, said[i].loaded_s);
     }
 }
 END_TEST
@@ -54,6 +55,22 @@ START_TEST(what_is_unknown_beside_the_settings_is_passed_over)
 }
 END_TEST
 
+START_TEST(why_the_configuration_on_disk_is_broken_arrives_with_its_time)
+{
+    char text[START_TEXT_MAX];
+    int64_t since = 0;
+    const char *why = "";
+
+    start_broken_format(4102444800, "/etc/x.conf line 3: no = here", text); /* beyond 2038 */
+    ck_assert(start_broken_parse(text, &since, &why));
+    ck_assert_int_eq(since, 4102444800);
+    ck_assert_str_eq(why, "/etc/x.conf line 3: no = here");
+    start_broken_format(1, "", text);
+    ck_assert(start_broken_parse(text, &since, &why) && since == 1 && *why == '\0');
+    ck_assert(!start_broken_parse("", &since, &why) && !start_broken_parse("why", &since, &why));
+}
+END_TEST
+
 START_TEST(a_packet_has_just_the_descriptors_of_its_kind)
 {
     static const struct {
@@ -61,7 +78,7 @@ START_TEST(a_packet_has_just_the_descriptors_of_its_kind)
         size_t least, most;
     } kinds[] = { { START_SETTINGS, 1, 2 }, { START_FAILED, 0, 0 }, { START_READY, 1, 1 },
         { START_WORKER, 0, 0 }, { START_SOCKET, 1, 1 }, { START_STOP, 0, 0 }, { START_ALIVE, 0, 0 },
-        { START_TROUBLE, 0, 0 } };
+        { START_TROUBLE, 0, 0 }, { START_BROKEN, 0, 0 } };
     const int fds[PASSFD_MAX] = { STDIN_FILENO, STDOUT_FILENO };
     struct {
         uint32_t type, class;
@@ -123,4 +140,4 @@ END_TEST
 
 SUITE_MAIN("start", the_last_word_of_a_process_that_ends_is_heard, what_is_said_beside_the_settings_arrives,
     what_is_unknown_beside_the_settings_is_passed_over, a_packet_has_just_the_descriptors_of_its_kind,
-    settings_bring_the_log_with_them)
+    why_the_configuration_on_disk_is_broken_arrives_with_its_time, settings_bring_the_log_with_them)

@@ -58,6 +58,13 @@ static const struct {
         "    smtprelay remove --held --uid 33     drops it\n\n"
         "Mail of others goes on. If so much is meant, raise RunawayLimit in smtprelay.conf (0: no "
         "limit).\n" },
+    { { .kind = TROUBLE_BROKEN, .host = "web1", .reason = "/etc/smtprelay.conf line 3: syntax error" },
+        "smtprelay on web1: the configuration on disk cannot be used\n\n"
+        "/etc/smtprelay.conf line 3: syntax error\n\n"
+        "smtprelayd was told to read it (SIGHUP) and goes on with the one before; after a restart it would "
+        "not start. Mend it (smtprelay check says when it is right), then reload smtprelayd.\n" },
+    { { .kind = TROUBLE_MENDED, .host = "web1", .duration_s = 300 },
+        "smtprelay on web1: over: the configuration was read again\n\nIt could not be used for 5m.\n" },
     { { .kind = TROUBLE_CALM, .host = "web1", .account = "uid 33" },
         "smtprelay on web1: over: uid 33 hands in no more than usual\n\nWhat was held stays held until it is "
         "released or removed.\n" },
