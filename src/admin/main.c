@@ -31,7 +31,7 @@ extern char **environ;
 static const char usage[] =
     "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
     "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
-    "       smtprelay explain [TEXT ...]\n"
+    "       smtprelay explain [--json] [TEXT ...]\n"
     "       smtprelay [-C FILE] setup ADDRESS [--provider NAME|--mailhub HOST] [--user LOGIN] [--tls MODE]\n"
     "         [--ca-file FILE] [--password-file FILE|--password-command COMMAND|--no-login] [--no-test] "
     "[--force]\n"
@@ -222,12 +222,15 @@ take_option(struct arguments *a, const char *option, const char *next)
     return 0;
 }
 
-/* -f and -n are log's, which looks at them by itself */
+/* -f and -n are log's and - is explain's, which look at them by themselves */
 static bool
 is_word(const struct arguments *a, const char *text)
 {
-    return a->q.n > 0 && strcmp(a->q.word[0], "log") == 0 &&
-           (strcmp(text, "-f") == 0 || strcmp(text, "-n") == 0);
+    if (a->q.n == 0)
+        return false;
+    if (strcmp(a->q.word[0], "explain") == 0)
+        return text[1] == '\0';
+    return strcmp(a->q.word[0], "log") == 0 && (strcmp(text, "-f") == 0 || strcmp(text, "-n") == 0);
 }
 
 static void

@@ -464,6 +464,44 @@ explain_find(const struct explain *t, struct slice host, struct slice text, size
     return best ? &best->shown : NULL;
 }
 
+static bool
+has_codes_of(const struct explain_text *codes, struct slice example)
+{
+    struct explain_text t;
+    bool same;
+
+    explain_text_init(&t, example);
+    same = (!codes->code || t.code == codes->code) &&
+           (!codes->enhanced.len || slice_eq(t.enhanced, codes->enhanced));
+    explain_text_clear(&t);
+    return same;
+}
+
+size_t
+explain_alike(const struct explain *t, struct slice text, const struct explain_entry *found[],
+    struct slice example[], size_t max)
+{
+    struct explain_text codes;
+    size_t n = 0;
+
+    if (!explain_text_is_bare(text))
+        return 0;
+    explain_text_init(&codes, text);
+    for (size_t i = 0; i < t->n; i++) {
+        const struct explain_entry *e = &t->entry[i].shown;
+        size_t k = 0;
+        while (k < e->nexamples && !has_codes_of(&codes, e->example[k]))
+            k++;
+        if (k < e->nexamples && n < max) {
+            found[n] = e;
+            example[n] = e->example[k];
+        }
+        n += k < e->nexamples;
+    }
+    explain_text_clear(&codes);
+    return n;
+}
+
 bool
 explain_advise(const struct explain *t, struct slice host, struct slice text, struct buf *out)
 {

@@ -60,6 +60,12 @@ const struct explain_entry *explain_entry(const struct explain *t, size_t i);
 const struct explain_entry *explain_find(
     const struct explain *t, struct slice host, struct slice text, size_t *rivals);
 /*
+ * For codes without a word (else none): entries with an example that has them, the first `max` of them and of their examples. Returns how
+ * many there are; more than `max` says that the codes alone tell too little.
+ */
+size_t explain_alike(const struct explain *t, struct slice text, const struct explain_entry *found[],
+    struct slice example[], size_t max);
+/*
  * Add its advice as one line without an end, with the section of the guide behind it. False: nothing is known and nothing added.
  * `t` may be NULL.
  */

@@ -70,9 +70,22 @@ bare(struct slice word)
 static bool
 may_be_code(struct slice before, bool first)
 {
-    return first || (before.len && memchr(":('\"", before.p[before.len - 1], 4)) ||
+    return first || (before.len && memchr(":;('\"", before.p[before.len - 1], 5)) ||
            slice_is_nocase(before, "said") || slice_is_nocase(before, "error") ||
            slice_is_nocase(before, "code");
+}
+
+/* Behind a quote, a bracket, or msmtp's "smtpmsg='" */
+static struct slice
+unquoted(struct slice word, bool *quoted)
+{
+    for (size_t i = 0; i + 3 <= word.len && !ascii_is_digit(word.p[i]); i++)
+        if (memchr("('\"", word.p[i], 3) && ascii_is_digit(word.p[i + 1])) {
+            *quoted = word.p[i] != '(';
+            return slice_from(word, i + 1);
+        }
+    *quoted = false;
+    return word;
 }
 
 static void
@@ -82,8 +95,9 @@ find_codes(struct explain_text *t, struct slice rest)
     bool first = true;
 
     while (next_word(&rest, &word)) {
-        int code = code_of(slice_starts(word, "(") || slice_starts(word, "\"") ? slice_from(word, 1) : word);
-        if (!t->code && code && may_be_code(before, first))
+        bool quoted;
+        int code = code_of(unquoted(word, &quoted));
+        if (!t->code && code && (quoted || may_be_code(before, first)))
             t->code = code;
         if (!t->enhanced.len && explain_text_is_enhanced(bare(word)) &&
             (!t->code || bare(word).p[0] == (char)('0' + t->code / 100)))
@@ -151,4 +165,16 @@ explain_text_fold(struct buf *out, struct slice phrase)
         for (size_t i = 0; i < word.len; i++)
             buf_add_char(out, ascii_lower(word.p[i]));
     }
+}
+
+bool
+explain_text_is_bare(struct slice given)
+{
+    struct slice word;
+    bool any = false;
+
+    for (; next_word(&given, &word); any = true)
+        if (!explain_text_is_enhanced(bare(word)) && !(code_of(bare(word)) && bare(word).len <= 4))
+            return false;
+    return any;
 }

@@ -17,6 +17,8 @@ void explain_text_init(struct explain_text *t, struct slice given);
 void explain_text_clear(struct explain_text *t);
 /* Add `phrase` as it stands in `words`. */
 void explain_text_fold(struct buf *out, struct slice phrase);
+/* Are there codes in `given`, and nothing else? */
+bool explain_text_is_bare(struct slice given);
 /* Is `s` an enhanced status code (RFC 3463, 2)? */
 bool explain_text_is_enhanced(struct slice s);
 

@@ -39,6 +39,56 @@ expect_rc 0
 expect_out '5.4.6: the mail goes in a loop'
 end
 
+begin "codes without words show what servers say with them and what helps then"
+for codes in '535 5.7.139' 535-5.7.139 5.7.139; do
+    explain "$codes"
+    expect_rc 0
+    expect_out 'like:   smtp.office365.com:587: AUTH: 535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication'
+    expect_out 'do:     SMTP AUTH is switched off at Microsoft 365'
+    expect_out 'codes:  5'
+done
+explain 550
+expect_rc 0
+expect_out 'paste the whole reply'
+explain --json '535 5.7.139'
+expect_rc 0
+[ "$(grep -c '"like":' "$T/out")" -eq 3 ] || fail "not an object for each: $(cat "$T/out")"
+end
+
+begin "the reply is found in a log line, in a whole log and in a bounce, and the mail that came back leads nobody astray"
+cat >"$T/bounce" <<END
+From: MAILER-DAEMON@example.org
+Subject: Undelivered Mail Returned to Sender
+
+--x
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; client.example.org
+
+Final-Recipient: rfc822; bob@example.net
+Action: failed
+Status: 5.7.139
+Remote-MTA: dns; smtp.office365.com
+Diagnostic-Code: smtp; 535 5.7.139 Authentication unsuccessful,
+    SmtpClientAuthentication is disabled for the Tenant.
+
+--x
+Content-Type: message/rfc822
+
+Subject: mailbox is full
+$(awk 'BEGIN {for (i = 0; i < 30000; i++) print "552 5.2.2 over quota, a line of the mail that came back"}')
+END
+for how in '' -; do
+    # shellcheck disable=SC2086 # one word, or none
+    timeout 20 "$SMTPRELAY" explain $how <"$T/bounce" >"$T/out" 2>"$T/err" || fail "exit code $?"
+    expect_out 'reply:  535 5.7.139 Authentication unsuccessful,'
+    expect_out 'do:     SMTP AUTH is switched off at Microsoft 365'
+done
+explain 'Nov 21 14:02:04 mx postfix/smtp[9]: 4Y: to=<bob@example.net>, relay=smtp.gmail.com[1.2.3.4]:587, delay=2, dsn=5.7.8, status=deferred (SASL authentication failed; server smtp.gmail.com[1.2.3.4] said: 535-5.7.8 Username and Password not accepted. 535 5.7.8 - gsmtp)'
+expect_rc 0
+expect_out 'app password'
+end
+
 begin "what has no code and no entry ends with 1 and says so"
 explain 'quite another thing'
 expect_rc 1

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "mail/explain.h"
+#include "mail/explain_paste.h"
 
 static struct explain *
 shipped(void)
@@ -235,8 +236,89 @@ START_TEST(codes_nobody_wrote_an_entry_for_are_put_into_words)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- codes alone, and what is pasted */
+
+START_TEST(codes_without_words_find_the_entries_that_know_them)
+{
+    static const struct {
+        const char *text, *names;
+    } cases[] = { { "535 5.7.139",
+                      "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off " },
+        { "535-5.7.139", "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off " },
+        { " 5.7.139 ", "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off " },
+        { "(#5.7.57)", "microsoft-not-authenticated " }, { "599", "" }, { "", "" }, { "no", "" },
+        { "535 5.7.139 Authentication", "" }, { "5.7.139.1", "" } };
+    struct explain *t = shipped();
+    const struct explain_entry *found[10];
+    struct slice example[10];
+    struct buf names;
+
+    buf_init(&names, 4096);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t n = explain_alike(t, slice_of(cases[i].text), found, example, 10);
+        buf_reset(&names);
+        for (size_t k = 0; k < n; k++) {
+            ck_assert_uint_gt(example[k].len, 0);
+            buf_add_format(&names, "%.*s ", SLICE_ARG(found[k]->name));
+        }
+        ck_assert_msg(strcmp(buf_str(&names), cases[i].names) == 0, "%s: %s", cases[i].text, buf_str(&names));
+    }
+    ck_assert_uint_gt(explain_alike(t, slice_of("550"), found, example, 2), 2); /* all are counted */
+    buf_clear(&names);
+    explain_free(t);
+}
+END_TEST
+
+START_TEST(the_reply_is_found_within_what_is_pasted)
+{
+    static const struct {
+        const char *text, *host, *reply;
+    } cases[] = { { "535-5.7.8 not\r\n535 5.7.8 accepted\r\n", "", "535-5.7.8 not\n535 5.7.8 accepted" },
+        { "550 5.1.1 no", "", "550 5.1.1 no" },
+        { "Nov 21 14:02:03 mx postfix/smtp[99]: 4X: to=<a@b>, status=sent (250 2.0.0 Ok)\n"
+          "Nov 21 14:02:04 mx postfix/smtp[99]: 4Y: to=<a@b>, status=bounced (host mx.b[1.2.3.4] said: 550 "
+          "5.1.1 no (in reply to RCPT TO command))\n"
+          "Nov 21 14:02:05 mx postfix/qmgr[98]: 4Y: removed\n",
+            "",
+            "Nov 21 14:02:04 mx postfix/smtp[99]: 4Y: to=<a@b>, status=bounced (host mx.b[1.2.3.4] said: 550 "
+            "5.1.1 no (in reply to RCPT TO command))" },
+        { "msmtp: authentication failed (method PLAIN)\n"
+          "msmtp: server message: 535-5.7.8 Username not accepted\n"
+          "msmtp: server message: 535 5.7.8 - gsmtp\n"
+          "msmtp: could not send mail\n",
+            "",
+            "msmtp: server message: 535-5.7.8 Username not accepted\nmsmtp: server message: 535 5.7.8 - "
+            "gsmtp" },
+        { "host=smtp.x tls=on smtpstatus=535 smtpmsg='535 5.7.8 no' exitcode=EX_NOPERM\n\nbye\n", "",
+            "host=smtp.x tls=on smtpstatus=535 smtpmsg='535 5.7.8 no' exitcode=EX_NOPERM" },
+        { "Return-Path: <>\nSubject: Undelivered\n\n  550 trouble at the mill\n\nReporting-MTA: dns; us\n\n"
+          "Final-Recipient: rfc822; a@b\nStatus: 5.7.1\nremote-mta: dns; mx.example.com\n"
+          "Diagnostic-Code: smtp; 550-5.7.1 not\n    5.7.1 you\nAction: failed\n\nSubject: 550 spam\n",
+            "mx.example.com", "550-5.7.1 not\n5.7.1 you" },
+        { "The response was:\n\n550 5.1.1 The account\nthat you tried does not exist.\n\n----- 554 -----\n",
+            "", "550 5.1.1 The account\nthat you tried does not exist." },
+        { "Remote-MTA: dns; a\n\nsome words\n", NULL, NULL }, { "no code\nat all\n", NULL, NULL },
+        { "Status: 5.2.2\n", "", "Status: 5.2.2" }, { "", NULL, NULL } };
+    struct buf host, reply;
+
+    buf_init(&host, 4096);
+    buf_init(&reply, 4096);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool found = explain_paste(slice_of(cases[i].text), &host, &reply);
+        ck_assert_msg(found == (cases[i].reply != NULL), "%s", cases[i].text);
+        ck_assert_str_eq(buf_str(&reply), found ? cases[i].reply : "");
+        ck_assert_str_eq(buf_str(&host), found ? cases[i].host : "");
+        buf_reset(&host);
+        buf_reset(&reply);
+    }
+    buf_clear(&host);
+    buf_clear(&reply);
+}
+END_TEST
+
 SUITE_MAIN("explain", each_entry_wins_its_own_examples_and_has_no_rival,
     each_entry_is_short_and_says_where_it_is_known_from, all_conditions_of_an_entry_have_to_fit,
     a_number_in_a_sentence_is_no_code, what_the_user_adds_comes_first,
     a_wrong_file_is_named_with_its_line_and_what_was_right_stays,
+    codes_without_words_find_the_entries_that_know_them, the_reply_is_found_within_what_is_pasted,
     advice_is_one_line_with_its_section_of_the_guide, codes_nobody_wrote_an_entry_for_are_put_into_words)
