@@ -57,7 +57,7 @@ _smtprelay() {
     explain) words='--json' ;;
     test) words='--account --json --daemon' ;;
     setup)
-        words='--provider --mailhub --user --password-file --password-command --tls --ca-file --no-login --no-test --force'
+        words='--account --provider --mailhub --user --password-file --password-command --tls --ca-file --no-login --no-test --force'
         ;;
     import)
         words='--from --root --write --force --spool'

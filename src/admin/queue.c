@@ -20,15 +20,19 @@ enum { CONNECT_MS = 10000, ANSWER_MS = 20000, FINISH_MS = 2000 };
 static int
 start_own(const struct config_request *req, pid_t *pid, struct error *err)
 {
-    char *argv[5] = { mem_dup(path_smtprelayd), mem_dup("--ctl"), NULL, NULL, NULL };
+    char *argv[7] = { mem_dup(path_smtprelayd), mem_dup("--ctl"), NULL, NULL, NULL, NULL, NULL };
     int fd;
 
     if (req->file) {
         argv[2] = mem_dup("-C");
         argv[3] = mem_dup(req->file);
     }
+    if (req->file && req->name) {
+        argv[4] = mem_dup(req->own ? "--as-own" : "--as");
+        argv[5] = mem_dup(req->name);
+    }
     fd = ask_start(argv, false, pid, err);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 6; i++)
         free(argv[i]);
     return fd;
 }

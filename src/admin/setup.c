@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * setup: asks, tries, writes, tries again with a message. What is tried first is a file that only this process's user may read and that
- * is gone at the end, however it ends; what is written has its password apart.
+ * setup: asks, tries, writes, tries again with a message. What is tried first is in memory only; what is written has its password
+ * apart, and goes into the configuration that is there.
  */
 #include "admin/setup.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "admin/import_text.h"
 #include "admin/import_write.h"
 #include "admin/setup_ask.h"
+#include "admin/setup_edit.h"
 #include "admin/setup_text.h"
-#include "admin/test.h"
+#include "admin/setup_try.h"
+#include "base/ask.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "config/provider.h"
 #include "config/value.h"
 
-enum { TEXT_MAX = 1 << 16, SECRET_MAX = 4096, OLD_MAX = 1 << 21 };
+enum { TEXT_MAX = 1 << 21, SECRET_MAX = 4096 };
 
 struct setup {
     const struct config_request *req;
@@ -34,8 +35,10 @@ struct setup {
     const char *password_file;
     bool force, no_test, no_login;
     struct buf secret;
-    char *hub, *hint; /* "srv:domain"; what a provider's password has to be */
-    char *provider;
+    struct buf before; /* the configuration that is there; empty: none, or none that can be gone on with */
+    bool own;          /* it is the caller's own file */
+    char *hub, *hint;  /* "srv:domain"; what a provider's password has to be */
+    char *provider, *user, *preset_user; /* the login that the provider wants of everybody */
     char *target;
 };
 
@@ -64,8 +67,39 @@ take_option(struct setup *s, const char *const words[], size_t n, size_t *i)
            take_value(words, n, i, "--provider", &a->provider) ||
            take_value(words, n, i, "--user", &a->user) || take_value(words, n, i, "--tls", &a->tls) ||
            take_value(words, n, i, "--ca-file", &a->ca_file) ||
+           take_value(words, n, i, "--account", &a->account) ||
            take_value(words, n, i, "--password-file", &s->password_file) ||
            take_value(words, n, i, "--password-command", &a->command);
+}
+
+/* It is part of a file's name, too */
+static bool
+is_account_name(const char *name)
+{
+    return *name && *name != '.' && *name != '-' &&
+           !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
+}
+
+static void
+check_words(struct setup *s)
+{
+    struct setup_account *a = &s->a;
+
+    if (!a->address)
+        fatal(
+            EX_USAGE, "setup: the address mail is to be sent as is missing: smtprelay setup you@example.com");
+    if (!value_is_address(slice_of(a->address)))
+        fatal(EX_USAGE, "setup: %s: an address with a domain is wanted", a->address);
+    if (a->mailhub && a->provider)
+        fatal(EX_USAGE, "setup: --mailhub and --provider: one of them");
+    if ((s->password_file != NULL) + (a->command != NULL) + s->no_login > 1)
+        fatal(EX_USAGE, "setup: --password-file, --password-command and --no-login: one of them");
+    if (s->no_login && a->user)
+        fatal(EX_USAGE, "setup: --user and --no-login: one of them");
+    if (a->account && !is_account_name(a->account))
+        fatal(EX_USAGE, "setup: --account %s: letters, digits, '-', '_' and '.' make a name", a->account);
+    if (a->account && strcmp(a->account, "default") == 0)
+        a->account = NULL; /* that is what the configuration's own is called */
 }
 
 static void
@@ -85,15 +119,52 @@ parse_words(struct setup *s, const char *const words[], size_t n)
         else
             s->a.address = words[i];
     }
-    if (!s->a.address)
-        fatal(
-            EX_USAGE, "setup: the address mail is to be sent as is missing: smtprelay setup you@example.com");
-    if (!value_is_address(slice_of(s->a.address)))
-        fatal(EX_USAGE, "setup: %s: an address with a domain is wanted", s->a.address);
-    if (s->a.mailhub && s->a.provider)
-        fatal(EX_USAGE, "setup: --mailhub and --provider: one of them");
-    if (s->password_file && s->a.command)
-        fatal(EX_USAGE, "setup: --password-file and --password-command: one of them");
+    check_words(s);
+}
+
+/* ---------------------------------------------------------------- what is there */
+
+static bool
+read_before(struct setup *s, struct error *err)
+{
+    struct stat st;
+    int fd = file_open_regular(s->target, &st, err);
+    bool ok;
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        error_init(err);
+        return !s->a.account || error_set(err, ERROR_CONFIG,
+                                    "setup: %s: there is no configuration yet that account %s could go into; "
+                                    "make one without --account first",
+                                    s->target, s->a.account);
+    }
+    if (fd < 0 && errno == EACCES)
+        return error_set(err, ERROR_TEMP, "setup: %s may not be read by you", s->target);
+    if (fd < 0)
+        return false;
+    ok = file_read_all(fd, &s->before, s->target, err);
+    file_close(&fd);
+    return ok;
+}
+
+/* The same address again, and no other smarthost is named: it is about the password, or about nothing */
+static void
+keep_hub(struct setup *s)
+{
+    struct setup_account *a = &s->a;
+    struct slice before = buf_slice(&s->before);
+    struct buf text;
+
+    buf_init(&text, SECRET_MAX);
+    if (!a->mailhub && !a->provider && setup_edit_find(before, a->account, "From", &text) &&
+        slice_is_nocase(buf_slice(&text), a->address) &&
+        (setup_edit_has(before, a->account, "mailhub") || setup_edit_has(before, a->account, "provider"))) {
+        a->keeps_hub = true;
+        if (!a->user && !s->no_login && setup_edit_find(before, a->account, "AuthUser", &text))
+            a->user = s->user = mem_dup(buf_str(&text));
+        fprintf(stderr, "smtprelay: %s: the smarthost stays as %s has it\n", a->address, s->target);
+    }
+    buf_clear(&text);
 }
 
 /* ---------------------------------------------------------------- where to */
@@ -108,7 +179,7 @@ find_hub(struct setup *s, struct error *err)
     const char *nearest = NULL;
     size_t entry;
 
-    if (s->a.mailhub)
+    if (s->a.mailhub || s->a.keeps_hub)
         return true;
     if (!provider_load(&t, err))
         return false;
@@ -122,6 +193,8 @@ find_hub(struct setup *s, struct error *err)
     }
     if (entry && provider_text(&t, entry, CONFIG_PRESET_SECRET))
         s->hint = mem_dup(provider_text(&t, entry, CONFIG_PRESET_SECRET));
+    if (entry && provider_text(&t, entry, CONFIG_AUTH_USER))
+        s->preset_user = mem_dup(provider_text(&t, entry, CONFIG_AUTH_USER));
     if (entry && !s->a.provider)
         s->a.provider = s->provider = mem_dup(provider_name(&t, entry));
     if (!entry)
@@ -146,7 +219,7 @@ first_line(int fd, const char *name, struct buf *out, struct error *err)
         buf_truncate(out, end);
     if (out->len && out->data[out->len - 1] == '\r')
         buf_truncate(out, out->len - 1);
-    return out->len > 0 || error_set(err, ERROR_USAGE, "%s: its first line is empty", name);
+    return out->len > 0 || error_set(err, ERROR_USAGE, "the first line of %s is empty", name);
 }
 
 static bool
@@ -171,10 +244,13 @@ get_secret(struct setup *s, struct error *err)
     if (s->password_file)
         return read_secret_file(s, err);
     if (!isatty(STDIN_FILENO))
-        return first_line(STDIN_FILENO, "standard input", &s->secret, err);
+        return first_line(STDIN_FILENO, "standard input", &s->secret, err) ||
+               error_context(err, "setup: no password was given (there is no terminal to ask at)");
     if (s->hint)
         fprintf(stderr, "The password has to be %s\n", s->hint);
-    prompt = mem_format("Password of %s (it is not shown): ", s->a.user);
+    prompt = mem_format("Password of %s (it is not shown): ", s->a.user        ? s->a.user
+                                                              : s->preset_user ? s->preset_user
+                                                                               : s->a.address);
     ok = setup_ask_secret(prompt, &s->secret, err);
     free(prompt);
     return ok;
@@ -182,106 +258,54 @@ get_secret(struct setup *s, struct error *err)
 
 /* ---------------------------------------------------------------- trying */
 
-/* In a process of its own, so that Ctrl-C ends the test and not what has to be cleaned up. The exit code. */
-static int
-test_apart(const struct test_options *o)
-{
-    struct sigaction ignore = { .sa_handler = SIG_IGN }, before[3];
-    static const int signals[3] = { SIGINT, SIGTERM, SIGHUP };
-    int status = 0;
-    pid_t pid;
-
-    (void)fflush(NULL);
-    for (size_t i = 0; i < 3; i++)
-        (void)sigaction(signals[i], &ignore, &before[i]);
-    pid = fork();
-    if (pid == 0) {
-        for (size_t i = 0; i < 3; i++)
-            (void)sigaction(signals[i], &before[i], NULL);
-        int code = test_run(o);
-        (void)fflush(NULL);
-        _exit(code);
-    }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    for (size_t i = 0; i < 3; i++)
-        (void)sigaction(signals[i], &before[i], NULL);
-    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
-}
-
-/* A file for this process's user alone; in memory, where there is such a folder, since the password is in it. Its path is fresh memory. */
-static int
-open_trial(char **path)
-{
-    const char *const dirs[] = { getenv("TMPDIR"), "/dev/shm", "/tmp" };
-    int fd = -1;
-
-    *path = NULL;
-    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0] && fd < 0; i++) {
-        if (!dirs[i] || *dirs[i] != '/')
-            continue;
-        free(*path);
-        *path = mem_format("%s/smtprelay-setup.XXXXXX", dirs[i]);
-        fd = mkostemp(*path, O_CLOEXEC);
-    }
-    return fd;
-}
-
-static char *
-write_trial(struct setup *s, struct error *err)
+/* As it will be, but with the password in it, where `trial` */
+static bool
+make_text(const struct setup *s, bool trial, struct buf *text, struct error *err)
 {
     struct setup_account a = s->a;
+    struct config c;
+    char *secret = s->secret.len ? slice_dup(buf_slice(&s->secret)) : NULL;
+    bool ok;
+
+    a.secret = trial ? secret : NULL;
+    a.secret_file = trial || !secret ? NULL : "/secret";
+    ok = setup_text_write(buf_slice(&s->before), &a, text) ||
+         error_set(err, ERROR_CONFIG, "setup: %s is not understood", s->target);
+    mem_free_secret(secret);
+    ok = ok && (import_text_check(buf_slice(text), s->target, &c, err) || error_context(err, "setup"));
+    if (ok)
+        config_end(&c);
+    return ok;
+}
+
+/* Up to the login, without a message. False with err */
+static bool
+try_it(const struct setup *s, struct error *err)
+{
+    struct test_options o = { .request = *s->req, .account = s->a.account };
     struct buf text;
-    char *path;
-    int fd = open_trial(&path);
+    int code = 0;
     bool ok;
 
     buf_init(&text, TEXT_MAX);
-    a.secret = s->secret.len ? buf_str(&s->secret) : NULL;
-    a.secret_file = NULL;
-    setup_text_write(&a, &text);
-    ok = fd >= 0 && !text.overflow && file_write(fd, text.data, text.len);
-    if (!ok) {
-        error_sys(err, ERROR_IO, errno, "cannot write %s", path);
-        if (fd >= 0)
-            (void)unlink(path);
-        free(path);
-        path = NULL;
-    }
-    file_close(&fd);
+    o.request.name = s->target;
+    o.request.own = s->own;
+    ok = make_text(s, true, &text, err) && setup_try(&o, buf_slice(&text), &code, err);
     buf_wipe(&text);
-    return path;
-}
-
-/* Up to the login, without a message. False with err.class and no text: the test has said what is wrong. */
-static bool
-try_it(struct setup *s, struct error *err)
-{
-    struct test_options o = { .request = *s->req };
-    char *path = write_trial(s, err);
-    int code;
-
-    if (!path)
-        return false;
-    o.request.file = path;
-    code = test_apart(&o);
-    (void)unlink(path);
-    free(path);
-    if (code == 0)
-        return true;
-    error_set(err, (enum error_class)code, "setup: nothing was written, since the test failed; %s",
+    if (!ok || code == 0)
+        return ok;
+    return error_set(err, (enum error_class)code, "setup: nothing was written, since the test failed; %s",
         s->hub ? "--mailhub HOST:PORT names the smarthost where the domain's records do not"
                : "--no-test writes it all the same");
-    return false;
 }
 
 static int
 send_test(struct setup *s)
 {
-    struct test_options o = { .request = *s->req, .address = s->a.address };
+    struct test_options o = { .request = *s->req, .account = s->a.account, .address = s->a.address };
 
     printf("\nA message to %s:\n", s->a.address);
-    return test_apart(&o);
+    return setup_try_file(&o);
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -292,23 +316,31 @@ struct files {
     struct buf secret_text, text;
 };
 
+static char *
+secret_path(const struct setup *s, const char *target)
+{
+    struct slice stem = slice_of(target);
+    const char *name = s->a.account;
+
+    if (slice_ends_nocase(stem, ".conf"))
+        stem = slice_sub(stem, 0, stem.len - 5);
+    return mem_format("%.*s.secret%s%s", SLICE_ARG(stem), name ? "-" : "", name ? name : "");
+}
+
 static void
 files_make(struct setup *s, const char *target, struct files *f)
 {
-    struct slice stem = slice_of(target);
     struct setup_account a = s->a;
 
     memset(f, 0, sizeof *f);
-    if (slice_ends_nocase(stem, ".conf"))
-        stem = slice_sub(stem, 0, stem.len - 5);
-    f->secret_path = mem_format("%.*s.secret", SLICE_ARG(stem));
+    f->secret_path = secret_path(s, target);
     buf_init(&f->secret_text, SECRET_MAX + 2);
     buf_init(&f->text, TEXT_MAX);
     if (s->secret.len) {
         buf_add_format(&f->secret_text, "%s\n", buf_str(&s->secret));
         a.secret_file = f->secret_path;
     }
-    setup_text_write(&a, &f->text);
+    f->text.overflow = !setup_text_write(buf_slice(&s->before), &a, &f->text);
     f->secret = (struct import_write){ .path = f->secret_path, .text = buf_slice(&f->secret_text) };
     f->config = (struct import_write){ .path = target, .text = buf_slice(&f->text) };
 }
@@ -317,7 +349,7 @@ static void
 files_clear(struct files *f)
 {
     buf_wipe(&f->secret_text);
-    buf_clear(&f->text);
+    buf_wipe(&f->text);
     free(f->secret_path);
     free(f->secret.backup);
     free(f->config.backup);
@@ -338,13 +370,15 @@ put_files(struct files *f, struct error *err)
 {
     struct config c;
 
-    if (f->text.overflow || !import_text_check(buf_slice(&f->text), f->config.path, &c, err))
+    if (f->text.overflow)
+        return error_set(err, ERROR_CONFIG, "setup: %s is not understood, or too large", f->config.path);
+    if (!import_text_check(buf_slice(&f->text), f->config.path, &c, err))
         return error_context(err, "setup");
     config_end(&c);
     return (f->secret_text.len == 0 || put(&f->secret, err)) && put(&f->config, err);
 }
 
-/* What is there and would be replaced */
+/* What is there and would change */
 static bool
 show_difference(const struct files *f, struct error *err)
 {
@@ -355,8 +389,8 @@ show_difference(const struct files *f, struct error *err)
 
     if (fd < 0)
         return false;
-    buf_init(&old, OLD_MAX);
-    buf_init(&diff, OLD_MAX * 4);
+    buf_init(&old, TEXT_MAX);
+    buf_init(&diff, TEXT_MAX * 4);
     ok = file_read_all(fd, &old, f->config.path, err);
     file_close(&fd);
     setup_text_compare(buf_slice(&old), f->config.text, &diff);
@@ -370,7 +404,7 @@ show_difference(const struct files *f, struct error *err)
 static bool
 may_replace(const struct setup *s, const char *path)
 {
-    char *question = mem_format("Replace it? The former is kept as %s.bak [y/N] ", path);
+    char *question = mem_format("Change it? The former is kept as %s.bak [y/N] ", path);
     bool yes;
 
     (void)fflush(stdout);
@@ -420,6 +454,47 @@ write_it(struct setup *s, struct error *err)
 
 /* ---------------------------------------------------------------- all of it */
 
+/* What is there is gone on with where that makes a configuration; else all of it is written anew */
+static bool
+choose_before(struct setup *s, struct error *err)
+{
+    struct buf text;
+    struct error why;
+    bool ok;
+
+    if (s->before.len == 0)
+        return true;
+    buf_init(&text, TEXT_MAX);
+    ok = make_text(s, false, &text, &why);
+    buf_wipe(&text);
+    if (!ok && s->a.account) {
+        *err = why;
+        return false;
+    }
+    if (!ok) {
+        fprintf(stderr, "smtprelay: %s: nothing of it can be kept: %s\n", s->target, why.text);
+        buf_wipe(&s->before);
+    }
+    return true;
+}
+
+/* A daemon that runs has what it read */
+static void
+tell_daemon(const struct setup *s)
+{
+    struct error ignored;
+    int fd;
+
+    if (s->own || strcmp(s->target, path_config) != 0)
+        return;
+    fd = ask_connect(path_socket, "smtprelay", 0, &ignored);
+    if (fd >= 0)
+        printf(
+            "The daemon that runs goes by this when it is told to read it again: systemctl reload smtprelay, "
+            "or SIGHUP.\n");
+    file_close(&fd);
+}
+
 static bool
 setup_all(struct setup *s, int *code, struct error *err)
 {
@@ -427,12 +502,18 @@ setup_all(struct setup *s, int *code, struct error *err)
     if (!s->target)
         return error_set(
             err, ERROR_CONFIG, "setup: there is no home for a configuration; name it with -C FILE");
+    s->own = !s->req->file && s->req->uid != 0;
+    if (!read_before(s, err))
+        return false;
+    keep_hub(s);
     if (!find_hub(s, err))
         return false;
-    if (!s->no_login && !s->a.user)
+    if (!s->no_login && !s->a.user && !s->preset_user)
         s->a.user = s->a.address;
-    if (!get_secret(s, err) || (!s->no_test && !try_it(s, err)) || !write_it(s, err))
+    if (!get_secret(s, err) || !choose_before(s, err) || (!s->no_test && !try_it(s, err)) ||
+        !write_it(s, err))
         return false;
+    tell_daemon(s);
     if (!s->no_test)
         *code = send_test(s);
     return true;
@@ -448,15 +529,19 @@ setup_run(const struct config_request *req, const char *const words[], size_t n)
 
     error_init(&err);
     buf_init(&s.secret, SECRET_MAX);
+    buf_init(&s.before, TEXT_MAX);
     parse_words(&s, words, n);
     ok = setup_all(&s, &code, &err);
     (void)fflush(stdout);
     if (!ok)
         fprintf(stderr, "smtprelay: %s\n", err.text);
     buf_wipe(&s.secret);
+    buf_wipe(&s.before);
     free(s.hub);
     free(s.hint);
     free(s.provider);
+    free(s.user);
+    free(s.preset_user);
     free(s.target);
     return ok ? code : (int)err.class;
 }

@@ -1,47 +1,124 @@
 /* SPDX-License-Identifier: ISC */
-/* setup_text: a few lines of libconfig, and the difference of two sets of lines. */
+/* setup_text: the settings of an account, and the difference of two sets of lines. */
 #include "admin/setup_text.h"
 
 #include <string.h>
 
 #include "admin/import_text.h"
+#include "admin/setup_edit.h"
+#include "base/mem.h"
 #include "base/text.h"
 
+enum { SETTINGS_MAX = 20, VALUE_MAX = 8192 };
+
+struct settings {
+    struct setup_setting s[SETTINGS_MAX];
+    char *value[SETTINGS_MAX]; /* the same, to be freed */
+    size_t n;
+};
+
+/* NULL: it goes */
 static void
-add(struct buf *out, const char *name, const char *value)
+add_bare(struct settings *all, const char *name, const char *value)
 {
-    if (!value)
-        return;
-    buf_add_format(out, "%s = ", name);
-    import_text_quote(out, value);
-    buf_add_str(out, ";\n");
+    all->value[all->n] = value ? mem_dup(value) : NULL;
+    all->s[all->n] = (struct setup_setting){ name, all->value[all->n] };
+    all->n++;
+}
+
+static void
+add(struct settings *all, const char *name, const char *value)
+{
+    struct buf b;
+
+    buf_init(&b, VALUE_MAX);
+    if (value)
+        import_text_quote(&b, value);
+    add_bare(all, name, value ? buf_str(&b) : NULL);
+    buf_wipe(&b);
 }
 
 /* true and false are no texts there */
 static void
-add_tls(struct buf *out, const char *tls)
+add_tls(struct settings *all, const char *tls)
 {
     if (tls && (strcmp(tls, "true") == 0 || strcmp(tls, "false") == 0))
-        buf_add_format(out, "UseTLS = %s;\n", tls);
+        add_bare(all, "UseTLS", tls);
     else
-        add(out, "UseTLS", tls);
+        add(all, "UseTLS", tls);
 }
 
-void
-setup_text_write(const struct setup_account *a, struct buf *out)
+/*
+ * Of another smarthost's: what only holds for that one goes. An account would inherit it from above, so there it says the opposite.
+ */
+static void
+add_tls_settings(struct settings *all, struct slice before, const struct setup_account *a)
 {
-    buf_add_str(out, "# Made by `smtprelay setup ");
-    text_add_escaped(out, slice_of(a->address));
-    buf_add_str(out, "`; smtprelay.conf(5) has all settings.\n\n");
-    add(out, "provider", a->provider);
-    add(out, "mailhub", a->mailhub);
-    add_tls(out, a->tls);
-    add(out, "TLS_CA_File", a->ca_file);
-    add(out, "AuthUser", a->user);
-    add(out, "AuthPassFile", a->secret_file);
-    add(out, "AuthPass", a->secret);
-    add(out, "AuthPassCommand", a->command);
-    add(out, "From", a->address);
+    bool below = a->account != NULL;
+
+    if (a->tls || !a->keeps_hub)
+        add_tls(all,
+            a->tls ? a->tls
+            : below && (setup_edit_has(before, NULL, "UseTLS") || setup_edit_has(before, NULL, "UseSTARTTLS"))
+                ? "true"
+                : NULL);
+    if (a->ca_file || !a->keeps_hub)
+        add(all, "TLS_CA_File",
+            a->ca_file                                             ? a->ca_file
+            : below && setup_edit_has(before, NULL, "TLS_CA_File") ? ""
+                                                                   : NULL);
+    if (a->keeps_hub)
+        return;
+    add_bare(all, "UseSTARTTLS", NULL);
+    add_bare(all, "TLSFingerprint", below && setup_edit_has(before, NULL, "TLSFingerprint") ? "( )" : NULL);
+    add_bare(all, "TLSVerify", below && setup_edit_has(before, NULL, "TLSVerify") ? "true" : NULL);
+}
+
+static void
+add_login(struct settings *all, struct slice before, const struct setup_account *a)
+{
+    bool inherits = a->account && setup_edit_has(before, NULL, "AuthUser");
+
+    add(all, "AuthUser", a->user ? a->user : inherits ? "" : NULL);
+    add(all, "AuthPassFile", a->secret_file);
+    add(all, "AuthPass", a->secret);
+    add(all, "AuthPassCommand", a->command);
+}
+
+static void
+add_hub(struct settings *all, struct slice before, const struct setup_account *a)
+{
+    bool chosen =
+        setup_edit_has(before, a->account, "sender") || setup_edit_has(before, a->account, "user") ||
+        setup_edit_has(before, a->account, "recipient") || setup_edit_has(before, a->account, "name");
+
+    if (a->account && !chosen)
+        add(all, "sender", a->address);
+    if (a->keeps_hub)
+        return;
+    add(all, "provider", a->provider);
+    add(all, "mailhub", a->mailhub);
+}
+
+bool
+setup_text_write(struct slice before, const struct setup_account *a, struct buf *out)
+{
+    struct settings all = { .n = 0 };
+    bool ok;
+
+    if (slice_trim(before).len == 0) {
+        buf_add_str(out, "# Made by `smtprelay setup ");
+        text_add_escaped(out, slice_of(a->address));
+        buf_add_str(out, "`; smtprelay.conf(5) has all settings.\n\n");
+    }
+    add_hub(&all, before, a);
+    add_tls_settings(&all, before, a);
+    add_login(&all, before, a);
+    add(&all, "From", a->address);
+    ok = setup_edit(before, a->account, all.s, all.n, out);
+    while (all.n)
+        mem_free_secret(all.value[--all.n]);
+    return ok;
 }
 
 /* ---------------------------------------------------------------- comparing */
@@ -89,9 +166,39 @@ add_missing(struct slice text, struct slice other, char sign, struct buf *out)
     }
 }
 
+/* Octets of whole lines that are the same at the beginning of both */
+static size_t
+count_same(struct slice a, struct slice b)
+{
+    size_t same = 0;
+
+    for (size_t i = 0; i < a.len && i < b.len && a.p[i] == b.p[i]; i++)
+        if (a.p[i] == '\n')
+            same = i + 1;
+    return same;
+}
+
+static size_t
+count_same_end(struct slice a, struct slice b)
+{
+    size_t same = 0;
+
+    for (size_t i = 1; i < a.len && i < b.len && a.p[a.len - i] == b.p[b.len - i]; i++)
+        if (a.p[a.len - i - 1] == '\n' && b.p[b.len - i - 1] == '\n')
+            same = i;
+    return same;
+}
+
 void
 setup_text_compare(struct slice before, struct slice after, struct buf *out)
 {
+    size_t same = count_same(before, after), end;
+
+    before = slice_from(before, same);
+    after = slice_from(after, same);
+    end = count_same_end(before, after);
+    before.len -= end;
+    after.len -= end;
     add_missing(before, after, '-', out);
     add_missing(after, before, '+', out);
 }

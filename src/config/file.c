@@ -26,7 +26,7 @@
 static bool
 is_by_caller(const struct config_request *req)
 {
-    return req->by_caller && req->file;
+    return req->by_caller && req->file && !req->own;
 }
 
 /*
@@ -96,7 +96,7 @@ static bool
 load_file(const struct config_request *req, struct config *c, int *e, struct error *err)
 {
     struct guard_text g;
-    bool ok = guard_read(&g, c->path, err);
+    bool ok = req->name ? guard_read_at(&g, req->file, c->path, err) : guard_read(&g, c->path, err);
 
     *e = ok ? 0 : errno;
     ok = ok && check_owners(req, &g, c, err) && tree_load(c, &g, err) && check_foreign(c, err);
@@ -202,9 +202,9 @@ load_chosen(const struct config_request *req, struct config *c, struct error *er
     size_t n = 0;
     int e;
 
-    c->path = mem_dup(req->file ? req->file : own ? own : path_config);
+    c->path = mem_dup(req->name ? req->name : req->file ? req->file : own ? own : path_config);
     c->own_file = req->file || own;
-    c->own_commands = own != NULL;
+    c->own_commands = own || req->own;
     free(own);
     if (load_file(req, c, &e, err))
         return req->file || load_environment(req, c, &n, err);

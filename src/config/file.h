@@ -9,7 +9,10 @@
 #include "config/config.h"
 
 struct config_request {
-    const char *file;      /* -C FILE; NULL: choose (own file of an ordinary user, else the system's) */
+    const char *file; /* -C FILE; NULL: choose (own file of an ordinary user, else the system's) */
+    const char *
+        name; /* what `file` is called, where it only lies elsewhere for a moment (setup's trial); NULL: as it is */
+    bool own;              /* and that is the caller's own file, which it need not be yet */
     bool by_caller;        /* sendmail -C: the rules for a file that may have been injected apply */
     uid_t uid;             /* who calls */
     char *const *environ_; /* where SMTPRELAY_* come from */

@@ -390,10 +390,16 @@ guard_take(
 bool
 guard_read(struct guard_text *g, const char *path, struct error *err)
 {
+    return guard_read_at(g, path, path, err);
+}
+
+bool
+guard_read_at(struct guard_text *g, const char *at, const char *path, struct error *err)
+{
     struct stat st;
     struct buf b;
     bool ok;
-    int fd = file_open_regular(path, &st, err);
+    int fd = file_open_regular(at, &st, err);
 
     memset(g, 0, sizeof *g);
     if (fd < 0)

@@ -39,6 +39,8 @@ struct guard_text {
  * file and line (ERROR_CONFIG; errno is open's where the configuration itself cannot be opened, else 0). Clear it either way.
  */
 bool guard_read(struct guard_text *g, const char *path, struct error *err);
+/* The same with what `at` has, as if that stood at `path`. */
+bool guard_read_at(struct guard_text *g, const char *at, const char *path, struct error *err);
 /* The same for a text that was already read from `path`. */
 bool guard_take(
     struct guard_text *g, struct slice text, const char *path, const struct stat *st, struct error *err);

@@ -191,7 +191,7 @@ answer_verify(struct ctl *c)
 static void
 execute_test(const struct ctl *c)
 {
-    char *argv[9];
+    char *argv[11];
     size_t n = 0;
 
     argv[n++] = mem_dup(path_smtprelayd);
@@ -199,6 +199,10 @@ execute_test(const struct ctl *c)
     if (c->request->file) {
         argv[n++] = mem_dup("-C");
         argv[n++] = mem_dup(c->request->file);
+    }
+    if (c->request->name) {
+        argv[n++] = mem_dup(c->request->own ? "--as-own" : "--as");
+        argv[n++] = mem_dup(c->request->name);
     }
     argv[n++] = mem_dup("--");
     if (c->config.path)

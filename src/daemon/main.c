@@ -91,6 +91,11 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->mode = MODE_RUN;
         } else if (strcmp(argv[i], "-C") == 0 && i + 1 < argc) {
             a->request.file = argv[++i];
+        } else if (strcmp(argv[i], "--as") == 0 && i + 1 < argc) {
+            a->request.name = argv[++i];
+        } else if (strcmp(argv[i], "--as-own") == 0 && i + 1 < argc) {
+            a->request.name = argv[++i];
+            a->request.own = true;
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("smtprelayd %s\n", version);
             exit(0);

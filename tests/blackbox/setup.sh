@@ -94,22 +94,147 @@ chmod 600 "$T/new/smtprelay.conf"
 setup
 expect_rc 78
 expect_err 'is left as it is'
-expect_out '- # mine'
+expect_out '- AuthPass... ***'
 expect_out "+ mailhub = \"127.0.0.1:$HUB_PORT\";"
+if grep -q '^[-+] # mine' "$T/out"; then fail "a comment would go"; fi
 if grep -q hidden "$T/out" "$T/err"; then fail "the former password is shown"; fi
 grep -q '^# mine' "$T/new/smtprelay.conf" || fail "it was replaced"
 grep -q "127.0.0.1:$HUB_PORT" "$T/new/smtprelay.conf.new" || fail "there is no new one"
+grep -q '^# mine' "$T/new/smtprelay.conf.new" || fail "the new one has lost a comment"
 expect_messages 0
 end
 
-begin "--force replaces it and keeps the former"
+begin "--force changes it, keeps what else was written and the former"
 good_hub
 fresh
-printf '# mine\n' >"$T/new/smtprelay.conf"
+printf '# mine\nmailhub = "other.example.org"; # why\nWorkers = 2;\n' >"$T/new/smtprelay.conf"
+cp "$T/new/smtprelay.conf" "$T/mine"
 setup --force
 expect_rc 0
-[ "$(cat "$T/new/smtprelay.conf.bak")" = '# mine' ] || fail "the former is not kept"
+cmp -s "$T/mine" "$T/new/smtprelay.conf.bak" || fail "the former is not kept"
+grep -qF "mailhub = \"127.0.0.1:$HUB_PORT\"; # why" "$T/new/smtprelay.conf" || fail "a comment is gone"
+grep -q '^Workers = 2;' "$T/new/smtprelay.conf" || fail "another setting is gone"
 expect_messages 1
+end
+
+begin "what is no configuration is replaced as a whole, and kept"
+good_hub
+fresh
+printf "root=postmaster\n" >"$T/new/smtprelay.conf"
+setup --force
+expect_rc 0
+expect_err 'nothing of it can be kept'
+[ "$(cat "$T/new/smtprelay.conf.bak")" = root=postmaster ] || fail "the former is not kept"
+expect_messages 1
+end
+
+begin "another password changes the password alone, and the former is kept"
+good_hub
+fresh
+TYPED=former
+setup --no-test
+unset TYPED
+echo '# by hand' >>"$T/new/smtprelay.conf"
+sed -i 's/^AuthUser = .*/& # her login/' "$T/new/smtprelay.conf"
+cp "$T/new/smtprelay.conf" "$T/mine"
+printf '%s\n' "$PASSWORD" | timeout 100 "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup alice@example.org >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 0
+expect_env 'auth: PLAIN alice'
+expect_out "the former is $T/new/smtprelay.secret.bak"
+[ "$(cat "$T/new/smtprelay.secret.bak")" = former ] || fail "the former password is not kept"
+[ "$(cat "$T/new/smtprelay.secret")" = "$PASSWORD" ] || fail "the password is another"
+cmp -s "$T/mine" "$T/new/smtprelay.conf" || fail "the configuration was changed"
+end
+
+begin "an account goes into the configuration that is there, and is tried as such"
+hub_start - --tls none
+OTHER=$HUB_PORT
+good_hub
+fresh
+printf '# mine\nmailhub = "127.0.0.1:%s"; UseTLS = false; # inside\nhostname = "client.example.org";\n' "$OTHER" >"$T/new/smtprelay.conf"
+setup --account work
+expect_rc 78
+expect_out '+ name = "work";'
+cmp -s "$T/new/smtprelay.conf.new" "$T/new/smtprelay.conf" && fail "there is nothing new"
+setup --account work --force
+expect_rc 0
+expect_env 'auth: PLAIN alice'
+expect_env 'rcpt: <alice@example.org>'
+grep -q '^# mine' "$T/new/smtprelay.conf" || fail "a comment is gone"
+[ "$(cat "$T/new/smtprelay.secret-work")" = "$PASSWORD" ] || fail "its password is not there"
+setup --account work
+expect_rc 0
+expect_out 'the same already'
+TYPED=wrong
+setup --account work --force
+unset TYPED
+expect_rc 77
+[ "$(cat "$T/new/smtprelay.secret-work")" = "$PASSWORD" ] || fail "a wrong password was written"
+printf '%s\n' "$PASSWORD" | timeout 100 "$SMTPRELAY" -C "$T/none.conf" setup alice@example.org --account work >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 78
+expect_one_line
+expect_err 'no configuration yet'
+expect_no_trace
+end
+
+begin "what is tried is called by the name it will have"
+hub_start - --tls starttls --auth 'PLAIN' --require-auth
+fresh
+setup --ca-file "$T/no-such.pem"
+expect_rc 78
+expect_err "$T/new/smtprelay.conf line"
+if grep -q '/proc\|/tmp/smtprelay-setup' "$T/out" "$T/err"; then fail "another file is named"; fi
+TYPED=wrong
+setup
+unset TYPED
+expect_rc 77
+expect_out "$T/new/smtprelay.conf: account default"
+if grep -q '/proc\|/tmp/smtprelay-setup' "$T/out" "$T/err"; then fail "another file is named"; fi
+end
+
+begin "killed at any step of it, no file with the password is left"
+hub_start - --listen blackhole
+fresh
+printf '%s\n' "$PASSWORD" | "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup alice@example.org --mailhub "127.0.0.1:$HUB_PORT" \
+    --tls starttls --user "$USER_NAME" >"$T/out" 2>"$T/err" &
+pid=$!
+wait_for 20 grep -q connection "$T/out"
+{ kill -9 "$pid" && wait "$pid"; } 2>/dev/null
+[ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
+if grep -rqsF -e "$PASSWORD" "$TMPDIR" /dev/shm; then fail "the password is left in a file"; fi
+expect_no_trace
+end
+
+begin "an ordinary user gets a file of his own, and his own command for the password works"
+if [ "$(id -u)" -eq 0 ]; then
+    good_hub
+    rm -rf "${T:?}/home"
+    mkdir -p "$T/home"
+    chown 65534 "$T/home"
+    cp "$CA" "$T/ca.pem"
+    chmod 644 "$T/ca.pem"
+    as_nobody() {
+        timeout 100 setpriv --reuid 65534 --regid 65534 --clear-groups env -i PATH="$PATH" HOME="$T/home" MY_WAY="$PASSWORD" \
+            "$SMTPRELAY" setup alice@example.org --mailhub "127.0.0.1:$HUB_PORT" --tls starttls --ca-file "$T/ca.pem" \
+            --user "$USER_NAME" "$@" >"$T/out" 2>"$T/err" </dev/null
+        rc=$?
+    }
+    as_nobody --password-command "/usr/bin/printenv MY_WAY"
+    expect_rc 0
+    [ "$(stat -c %a:%u "$T/home/.config/smtprelay/config")" = 600:65534 ] || fail "$(stat -c %a:%u "$T/home/.config/smtprelay/config")"
+    expect_messages 1
+    printf '%s\n' "$PASSWORD" >"$T/password"
+    chmod 644 "$T/password"
+    as_nobody --password-file "$T/password" --force
+    expect_rc 0
+    expect_messages 2
+    [ "$(stat -c %a:%u "$T/home/.config/smtprelay/config.secret")" = 600:65534 ] || fail "its secret is not his alone"
+    as_nobody
+    expect_rc 64
+    expect_err 'no password'
+fi
 end
 
 begin "a password from a file, and one from a command"
@@ -158,13 +283,20 @@ good_hub
 fresh
 printf '# mine\n' >"$T/new/smtprelay.conf"
 at_terminal "Password=$PASSWORD\\n
-Replace it?=n\\n"
+Change it?=n\\n"
 expect_out 'exit 78'
 [ "$(cat "$T/new/smtprelay.conf")" = '# mine' ] || fail "it was replaced"
 at_terminal "Password=$PASSWORD\\n
-Replace it?=y\\n"
+Change it?=y\\n"
 expect_out 'exit 0'
 [ "$(cat "$T/new/smtprelay.conf.bak")" = '# mine' ] || fail "the former is not kept"
+end
+
+begin "the login that a provider wants of everybody is left to its preset"
+fresh
+printf 'p\n' | "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup me@example.org --provider sendgrid --no-test >"$T/out" 2>"$T/err" ||
+    fail "it failed"
+"$SMTPRELAY" -C "$T/new/smtprelay.conf" check 2>&1 | grep -q '^AuthUser = "apikey";' || fail "another login"
 end
 
 begin "who has addresses at a known provider gets its preset, others their domain's own records"
@@ -179,7 +311,7 @@ grep -qF 'mailhub = "srv:example.org";' "$T/new/smtprelay.conf" || fail "no SRV"
 end
 
 begin "what is said wrongly is named"
-for words in '' 'nobody' 'a@example.org --provider gmial' 'a@example.org b@example.org' 'a@example.org --user'; do
+for words in '' 'nobody' 'a@example.org --provider gmial' 'a@example.org b@example.org' 'a@example.org --user' 'a@example.org --account x/y' 'a@example.org --account='; do
     # shellcheck disable=SC2086
     "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup $words >"$T/out" 2>"$T/err" </dev/null
     rc=$?

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/* setup_try: a memfd that smtprelayd opens by /proc, so that no file with the password in it can be left anywhere. */
+#include "admin/setup_try.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+enum { SIGNALS = sizeof signals / sizeof signals[0] };
+
+int
+setup_try_file(const struct test_options *o)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN }, before[SIGNALS];
+    int status = 0;
+    pid_t pid;
+
+    (void)fflush(NULL);
+    for (size_t i = 0; i < SIGNALS; i++)
+        (void)sigaction(signals[i], &ignore, &before[i]);
+    pid = fork();
+    if (pid == 0) {
+        for (size_t i = 0; i < SIGNALS; i++)
+            (void)sigaction(signals[i], &before[i], NULL);
+        int code = test_run(o);
+        (void)fflush(NULL);
+        _exit(code);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    for (size_t i = 0; i < SIGNALS; i++)
+        (void)sigaction(signals[i], &before[i], NULL);
+    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
+}
+
+bool
+setup_try(const struct test_options *o, struct slice text, int *code, struct error *err)
+{
+    struct test_options of_trial = *o;
+    int fd = file_sealed("smtprelay-setup", text, err);
+    char *path;
+    bool ok;
+
+    if (fd < 0)
+        return false;
+    path = mem_format("/proc/%ld/fd/%d", (long)getpid(), fd);
+    ok = fchmod(fd, 0600) == 0 && access(path, R_OK) == 0;
+    of_trial.request.file = path;
+    if (ok)
+        *code = setup_try_file(&of_trial);
+    else
+        error_set(err, ERROR_OS, "setup: cannot try it where /proc is missing; --no-test writes it untried");
+    file_close(&fd);
+    free(path);
+    return ok;
+}
