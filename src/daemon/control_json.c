@@ -33,6 +33,8 @@ control_message(const struct control_request *q, struct control_out *o, const st
     control_word_text(o, "message_id", r->message_id);
     control_word_number(o, "uid", r->uid);
     control_word_text(o, "login", r->login);
+    if (r->client && *r->client)
+        control_word_text(o, "client", r->client);
     control_word_text(o, "program", r->program);
     control_word_text(o, "unit", r->unit);
     control_word_number(o, "attempts", r->attempts);

@@ -335,9 +335,13 @@ print_origin(struct control_out *o, const struct record *r)
     control_line_begin(o);
     buf_add_format(&o->b, "came: %s(", stamp);
     control_add_duration(&o->b, control_age(r));
-    buf_add_format(&o->b, " ago) from uid %lld", (long long)r->uid);
+    if (r->uid < 0)
+        buf_add_str(&o->b, " ago) from an unknown user");
+    else
+        buf_add_format(&o->b, " ago) from uid %lld", (long long)r->uid);
     control_line_end(o);
     print_field(o, "login", r->login);
+    print_field(o, "client", r->client);
     print_field(o, "program", r->program);
     print_field(o, "unit", r->unit);
     print_field(o, "folder", r->cwd);

@@ -92,6 +92,7 @@ add_who(struct teller *t, const struct history_line *l)
         buf_add_str(&t->o->b, "somebody of unknown user");
     if (l->uid >= 0)
         buf_add_format(&t->o->b, "(uid %lld)", (long long)l->uid);
+    (void)add_field(t, l, "client", l->uid < 0 ? " at " : ", from ", "");
     (void)add_field(t, l, "program", ", program ", "");
     (void)add_field(t, l, "unit", ", unit ", "");
     (void)add_field(t, l, "cwd", ", in ", " as it says");

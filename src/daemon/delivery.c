@@ -62,8 +62,11 @@ delivery_log(const struct delivery *d, const char *status, const char *why)
     struct buf b;
 
     buf_init(&b, 4000);
-    buf_add_format(&b, "id=%s uid=%lld from=<%s> to=<%s>", r->id, (long long)r->uid, r->envelope.sender,
-        r->envelope.n ? r->envelope.rcpt[0].address : "");
+    buf_add_format(&b, "id=%s uid=%lld", r->id, (long long)r->uid);
+    if (r->client && *r->client)
+        buf_add_format(&b, " client=%s", r->client);
+    buf_add_format(
+        &b, " from=<%s> to=<%s>", r->envelope.sender, r->envelope.n ? r->envelope.rcpt[0].address : "");
     if (r->envelope.n > 1)
         buf_add_format(&b, " nrcpt=%zu", r->envelope.n);
     buf_add_format(&b, " size=%llu", (unsigned long long)d->sub->size);

@@ -4,7 +4,7 @@
  *
  *     MILLISECONDS EVENT ID UID [KEY=VALUE]...\n      values percent-encoded (base/text), unknown keys and events are passed over
  *
- *     submitted   login= program= unit= cwd= origin= mode= sender= rcpt= (many) nrcpt= size= of= (a report: about this id)
+ *     submitted   login= client= program= unit= cwd= origin= mode= sender= rcpt= (many) nrcpt= size= of= (a report: about this id)
  *     attempt     account= relay= tls= auth= delays= took= (ms) sent= refused= deferred= reply= trouble=
  *     sent, queued, deferred, refused, expired, failed, removed     why=
  */

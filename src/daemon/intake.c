@@ -231,6 +231,7 @@ intake_begin(const struct config *c, const struct peer *p, const char *origin, s
     set(&r->mode, s->mode == 'q' ? "queue" : s->mode == 'b' ? "background" : "interactive");
     set(&r->origin, origin);
     set(&r->login, p->login);
+    set(&r->client, p->address);
     set(&r->program, p->program);
     set(&r->unit, p->unit);
     set(&r->cwd, t->cwd);

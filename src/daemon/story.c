@@ -161,6 +161,7 @@ story_submitted(struct core *c, const struct record *r, uint64_t size, const cha
         return;
     history_add(&d, "of", about);
     history_add(&d, "login", r->login);
+    history_add(&d, "client", r->client);
     history_add(&d, "program", r->program);
     history_add(&d, "unit", r->unit);
     history_add(&d, "origin", r->origin);

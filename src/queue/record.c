@@ -43,6 +43,7 @@ static const struct {
     { "uid", NUMBER, offsetof(struct record, uid) },
     { "pid", NUMBER, offsetof(struct record, pid) },
     { "login", TEXT, offsetof(struct record, login) },
+    { "client", TEXT, offsetof(struct record, client) },
     { "program", TEXT, offsetof(struct record, program) },
     { "unit", TEXT, offsetof(struct record, unit) },
     { "cwd", TEXT, offsetof(struct record, cwd) },

@@ -33,6 +33,7 @@ struct record {
     char *origin;     /* "local", "bs", "listener", "report" */
     int64_t uid, pid; /* -1: not known */
     char *login;      /* login name, "" when the uid has none */
+    char *client;     /* over TCP: the address of who handed it in, "[192.0.2.1]"; else "" */
     char *program, *unit, *cwd;
     char *full_name;     /* -F, $NAME or GECOS; "" */
     char *login_address; /* the caller's own address, qualified */

@@ -64,6 +64,9 @@ end
 
 begin "in logwatch's report no reply of a smarthost makes sent of refused"
 if command -v perl >/dev/null; then
+    printf 'id=0ABC11 uid=-1 client=[192.0.2.9] from=<a@x> to=<b@y> size=9 relay=z status=sent\n' |
+        LOGWATCH_DETAIL_LEVEL=5 perl "$TESTS/../packaging/logwatch/smtprelay" >"$T/out" 2>&1
+    grep -q 'TCP from \[192.0.2.9\]' "$T/out" || fail "it does not say from where: $(cat "$T/out")"
     printf 'id=0ABC12 uid=0 from=<a@x> to=<b@y> size=9 relay=z status=refused why="550 no status=sent why="x"\n' |
         perl "$TESTS/../packaging/logwatch/smtprelay" >"$T/out" 2>&1
     grep -qF 'refused: from <a@x> to <b@y>: 550 no status=sent' "$T/out" || fail "$(cat "$T/out")"
