@@ -77,8 +77,11 @@ LIBS_smtprelayd = $(LIBCONFIG_LIBS) -pthread
 LIBS_smtprelay = $(LIBCONFIG_LIBS) $(JANSSON_LIBS)
 LIBS_smtprelay-worker = $(OPENSSL_LIBS) $(CARES_LIBS) $(IDN2_LIBS)
 
-# a directory's archive holds everything but main.c and the compiled-in paths
-sources = $(filter-out %/main.c %/paths.c,$(wildcard $(srcdir)/src/$(1)/*.c))
+# a directory's archive holds everything but main.c, the compiled-in paths and what is another system's (src/base/README.md)
+SYSTEMS = linux freebsd
+SYSTEM ?= linux
+ELSEWHERE = $(foreach s,$(filter-out $(SYSTEM),$(SYSTEMS)),%_$(s).c)
+sources = $(filter-out %/main.c %/paths.c $(ELSEWHERE),$(wildcard $(srcdir)/src/$(1)/*.c))
 objects = $(patsubst $(srcdir)/%.c,$(O)/%.o,$(call sources,$(1)))
 ARCHIVE_DIRS = $(LAYERS) $(PROGRAM_DIRS)
 archive = $(O)/lib/$(1).a

@@ -10,12 +10,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
 
 enum { LINE_MAX_BYTES = 4096 };
 
@@ -62,7 +62,7 @@ terminal_open(struct terminal *t, struct error *err)
     t->signals = -1;
     t->fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (t->fd >= 0)
-        t->signals = signalfd(-1, &t->watched, SFD_CLOEXEC);
+        t->signals = signals_open(&t->watched, false);
     if (t->signals >= 0 && sigprocmask(SIG_BLOCK, &t->watched, &t->mask) == 0)
         return true;
     file_close(&t->fd);
@@ -85,13 +85,13 @@ terminal_close(struct terminal *t)
 static bool
 obey_signal(struct terminal *t, const char *prompt)
 {
-    struct signalfd_siginfo info;
+    int number = signals_next(t->signals);
 
-    if (file_read_some(t->signals, &info, sizeof info) != (ssize_t)sizeof info)
+    if (number == 0)
         return false;
     echo_on(t);
     show(t, "\n");
-    (void)raise((int)info.ssi_signo);
+    (void)raise(number);
     (void)sigprocmask(SIG_SETMASK, &t->mask, NULL); /* here it comes */
     (void)sigprocmask(SIG_BLOCK, &t->watched, NULL);
     if (!echo_off(t))

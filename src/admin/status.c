@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <time.h>
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "base/text.h"
 
 enum { EVERY_MS = 2000, ANSWER_MAX = 4 << 20, LINES = 24, COLUMNS = 80 };
@@ -37,7 +37,7 @@ screen_begin(struct screen *s)
     (void)sigemptyset(&set);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         (void)sigaddset(&set, ends[i]);
-    s->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC) : -1;
+    s->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signals_open(&set, false) : -1;
     if (s->signals < 0)
         return false;
     s->has_keys = tcgetattr(STDIN_FILENO, &s->before) == 0;
@@ -103,13 +103,13 @@ wait_for_end(struct screen *s)
 {
     struct pollfd p[2] = { { .fd = s->signals, .events = POLLIN },
         { .fd = s->has_keys ? STDIN_FILENO : -1, .events = POLLIN } };
-    struct signalfd_siginfo info;
     char key = 0;
+    int number;
 
     if (poll(p, 2, EVERY_MS) <= 0)
         return false;
-    if ((p[0].revents & POLLIN) && read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
-        return info.ssi_signo != SIGWINCH;
+    if ((p[0].revents & POLLIN) && (number = signals_next(s->signals)) > 0)
+        return number != SIGWINCH;
     if (p[1].revents & POLLIN)
         return read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q' || key == 4;
     return (p[1].revents & (POLLHUP | POLLERR)) != 0;

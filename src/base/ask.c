@@ -7,7 +7,6 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +16,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/peercred.h"
+#include "base/rights.h"
 
 #define LAST_LINE_MAX 4096
 
@@ -57,13 +58,12 @@ owns_folder(uid_t uid, const char *path)
 static bool
 is_trusted(int fd, const char *path, const char *user, struct error *err)
 {
-    struct ucred cred;
-    socklen_t len = sizeof cred;
+    struct peercred cred;
     struct passwd *pw;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof cred)
+    if (!peercred_get(fd, &cred))
         return error_sys(err, ERROR_TEMP, errno, "%s: cannot tell who listens", path);
-    if (cred.uid == 0 || cred.uid == (uid_t)getauxval(AT_UID)) /* our own, without asking the kernel again */
+    if (cred.uid == 0 || cred.uid == rights_caller()) /* our own, without asking the kernel again */
         return true;
     pw = getpwnam(user);
     if ((pw && pw->pw_uid == cred.uid) || owns_folder(cred.uid, path))

@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/filesys.h"
 #include "base/mem.h"
+#include "base/memfile.h"
 
 static bool
 wait_writable(int fd)
@@ -145,7 +146,7 @@ file_read_all(int fd, struct buf *out, const char *name, struct error *err)
     return true;
 }
 
-/* Where O_TMPFILE is missing (some overlay and network file systems): a random name that lives for an instant. */
+/* Where there are no files without a name (some overlay and network file systems): a random one that lives for an instant. */
 static int
 temp_by_name(const char *dir)
 {
@@ -173,7 +174,7 @@ file_temp(const char *const *dirs, struct error *err)
     for (; *dirs; dirs++) {
         if (!**dirs)
             continue;
-        int fd = open(*dirs, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        int fd = filesys_unnamed(AT_FDCWD, *dirs);
         if (fd < 0)
             fd = temp_by_name(*dirs);
         if (fd >= 0)
@@ -190,7 +191,7 @@ int
 file_sealed(const char *name, struct slice content, struct error *err)
 {
     static const char *const dirs[] = { "/dev/shm", "/tmp", NULL };
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfile_open_sealable(name);
     bool sealing = fd >= 0;
 
     if (fd < 0)
@@ -198,7 +199,7 @@ file_sealed(const char *name, struct slice content, struct error *err)
     if (fd < 0)
         return -1;
     if (!file_write(fd, content.p, content.len) || lseek(fd, 0, SEEK_SET) != 0 ||
-        (sealing && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)) {
+        (sealing && !memfile_seal(fd))) {
         error_sys(err, ERROR_OS, errno, "cannot hand over %s", name);
         file_close(&fd);
         return -1;
@@ -239,12 +240,9 @@ file_close(int *fd)
 int
 file_reopen(int fd)
 {
-    char path[64];
-    int again;
+    int again = filesys_reopen(fd);
 
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    again = open(path, O_RDONLY | O_CLOEXEC);
-    return again >= 0 ? again : fcntl(fd, F_DUPFD_CLOEXEC, 0); /* no /proc: as it is */
+    return again >= 0 ? again : fcntl(fd, F_DUPFD_CLOEXEC, 0); /* as it is */
 }
 
 void

@@ -43,6 +43,9 @@ passfd_send(int sock, const void *data, size_t len, const int *fds, size_t nfds)
     return n >= 0 && (size_t)n == len;
 }
 
+/* CMSG_NXTHDR of musl mixes signs */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 static void
 take_descriptors(struct msghdr *msg, int fds[PASSFD_MAX])
 {
@@ -62,6 +65,7 @@ take_descriptors(struct msghdr *msg, int fds[PASSFD_MAX])
         }
     }
 }
+#pragma GCC diagnostic pop
 
 ssize_t
 passfd_receive(int sock, void *data, size_t size, int fds[PASSFD_MAX])

@@ -2,7 +2,6 @@
 /* rights: real ids in place of effective ones; what may be done with them is not known here. */
 #include "base/rights.h"
 
-#include <sys/auxv.h>
 #include <unistd.h>
 
 bool
@@ -11,7 +10,7 @@ rights_drop(void)
     gid_t gid;
     uid_t uid;
 
-    if (!getauxval(AT_SECURE)) /* the kernel has compared them, and asking again costs time */
+    if (!rights_differ()) /* asking again costs time */
         return true;
     gid = getgid();
     uid = getuid();

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -61,7 +62,7 @@ become(char *words[], char *const *env, int in, int out)
         in = open("/dev/null", O_RDONLY);
     if (setpgid(0, 0) != 0 || in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(127);
-    (void)close_range(3, ~0U, 0); /* nothing of ours is for it */
+    descriptors_close_from(3); /* nothing of ours is for it */
     for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++)
         (void)signal(reset[i], SIG_DFL);
     (void)sigemptyset(&none);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
@@ -12,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -56,8 +56,7 @@ let_go(void)
 {
     int null;
 
-    (void)close_range(
-        STDERR_FILENO + 1, ~0U, 0); /* a copy of the daemon's socket would hide our end from it */
+    descriptors_close_from(STDERR_FILENO + 1); /* a copy of the daemon's socket would hide our end from it */
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
 }

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/peercred.h"
 #include "base/text.h"
 #include "daemon/control_filter.h"
 #include "daemon/control_list.h"
@@ -270,35 +271,18 @@ control_group(void)
     return g ? (int64_t)g->gr_gid : -1;
 }
 
-static bool
-is_in_group(int sock, int64_t group)
-{
-    socklen_t len = 0;
-    gid_t *gids;
-    bool found = false;
-
-    if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
-        return false; /* in no group, or a kernel before 4.13 */
-    gids = mem_alloc(len);
-    if (getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, gids, &len) == 0)
-        for (size_t i = 0; i < len / sizeof *gids; i++)
-            found = found || (int64_t)gids[i] == group;
-    free(gids);
-    return found;
-}
-
 bool
 control_identify(int sock, int64_t group, struct control_peer *peer)
 {
-    struct ucred cred;
-    socklen_t len = sizeof cred;
+    struct peercred cred;
 
     *peer = (struct control_peer){ .uid = -1 };
-    if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof cred || cred.pid <= 0)
+    if (!peercred_get(sock, &cred) || cred.pid <= 0)
         return false;
     peer->uid = cred.uid;
-    peer->is_operator = cred.uid == 0 || cred.uid == geteuid() ||
-                        (group >= 0 && ((int64_t)cred.gid == group || is_in_group(sock, group)));
+    peer->is_operator =
+        cred.uid == 0 || cred.uid == geteuid() ||
+        (group >= 0 && ((int64_t)cred.gid == group || peercred_has_group(sock, (gid_t)group)));
     return true;
 }
 

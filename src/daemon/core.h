@@ -41,7 +41,7 @@ struct core {
     struct trouble *trouble;     /* the daemon's; NULL: nobody is told */
     struct metrics *metrics;     /* likewise */
     struct story *story;         /* of the history; story.c's */
-    int diag;                    /* tcp_open_diag, -1 = none */
+    int diag;                    /* tcpowner_open, -1 = none */
     struct delivery *deliveries;
     struct rates *rates;       /* of a daemon: RateLimit */
     struct runaways *runaways; /* likewise: RunawayLimit */

@@ -6,29 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/rights.h"
 #include "base/slice.h"
-
-/* Root in a container may have lost it; then everything stays root's, the queue as well */
-static bool
-may_change(void)
-{
-    struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-    struct __user_cap_data_struct data[2];
-
-    if (geteuid() != 0)
-        return false;
-    if (syscall(SYS_capget, &head, data) != 0)
-        return true;
-    return (data[0].effective & (1u << CAP_SETUID)) && (data[0].effective & (1u << CAP_SETGID));
-}
 
 static bool
 find_user(const char *user, struct identity *id, struct error *err)
@@ -57,7 +42,7 @@ find_user(const char *user, struct identity *id, struct error *err)
 bool
 identity_find(const char *user, struct identity *id, struct error *err)
 {
-    *id = (struct identity){ may_change(), geteuid(), getegid() };
+    *id = (struct identity){ rights_may_change_user(), geteuid(), getegid() };
     if (!id->change)
         return true;
     if (!find_user(user, id, err))

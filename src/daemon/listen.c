@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/peercred.h"
 #include "daemon/client.h"
 #include "daemon/crowd.h"
 
@@ -131,12 +132,9 @@ on_closed(void *ctx, struct client *c)
 static int64_t
 uid_of(int fd)
 {
-    struct ucred cred;
-    socklen_t len = sizeof cred;
+    struct peercred cred;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof cred || cred.pid <= 0)
-        return -1;
-    return cred.uid;
+    return peercred_get(fd, &cred) && cred.pid > 0 ? (int64_t)cred.uid : -1;
 }
 
 /* ---------------------------------------------------------------- who may stay */

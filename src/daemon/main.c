@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/process.h"
 #include "base/rights.h"
 #include "config/expand.h"
 #include "daemon/control_test.h"
@@ -275,7 +275,7 @@ serve(void)
 
     if (getsockopt(SERVE_SOCKET, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET)
         fatal(EX_USAGE, "--serve is only for smtprelayd itself");
-    (void)prctl(PR_SET_NAME, "smtprelayd"); /* executed by descriptor, it may have a number for a name */
+    process_set_name("smtprelayd"); /* executed by descriptor, it may have a number for a name */
     raise_descriptors();
     return serve_run(SERVE_SOCKET);
 }

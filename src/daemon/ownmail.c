@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/memfile.h"
 #include "config/expand.h"
 #include "config/road.h"
 #include "daemon/intake.h"
@@ -90,7 +91,7 @@ static int
 open_temp(struct error *err)
 {
     const char *const dirs[] = { "/var/tmp", "/tmp", NULL };
-    int fd = memfd_create("smtprelay", MFD_CLOEXEC);
+    int fd = memfile_open("smtprelay");
 
     return fd >= 0 ? fd : file_temp(dirs, err);
 }

@@ -1,71 +1,31 @@
 /* SPDX-License-Identifier: ISC */
-/* peer: credentials, passwd entry and /proc of a client; what cannot be read is left empty. */
+/* peer: credentials, passwd entry and process of a client; what cannot be read is left empty. */
 #include "daemon/peer.h"
 
-#include <fcntl.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/mem.h"
-
-static bool
-read_proc(int64_t pid, const char *name, struct buf *out)
-{
-    char path[64];
-    struct error err;
-    int fd;
-    bool ok;
-
-    (void)snprintf(path, sizeof path, "/proc/%lld/%s", (long long)pid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return false;
-    buf_reset(out);
-    ok = file_read_all(fd, out, path, &err);
-    file_close(&fd);
-    return ok;
-}
-
-/* The parent of a process: fourth word of its stat line, behind the last ')' since comm may hold anything */
-static int64_t
-parent_of(int64_t pid)
-{
-    struct buf b;
-    int64_t parent = -1;
-    uint64_t v;
-
-    buf_init(&b, 4096);
-    if (read_proc(pid, "stat", &b)) {
-        struct slice rest = slice_from(buf_slice(&b), slice_find_last(buf_slice(&b), ')') + 1), word;
-        rest = slice_trim(rest);
-        if (slice_cut(&rest, ' ', &word) && slice_cut(&rest, ' ', &word) && slice_number(word, INT32_MAX, &v))
-            parent = (int64_t)v;
-    }
-    buf_clear(&b);
-    return parent;
-}
+#include "base/peercred.h"
+#include "base/process.h"
 
 static void
-look_at_proc(struct peer *p)
+look_at_process(struct peer *p)
 {
     struct buf b;
-    int64_t parent = parent_of(p->pid);
+    int64_t parent = process_parent(p->pid);
 
     buf_init(&b, 4096);
-    if (parent > 0 && read_proc(parent, "comm", &b)) {
+    if (parent > 0 && process_program(parent, &b)) {
         free(p->program);
         p->program = slice_dup(slice_trim(buf_slice(&b)));
     }
-    if (read_proc(p->pid, "cgroup", &b)) {
-        struct slice line = slice_trim(buf_slice(&b));
+    if (process_unit(p->pid, &b)) {
         free(p->unit);
-        p->unit = slice_dup(slice_from(line, slice_find_last(line, '/') + 1));
+        p->unit = slice_dup(buf_slice(&b));
     }
     buf_clear(&b);
 }
@@ -102,11 +62,10 @@ look_up(struct peer *p)
 void
 peer_identify(int sock, struct peer *p)
 {
-    struct ucred cred;
-    socklen_t len = sizeof cred;
+    struct peercred cred;
 
     memset(p, 0, sizeof *p);
-    if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof cred && cred.pid > 0) {
+    if (peercred_get(sock, &cred) && cred.pid > 0) {
         p->uid = cred.uid;
         p->pid = cred.pid;
     } else {
@@ -115,7 +74,7 @@ peer_identify(int sock, struct peer *p)
     }
     p->program = mem_dup("");
     p->unit = mem_dup("");
-    look_at_proc(p);
+    look_at_process(p);
     look_up(p);
 }
 

@@ -9,13 +9,13 @@ struct peer {
     int64_t uid, pid; /* -1: the kernel does not say */
     char *login;      /* login name of the uid, "" when it has none */
     char *full_name;  /* GECOS name, "" when there is none */
-    char *program;    /* comm of the caller of sendmail, where /proc tells */
-    char *unit;       /* last part of its cgroup */
+    char *program;    /* comm of the caller of sendmail, where the system tells */
+    char *unit;       /* the last part of its cgroup, or what the system has instead */
     char *address;    /* over TCP: its address literal, "[192.0.2.1]"; else NULL */
 };
 
 /*
- * Identify the peer of `sock` (SO_PEERCRED); where it is no Unix socket (sendmail -bs on a pipe) it is this process itself.
+ * Identify the peer of `sock` (base/peercred); where it is no Unix socket (sendmail -bs on a pipe) it is this process itself.
  * The strings are owned by *p.
  */
 void peer_identify(int sock, struct peer *p);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tcpowner.h"
 #include "daemon/bounds.h"
 #include "daemon/breaker.h"
 #include "daemon/control_session.h"
@@ -285,7 +286,7 @@ open_all(struct serving *s, struct error *err)
     s->core.spool = park_open(config_text(c, 0, CONFIG_QUEUE_DIR), err);
     if (!s->core.spool || !lock_patiently(s->core.spool, err))
         return false;
-    s->core.diag = tcp_open_diag(); /* confined it could not any more */
+    s->core.diag = tcpowner_open(); /* confined it could not any more */
     log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bounds_confine(c)));
     return true;
 }

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/peercred.h"
 #include "base/slice.h"
 #include "daemon/tcp.h"
 
@@ -136,14 +137,12 @@ static int
 probe(const struct sockaddr_un *to, bool *is_orphan)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), e;
-    struct ucred cred;
-    socklen_t len = sizeof cred;
+    struct peercred cred;
 
     if (fd < 0)
         return errno;
     e = connect(fd, (const struct sockaddr *)to, sizeof *to) == 0 || errno == EAGAIN ? 0 : errno;
-    *is_orphan = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || cred.pid <= 0 ||
-                 (kill(cred.pid, 0) != 0 && errno == ESRCH);
+    *is_orphan = !peercred_get(fd, &cred) || cred.pid <= 0 || (kill(cred.pid, 0) != 0 && errno == ESRCH);
     file_close(&fd);
     return e;
 }

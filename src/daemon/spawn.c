@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,9 +12,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/process.h"
 #include "config/file.h"
 #include "daemon/identity.h"
 #include "ipc/job.h"
@@ -86,7 +87,7 @@ let_go(int sock)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (s < 0 || dup2(s, WORKER_SOCKET) < 0)
         return false;
-    (void)close_range(WORKER_SOCKET + 1, ~0U, 0);
+    descriptors_close_from(WORKER_SOCKET + 1);
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
 }
@@ -116,12 +117,12 @@ static bool
 execute(int settings, const struct identity *id, struct error *err)
 {
     char *argv[] = { mem_dup("smtprelay-worker"), NULL }, **env = worker_environment();
-    int f = fcntl(settings, F_DUPFD, ABOVE), program = open(path_worker, O_PATH | O_CLOEXEC);
+    int f = fcntl(settings, F_DUPFD, ABOVE), program = process_open_program(path_worker);
 
     program = program < 0 ? -1 : fcntl(program, F_DUPFD_CLOEXEC, ABOVE);
     if (f < 0 || dup2(f, WORKER_SETTINGS) < 0)
         return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot be handed its settings");
-    (void)close_range(WORKER_SETTINGS + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    descriptors_end_from(WORKER_SETTINGS + 1);
     if (!identity_become(id))
         return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot change its user");
     (void)fexecve(program, argv, env);

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/memfile.h"
 #include "mail/status.h"
 
 #define MEMORY_MAX (1u << 20)
@@ -134,7 +135,7 @@ temp_file(const char *folder, struct error *err)
 bool
 submission_begin(struct submission *s, struct error *err)
 {
-    s->fd = memfd_create("smtprelay", MFD_CLOEXEC);
+    s->fd = memfile_open("smtprelay");
     s->in_memory = s->fd >= 0;
     if (s->fd < 0)
         s->fd = temp_file(NULL, err);

@@ -4,23 +4,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/process.h"
+#include "base/signals.h"
 #include "config/explanations.h"
 #include "daemon/alarm.h"
 #include "daemon/helper.h"
@@ -105,7 +106,7 @@ become_daemon(const struct supervisor *s, int sock, char *const argv[], char *co
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || (s->req->ready_fd >= 0 && dup2(null, 2) < 0) ||
         chdir("/") != 0)
         give_up("cannot be set up");
-    (void)close_range(SERVE_SOCKET + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    descriptors_end_from(SERVE_SOCKET + 1);
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         (void)signal(ignored[i], SIG_IGN);
     (void)sigemptyset(&none);
@@ -528,13 +529,13 @@ static void
 signal_ready(void *ctx, int fd, short revents)
 {
     struct supervisor *s = ctx;
-    struct signalfd_siginfo info;
+    int number;
 
     (void)revents;
-    while (file_read_some(fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
+    while ((number = signals_next(fd)) > 0) {
+        if (number == SIGCHLD)
             reap(s);
-        else if (info.ssi_signo == SIGHUP)
+        else if (number == SIGHUP)
             reload(s);
         else
             stop(s);
@@ -550,8 +551,7 @@ watch_signals(struct supervisor *s, struct error *err)
     (void)sigemptyset(&set);
     for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++)
         (void)sigaddset(&set, heard[i]);
-    s->signals =
-        sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+    s->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signals_open(&set, true) : -1;
     if (s->signals < 0)
         return error_sys(err, ERROR_OS, errno, "cannot set up signals");
     (void)loop_watch(s->loop, s->signals, POLLIN, signal_ready, s); /* as long as the loop */
@@ -644,7 +644,7 @@ supervise_run(const struct supervise_request *req, struct error *err)
     error_init(err);
     s.loop = loop_new();
     s.watchdog_ms = notify_watchdog_ms();
-    s.program = open("/proc/self/exe", O_PATH | O_CLOEXEC); /* after an update, too, it is the same */
+    s.program = process_open_own(); /* after an update, too, it is the same */
     if (watch_signals(&s, err))
         run(&s);
     else

@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* tcp: addresses in and out of text, and the kernel's list of sockets. */
+/* tcp: addresses in and out of text. */
 #include "daemon/tcp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/slice.h"
+#include "base/tcpowner.h"
 
-enum { BACKLOG = 1024, DIAG_MS = 200 };
+enum { BACKLOG = 1024 };
 
 /* "ADDRESS:PORT" or "[ADDRESS]:PORT"; 0: it is neither */
 static socklen_t
@@ -214,75 +210,15 @@ tcp_is_allowed(const struct tcp_peer *peer, const struct config_value *networks)
 
 /* ---------------------------------------------------------------- whose socket it is */
 
-int
-tcp_open_diag(void)
-{
-    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-}
-
-static void
-set_end(unsigned char *address, __be16 *port, const struct sockaddr_storage *a)
-{
-    size_t len;
-    const void *bytes = bytes_of(a, &len);
-
-    memcpy(address, bytes, len);
-    *port = a->ss_family == AF_INET ? ((const struct sockaddr_in *)a)->sin_port
-                                    : ((const struct sockaddr_in6 *)a)->sin6_port;
-}
-
-/* What the kernel says of one socket */
-struct diag_answer {
-    struct nlmsghdr head;
-    struct inet_diag_msg body;
-    char rest[4096];
-};
-
-/* Only what was asked now: an answer that was too late for its own question is thrown away */
-static bool
-receive(int diag, uint32_t number, struct diag_answer *answer)
-{
-    for (;;) {
-        ssize_t n = recv(diag, answer, sizeof *answer, 0);
-        if (n < (ssize_t)sizeof answer->head)
-            return false;
-        if (answer->head.nlmsg_seq != number)
-            continue;
-        return answer->head.nlmsg_type == SOCK_DIAG_BY_FAMILY &&
-               n >= (ssize_t)(sizeof answer->head + sizeof answer->body);
-    }
-}
-
 int64_t
 tcp_uid(int diag, int fd, const struct tcp_peer *peer)
 {
-    struct {
-        struct nlmsghdr head;
-        struct inet_diag_req_v2 req;
-    } ask = { { sizeof ask, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, 0 },
-        { .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1u << TCP_ESTABLISHED } };
     struct sockaddr_storage own;
-    struct timeval limit = { 0, DIAG_MS * 1000 };
     socklen_t len = sizeof own;
-    struct diag_answer answer;
 
-    if (diag < 0 || getsockname(fd, (struct sockaddr *)&own, &len) != 0)
+    if (getsockname(fd, (struct sockaddr *)&own, &len) != 0)
         return -1;
     unmap(&own);
-    if (own.ss_family != peer->address.ss_family)
-        return -1;
     /* the socket at the other end has our peer's address as its own */
-    ask.head.nlmsg_seq = (uint32_t)clock_us();
-    ask.req.sdiag_family = (unsigned char)own.ss_family;
-    set_end((unsigned char *)ask.req.id.idiag_src, &ask.req.id.idiag_sport, &peer->address);
-    set_end((unsigned char *)ask.req.id.idiag_dst, &ask.req.id.idiag_dport, &own);
-    ask.req.id.idiag_cookie[0] = ask.req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-    (void)setsockopt(diag, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (send(diag, &ask, sizeof ask, 0) != (ssize_t)sizeof ask || !receive(diag, ask.head.nlmsg_seq, &answer))
-        return -1;
-    /* one that its process has closed already belongs to nobody, and the kernel says root; nor may it be a stranger's listener */
-    if (answer.body.idiag_inode == 0 || answer.body.idiag_state == TCP_LISTEN ||
-        answer.body.id.idiag_dport != ask.req.id.idiag_dport)
-        return -1;
-    return answer.body.idiag_uid;
+    return own.ss_family == peer->address.ss_family ? tcpowner_uid(diag, &peer->address, &own) : -1;
 }

@@ -30,11 +30,9 @@ void tcp_hurry(int fd);
 /* May it hand in mail: from this machine, or from one of ListenNetworks? */
 bool tcp_is_allowed(const struct tcp_peer *peer, const struct config_value *networks);
 /*
- * The uid of the process at the other end of a connection within this machine, as the kernel knows it (sock_diag(7)); -1: it does
- * not say, or its process has closed it already. `diag` is a socket of tcp_open_diag, which a confined process can no longer make.
+ * The uid of the process at the other end of a connection within this machine, as the kernel knows it; -1: it does
+ * not say, or its process has closed it already. `diag` is of tcpowner_open.
  */
 int64_t tcp_uid(int diag, int fd, const struct tcp_peer *peer);
-/* -1: there is none to be had. */
-int tcp_open_diag(void);
 
 #endif

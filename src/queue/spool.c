@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/filesys.h"
 #include "base/mem.h"
 #include "queue/spool_state.h"
 
 #define VERSION_TEXT "smtprelay-queue 1\n"
-#define FS_BTRFS 0x9123683e
 
 bool
 spool_write(const struct spool *s, int fd, const void *data, size_t len, uint64_t offset)
@@ -116,18 +115,6 @@ check_version(struct spool *s, struct error *err)
                : error_set(err, ERROR_CONFIG, "queue %s: made by another version of smtprelay", s->path);
 }
 
-/*
- * Does a file that had no name while it was synced have its content once it has one? btrfs does not log a file without links,
- * and what it logs of it with the folder is its name (before Linux 6.16).
- */
-static bool
-has_safe_temp(const struct spool *s)
-{
-    struct statfs fs;
-
-    return fstatfs(s->dir, &fs) == 0 && (uint32_t)fs.f_type != FS_BTRFS;
-}
-
 struct spool *
 spool_open(const char *path, const struct spool_io *io, struct error *err)
 {
@@ -155,7 +142,7 @@ spool_open(const char *path, const struct spool_io *io, struct error *err)
         spool_close(s);
         return NULL;
     }
-    s->named = access("/proc/self/fd", X_OK) != 0 || !has_safe_temp(s);
+    s->named = !filesys_can_link(s->dir);
     return s;
 }
 

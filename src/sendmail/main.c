@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -86,7 +85,7 @@ complain_of(enum error_class class, const char *text)
 static bool
 has_own_config(const struct options *o)
 {
-    char *path = o->config ? NULL : ask_own_config((uid_t)getauxval(AT_UID));
+    char *path = o->config ? NULL : ask_own_config(rights_caller());
     bool there = o->config || path;
 
     free(path);

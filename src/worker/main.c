@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/process.h"
 #include "config/config.h"
 #include "worker/deliver.h"
 #include "worker/reach.h"
@@ -34,7 +34,7 @@ keep_secrets(void)
     if (setrlimit(RLIMIT_CORE, &none) != 0)
         fatal(EX_OSERR, "cannot switch off core files");
 #ifndef __SANITIZE_ADDRESS__
-    if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (!process_keep_secrets())
         fatal(EX_OSERR, "cannot protect this process");
 #endif
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/tcpowner.h"
 #include "daemon/tcp.h"
 #include "unit/suite.h"
 
@@ -34,7 +35,7 @@ make_pair(const char *where, int *client, int *server)
 START_TEST(a_process_of_this_machine_is_known_by_its_user)
 {
     static const char *const where[] = { "127.0.0.1:0", "[::1]:0" };
-    int diag = tcp_open_diag();
+    int diag = tcpowner_open();
 
     for (size_t i = 0; i < sizeof where / sizeof where[0]; i++) {
         struct tcp_peer peer;
@@ -56,7 +57,7 @@ END_TEST
 /* The kernel calls its user root then: anybody could be root that way */
 START_TEST(who_has_hung_up_is_nobody_not_root)
 {
-    int diag = tcp_open_diag(), client, server;
+    int diag = tcpowner_open(), client, server;
     struct tcp_peer peer;
 
     for (int half = 0; half < 2; half++) {
