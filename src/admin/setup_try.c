@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* setup_try: a memfd that smtprelayd opens by /proc, so that no file with the password in it can be left anywhere. */
+/* setup_try: a file in memory that smtprelayd opens by a path without a name, so that no file with the password in it can be left anywhere. */
 #include "admin/setup_try.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/mem.h"
+#include "base/filesys.h"
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
@@ -52,8 +52,8 @@ setup_try(const struct test_options *o, struct slice text, int *code, struct err
 
     if (fd < 0)
         return false;
-    path = mem_format("/proc/%ld/fd/%d", (long)getpid(), fd);
-    ok = fchmod(fd, 0600) == 0 && access(path, R_OK) == 0;
+    path = fchmod(fd, 0600) == 0 ? filesys_path(fd) : NULL;
+    ok = path != NULL;
     of_trial.request.file = path;
     if (ok)
         *code = setup_try_file(&of_trial);

@@ -23,6 +23,9 @@ bool filesys_can_link(int dir);
 /* The same file, opened again for reading only; -1: it cannot be done. */
 int filesys_reopen(int fd);
 
+/* Where other processes of the same user find it as long as this one lives; the caller's. NULL: nowhere. */
+char *filesys_path(int fd);
+
 /* renameat, but a file of that name is not replaced (EEXIST), if the file system can promise that: -1 with EINVAL or ENOSYS. */
 int filesys_move(int from, int to, const char *name);
 

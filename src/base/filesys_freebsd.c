@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 
 static int
 missing(int e)
@@ -40,6 +41,13 @@ int
 filesys_reopen(int fd)
 {
     return openat(fd, "", O_RDONLY | O_CLOEXEC | O_EMPTY_PATH);
+}
+
+char *
+filesys_path(int fd)
+{
+    (void)fd;
+    return NULL;
 }
 
 int

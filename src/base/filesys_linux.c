@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 enum { MOVE_NOREPLACE = 1 }; /* RENAME_NOREPLACE: not every libc has renameat2 */
 #define FS_BTRFS 0x9123683Eu
@@ -52,6 +55,17 @@ filesys_reopen(int fd)
 
     name_of(fd, self);
     return open(self, O_RDONLY | O_CLOEXEC);
+}
+
+char *
+filesys_path(int fd)
+{
+    char *path = mem_format("/proc/%ld/fd/%d", (long)getpid(), fd);
+
+    if (access(path, R_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
 }
 
 int
