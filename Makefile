@@ -276,6 +276,7 @@ uninstall:
 
 # what is committed; the same commit gives the same bytes
 dist:
+	$(Q)mkdir -p $(O)
 	$(Q)cd $(srcdir) && git archive --prefix=smtprelay-$(VERSION)/ HEAD | gzip -9n >$(abspath $(O))/smtprelay-$(VERSION).tar.gz
 	@echo $(O)/smtprelay-$(VERSION).tar.gz
 
