@@ -47,6 +47,8 @@ service auth {
     group = postfix
   }
 }
+# what somebody wants to have besides
+!include_try $1/dovecot.more
 EOF
 }
 
