@@ -85,6 +85,9 @@ class Sweep:
         return code, err
 
     def daemon_again(self):
+        # whose first process was the one that died, those end by themselves a moment later
+        if not stages.wait_for(30, lambda: not self.stage.processes([self.hub])):
+            yield "its processes outlive the first one"
         if not self.daemon.start():
             yield "the daemon does not start again: " + " / ".join(self.daemon.tail(3))
             return
