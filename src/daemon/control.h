@@ -208,7 +208,7 @@ bool control_select(const struct control_request *q, int client, char (**ids)[SP
 char *control_peer_name(const struct control_request *q);
 /*
  * Do to one message what the request says (hold, release, remove; retry with --failed), durably, under its lock; `s` is the queue
- * whose lock this process has. False with err. From any thread.
+ * whose lock this process has. Waits for a moment where an attempt is just over. False with err. From any thread.
  */
 bool control_change(
     const struct control_request *q, struct spool *s, const char *id, const char *who, struct error *err);

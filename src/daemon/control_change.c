@@ -3,10 +3,13 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "daemon/control_list.h"
+
+enum { LETS_GO = 200 }; /* moments until whoever has a message is not about to let go of it */
 
 char *
 control_peer_name(const struct control_request *q)
@@ -38,6 +41,24 @@ set_held(
     return spool_hold(s, fd, r, err);
 }
 
+/* The record, locked. An attempt that has just ended, here or in a worker, has it for a moment longer: that is waited for */
+static int
+take(struct spool *s, const char *id, struct record *r, struct error *err)
+{
+    static const struct timespec moment = { 0, 10 * 1000 * 1000 };
+    struct error ignored;
+    int fd = spool_take(s, id, r, err);
+
+    for (int i = 0; i < LETS_GO; i++) {
+        if (fd >= 0 || err->class != ERROR_TEMP || !spool_head(s, id, r, &ignored))
+            break;
+        record_clear(r);
+        (void)nanosleep(&moment, NULL); /* one that is cut short is made up for by the next */
+        fd = spool_take(s, id, r, err);
+    }
+    return fd;
+}
+
 bool
 control_change(
     const struct control_request *q, struct spool *s, const char *id, const char *who, struct error *err)
@@ -48,7 +69,7 @@ control_change(
 
     if (q->filter.failed)
         return q->verb == CONTROL_REMOVE ? spool_remove_failed(s, id, err) : spool_revive(s, id, err);
-    fd = spool_take(s, id, &r, err);
+    fd = take(s, id, &r, err);
     if (fd < 0)
         return false;
     ok = q->verb == CONTROL_REMOVE

@@ -2,6 +2,7 @@
 /* control: requests mean what they say, nobody sees what is another's, and no byte of a message reaches a terminal as it is. */
 #include "unit/suite.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,14 +27,20 @@ static struct spool *spool;
 static const char content[] = "Subject: x\r\n\r\nhel\tlo\x1b[2J\r\n";
 
 static void
-open_queue(void)
+open_queue_with(const struct spool_io *io)
 {
     struct error err;
 
     (void)snprintf(dir, sizeof dir, "/tmp/test-control-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    spool = spool_open(dir, &spool_io_system, &err);
+    spool = spool_open(dir, io, &err);
     ck_assert_msg(spool != NULL, "%s", err.text);
+}
+
+static void
+open_queue(void)
+{
+    open_queue_with(&spool_io_system);
 }
 
 static void
@@ -638,6 +645,46 @@ asked(const char *answer)
     return all;
 }
 
+/* ---------------------------------------------------------------- changes */
+
+static int times_taken; /* by another one, before it lets go */
+
+static int
+lock_late(int fd)
+{
+    errno = EWOULDBLOCK;
+    return times_taken-- > 0 ? -1 : spool_io_system.lock(fd);
+}
+
+/* An attempt that has just ended has its file for a moment longer */
+START_TEST(a_message_whose_attempt_is_just_over_is_held_and_removed_all_the_same)
+{
+    static const struct message m = { "1J000100000001", "a@example.org", "b@example.net", .uid = 1000 };
+    struct spool_io io = spool_io_system;
+    struct control_request hold, removal;
+    struct error err;
+    struct record r;
+
+    io.lock = lock_late;
+    open_queue_with(&io);
+    add(&m);
+    request(&hold, "hold 1J000100000001", 0, true);
+    times_taken = 3;
+    ck_assert_msg(control_change(&hold, spool, m.id, "root", &err), "%s", err.text);
+    ck_assert(spool_head(spool, m.id, &r, &err));
+    ck_assert(r.is_held);
+    record_clear(&r);
+    request(&removal, "remove 1J000100000001", 0, true);
+    times_taken = 3;
+    ck_assert_msg(control_change(&removal, spool, m.id, "root", &err), "%s", err.text);
+    ck_assert(!control_change(&removal, spool, m.id, "root", &err));
+    ck_assert_str_eq(err.text, "1J000100000001: not in the queue");
+    control_clear(&hold);
+    control_clear(&removal);
+    close_queue();
+}
+END_TEST
+
 START_TEST(an_answer_is_copied_and_ends_as_it_says)
 {
     static const struct {
@@ -689,5 +736,6 @@ SUITE_MAIN("control", a_request_is_what_its_line_says, what_format_writes_parse_
     others_see_their_own_and_the_last_line_counts_all, mailq_escape_no_byte_of_a_message_reaches_the_terminal,
     a_frozen_account_says_why_at_each_of_its_messages, a_message_whose_verdict_is_awaited_says_so,
     queue_tells_when_a_message_is_tried_again, show_has_the_whole_message,
+    a_message_whose_attempt_is_just_over_is_held_and_removed_all_the_same,
     no_queue_is_an_empty_one_and_one_that_cannot_be_read_is_75, an_answer_is_copied_and_ends_as_it_says,
     a_client_that_does_not_read_ends_the_answer)
