@@ -7,6 +7,7 @@ inbox() what it took since the last time.
 import glob
 import http.server
 import json
+import logging
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import warnings
 
 from messages import ENVELOPE_ID
 
@@ -350,6 +352,8 @@ class Sink(Smarthost):
     def start(self):
         from aiosmtpd.controller import Controller
         from aiosmtpd.smtp import AuthResult
+        logging.getLogger("mail").setLevel(logging.ERROR)  # it says with each login what it will do without one day
+        warnings.simplefilter("ignore")
 
         class Handler:
             def __init__(self):
