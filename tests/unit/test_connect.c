@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "smtp/connect.h"
+#include "smtp/race.h"
 
 /* A socket bound to a port of 127.0.0.1; without listen() it refuses */
 static int
@@ -132,11 +133,17 @@ END_TEST
 
 /* ---------------------------------------------------------------- the race */
 
-/* A name server: two addresses for A, silence for AAAA */
+/* A name server: two addresses for A, for AAAA silence, or none */
+struct name_server {
+    int fd;
+    bool silent;
+};
+
 static void *
 serve_names(void *arg)
 {
-    int fd = *(int *)arg;
+    struct name_server *server = arg;
+    int fd = server->fd;
     unsigned char p[600];
     struct sockaddr_in from;
     socklen_t len = sizeof from;
@@ -145,13 +152,14 @@ serve_names(void *arg)
     while ((n = recvfrom(fd, p, 500, 0, (struct sockaddr *)&from, &len)) > 17) {
         static const unsigned char records[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1, 0xc0,
             12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 2 };
-        if (p[n - 3] == 28)
+        bool six = p[n - 3] == 28;
+        if (six && server->silent)
             continue;
         p[2] = 0x81;
         p[3] = 0x80;
-        p[7] = 2;
+        p[7] = six ? 0 : 2;
         memcpy(p + n, records, sizeof records);
-        (void)sendto(fd, p, (size_t)n + sizeof records, 0, (struct sockaddr *)&from, len);
+        (void)sendto(fd, p, (size_t)n + (six ? 0 : sizeof records), 0, (struct sockaddr *)&from, len);
     }
     return NULL;
 }
@@ -199,8 +207,8 @@ START_TEST(an_address_that_is_silent_and_a_question_without_an_answer_hold_up_no
     uint16_t names_port = 0;
     char servers[32];
     pthread_t thread;
-    int fd, first = -1, second = -1, filler[FILLERS],
-            names = bind_to(INADDR_LOOPBACK, SOCK_DGRAM, &names_port);
+    struct name_server names = { bind_to(INADDR_LOOPBACK, SOCK_DGRAM, &names_port), true };
+    int fd, first = -1, second = -1, filler[FILLERS];
 
     for (int tries = 0; second < 0 && tries < 100; tries++) {
         o.port = 0;
@@ -217,14 +225,111 @@ START_TEST(an_address_that_is_silent_and_a_question_without_an_answer_hold_up_no
     fd = connect_host(&o, clock_deadline(60000), &info, &err);
     ck_assert_msg(fd >= 0, "%s", err.text);
     ck_assert_str_eq(info.peer, "127.0.0.2");
-    (void)shutdown(names, SHUT_RDWR);
+    (void)shutdown(names.fd, SHUT_RDWR);
     pthread_join(thread, NULL);
     for (int i = 0; i < FILLERS; i++)
         close(filler[i]);
     close(fd);
     close(first);
     close(second);
-    close(names);
+    close(names.fd);
+}
+END_TEST
+
+START_TEST(an_address_is_tried_though_no_more_of_them_can_come)
+{
+    struct connect_options o = { .host = "mx.example.org" };
+    struct connect_info info;
+    struct error err;
+    uint16_t names_port = 0;
+    char servers[32];
+    pthread_t thread;
+    struct name_server names = { bind_to(INADDR_LOOPBACK, SOCK_DGRAM, &names_port), false };
+    int fd, listener = take_port(true, &o.port);
+
+    (void)snprintf(servers, sizeof servers, "127.0.0.1:%u", names_port);
+    o.name_servers = servers;
+    ck_assert_int_eq(pthread_create(&thread, NULL, serve_names, &names), 0);
+    fd = connect_host(&o, clock_deadline(60000), &info, &err);
+    ck_assert_msg(fd >= 0, "%s", err.text);
+    ck_assert_str_eq(info.peer, "127.0.0.1");
+    (void)shutdown(names.fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(fd);
+    close(listener);
+    close(names.fd);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- several hosts */
+
+static struct connect_options
+at_port(uint16_t port)
+{
+    return (struct connect_options){ .host = "127.0.0.1", .port = port };
+}
+
+START_TEST(a_host_that_is_silent_holds_up_none_of_those_beside_it)
+{
+    struct race *race = race_new();
+    struct race_result r;
+    struct connect_options o[3];
+    uint16_t port[3] = { 0 };
+    int silent = bind_to(INADDR_LOOPBACK, SOCK_STREAM, &port[0]), filler[FILLERS];
+    int refusing = take_port(false, &port[1]), good = take_port(true, &port[2]);
+
+    fill(silent, port[0], filler);
+    for (size_t i = 0; i < 3; i++)
+        o[i] = at_port(port[i]);
+    ck_assert(race_add(race, 7, &o[0], clock_deadline(600000), &r));
+    ck_assert_int_eq(race_wait(race, clock_deadline(10), &r), RACE_WAITING);
+    ck_assert(race_add(race, 8, &o[1], clock_deadline(600000), &r));
+    ck_assert(race_add(race, 9, &o[2], clock_deadline(600000), &r));
+    for (int i = 0; i < 2; i++) { /* whoever of them is first */
+        enum race_event event = race_wait(race, CLOCK_NEVER, &r);
+        ck_assert_uint_eq(r.id, event == RACE_UP ? 9 : 8);
+        ck_assert(event == RACE_UP ? r.fd >= 0 : strstr(r.err.text, "refused") != NULL);
+        if (event == RACE_UP)
+            close(r.fd);
+    }
+    ck_assert_uint_eq(race_count(race), 1);
+    ck_assert_uint_eq(race_give_up(race), 7);
+    ck_assert_uint_eq(race_count(race), 0);
+    race_free(race);
+    for (int i = 0; i < FILLERS; i++)
+        close(filler[i]);
+    close(silent);
+    close(refusing);
+    close(good);
+}
+END_TEST
+
+START_TEST(each_host_has_a_deadline_of_its_own_and_who_stands_by_then_has_come_in)
+{
+    struct race *race = race_new();
+    struct race_result r;
+    struct connect_options o[2];
+    uint16_t port[2] = { 0 };
+    int silent = bind_to(INADDR_LOOPBACK, SOCK_STREAM, &port[0]), filler[FILLERS];
+    int good = take_port(true, &port[1]);
+
+    fill(silent, port[0], filler);
+    for (size_t i = 0; i < 2; i++)
+        o[i] = at_port(port[i]);
+    ck_assert(race_add(race, 0, &o[0], clock_deadline(600000), &r));
+    ck_assert(race_add(race, 1, &o[0], clock_deadline(20), &r));
+    ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_FAILED);
+    ck_assert_uint_eq(r.id, 1);
+    ck_assert_ptr_nonnull(strstr(r.err.text, "no connection in time"));
+    ck_assert(race_add(race, 2, &o[1], clock_deadline(600000), &r));
+    ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_UP);
+    ck_assert_uint_eq(r.id, 2);
+    close(r.fd);
+    race_free(race); /* with one under way */
+    for (int i = 0; i < FILLERS; i++)
+        close(filler[i]);
+    close(silent);
+    close(good);
 }
 END_TEST
 
@@ -332,7 +437,10 @@ START_TEST(a_proxy_gets_an_ip_literal_as_an_address)
 }
 END_TEST
 
-SUITE_MAIN("connect", an_address_that_is_silent_and_a_question_without_an_answer_hold_up_nobody,
+SUITE_MAIN("connect", an_address_is_tried_though_no_more_of_them_can_come,
+    a_host_that_is_silent_holds_up_none_of_those_beside_it,
+    each_host_has_a_deadline_of_its_own_and_who_stands_by_then_has_come_in,
+    an_address_that_is_silent_and_a_question_without_an_answer_hold_up_nobody,
     a_proxy_gets_an_ip_literal_as_an_address, a_connection_is_ready_for_flights,
     this_machine_is_known_by_each_of_its_addresses, an_address_that_refuses_gives_way_to_the_next,
     a_failure_names_host_port_reason_and_address, a_deadline_that_is_over_is_no_connection,

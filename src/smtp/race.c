@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+/* race: each host has attempts and names of its own; one poll(2) watches them all. */
+#include "smtp/race.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "smtp/resolve.h"
+#include "smtp/socks.h"
+
+#define STAGGER_MS 250 /* RFC 8305, 5: Connection Attempt Delay */
+
+enum { ATTEMPTS_MAX = 32, WATCHED_MAX = ATTEMPTS_MAX + RESOLVE_SOCKETS };
+
+struct attempt {
+    int fd;
+    struct resolve_address a;
+};
+
+struct runner {
+    size_t id;
+    struct connect_options o;
+    const char *host; /* the proxy, where there is one */
+    uint16_t port;
+    int64_t deadline, begun_us;
+    int64_t next; /* when one more of its addresses joins, though others are still open */
+    struct resolve *names;
+    struct attempt attempts[ATTEMPTS_MAX];
+    size_t n, open;    /* attempts begun; still trying */
+    bool is_over;      /* there was nothing more to wait for when poll(2) began */
+    size_t at, polled; /* its part of what poll(2) watches, the attempts first */
+    struct buf why;    /* what the failed ones said */
+    struct connect_info info;
+};
+
+struct race {
+    struct runner *runner[RACE_MAX];
+    size_t n;
+};
+
+struct race *
+race_new(void)
+{
+    return mem_alloc(sizeof(struct race));
+}
+
+static void
+drop(struct race *r, size_t i)
+{
+    struct runner *h = r->runner[i];
+
+    for (size_t k = 0; k < h->n; k++)
+        file_close(&h->attempts[k].fd);
+    buf_clear(&h->why);
+    resolve_free(h->names);
+    free(h);
+    r->n--;
+    memmove(&r->runner[i], &r->runner[i + 1], (r->n - i) * sizeof r->runner[0]);
+}
+
+void
+race_free(struct race *r)
+{
+    while (r && r->n)
+        drop(r, r->n - 1);
+    free(r);
+}
+
+size_t
+race_count(const struct race *r)
+{
+    return r->n;
+}
+
+size_t
+race_give_up(struct race *r)
+{
+    size_t id = r->runner[0]->id;
+
+    drop(r, 0);
+    return id;
+}
+
+bool
+race_add(
+    struct race *r, size_t id, const struct connect_options *o, int64_t deadline, struct race_result *out)
+{
+    struct runner *h = mem_alloc(sizeof *h);
+
+    ensure(r->n < RACE_MAX);
+    *out = (struct race_result){ .id = id, .fd = -1 };
+    h->id = id;
+    h->o = *o;
+    h->host = o->proxy_host ? o->proxy_host : o->host;
+    h->port = o->proxy_host ? o->proxy_port : o->port;
+    h->deadline = deadline;
+    h->begun_us = clock_us();
+    h->names = resolve_new(h->host, o->name_servers, &out->err);
+    if (!h->names) {
+        if (o->proxy_host)
+            error_context(&out->err, "proxy");
+        free(h);
+        return false;
+    }
+    buf_init(&h->why, 600);
+    r->runner[r->n++] = h;
+    return true;
+}
+
+/* ---------------------------------------------------------------- the addresses of one host */
+
+static void
+note_failure(struct runner *h, const struct resolve_address *a, int errno_value)
+{
+    char text[64];
+
+    if (h->why.len > 200)
+        return;
+    connect_address_text(a, text, sizeof text);
+    buf_add_format(&h->why, "%s%s (%s)", h->why.len ? ", " : "", strerror(errno_value), text);
+}
+
+static void
+begin_attempt(struct runner *h, const struct resolve_address *a)
+{
+    int fd = connect_begin(a, h->port, h->o.source);
+
+    if (h->n == 0)
+        h->info.resolve_us = clock_us() - h->begun_us;
+    h->attempts[h->n].a = *a;
+    h->attempts[h->n].fd = fd;
+    if (fd >= 0)
+        h->open++;
+    else
+        note_failure(h, a, errno);
+    h->n++;
+    h->next = clock_deadline(STAGGER_MS);
+}
+
+static bool
+is_due(const struct runner *h)
+{
+    return h->n < ATTEMPTS_MAX && (h->open == 0 || clock_left(h->next) == 0);
+}
+
+/* One attempt after the other as names are found, STAGGER_MS apart or when none is open */
+static void
+go_on(struct runner *h)
+{
+    struct resolve_address a;
+
+    h->is_over = clock_left(h->deadline) == 0;
+    while (!h->is_over && is_due(h) && resolve_next(h->names, &a))
+        begin_attempt(h, &a);
+    if (h->open == 0 && (resolve_is_over(h->names) || h->n == ATTEMPTS_MAX))
+        h->is_over = true;
+}
+
+/* What to watch for it, and in *until when to look again at the latest */
+static void
+watch(struct runner *h, struct pollfd *p, size_t at, int64_t *until)
+{
+    h->at = at;
+    for (size_t i = 0; i < h->n; i++)
+        p[at + i] = (struct pollfd){ .fd = h->attempts[i].fd, .events = POLLOUT };
+    h->polled = h->n + resolve_poll(h->names, p + at + h->n, until);
+    *until = h->is_over ? 0 : clock_min(*until, is_due(h) ? h->deadline : clock_min(h->next, h->deadline));
+}
+
+/* The first that stands: its index, or -1 when none does */
+static int
+look(struct runner *h, const struct pollfd *p)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        int e = 0;
+        socklen_t len = sizeof e;
+        if (h->attempts[i].fd < 0 || !p[i].revents)
+            continue;
+        if (getsockopt(h->attempts[i].fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e == 0)
+            return (int)i;
+        note_failure(h, &h->attempts[i].a, e);
+        file_close(&h->attempts[i].fd);
+        h->open--;
+    }
+    return -1;
+}
+
+/* ---------------------------------------------------------------- who is out of the race */
+
+static void
+explain(struct runner *h, struct error *err)
+{
+    if (!resolve_has_failed(h->names, err)) {
+        if (h->why.len)
+            error_set(err, ERROR_TEMP, "%s:%u: %s", h->host, h->port, buf_str(&h->why));
+        else
+            error_set(err, ERROR_TEMP, "%s:%u: no connection in time", h->host, h->port);
+    }
+    if (h->o.proxy_host)
+        error_context(err, "proxy");
+}
+
+/* The proxy's dialog is a short one: nobody else is listened to meanwhile */
+static void
+go_through_proxy(struct runner *h, struct race_result *out)
+{
+    const char *why;
+
+    out->info.is_secure = out->info.is_here = out->info.is_absent = false; /* that was the proxy */
+    out->info.canonical[0] = '\0';
+    if (out->fd < 0 || socks_ask(out->fd, &h->o, h->deadline, &why))
+        return;
+    error_set(&out->err, ERROR_TEMP, "%s:%u: the proxy %s:%u refuses: %s", h->o.host, h->o.port, h->host,
+        h->port, why);
+    file_close(&out->fd);
+}
+
+/* `winner`: which attempt stands, -1: none */
+static enum race_event
+leave(struct race *r, size_t i, int winner, struct race_result *out)
+{
+    struct runner *h = r->runner[i];
+
+    *out = (struct race_result){ .id = h->id, .fd = -1, .info = h->info };
+    out->info.connect_us = clock_us() - h->begun_us - h->info.resolve_us;
+    resolve_canonical(h->names, out->info.canonical);
+    if (winner >= 0) {
+        struct attempt *a = &h->attempts[winner];
+        out->fd = a->fd;
+        a->fd = -1;
+        connect_note_peer(out->fd, &a->a, &out->info);
+    } else {
+        explain(h, &out->err);
+        out->info.is_absent = resolve_is_absent(h->names);
+    }
+    if (h->o.proxy_host)
+        go_through_proxy(h, out);
+    drop(r, i);
+    return out->fd >= 0 ? RACE_UP : RACE_FAILED;
+}
+
+enum race_event
+race_wait(struct race *r, int64_t until, struct race_result *out)
+{
+    for (;;) {
+        struct pollfd p[RACE_MAX * WATCHED_MAX];
+        int64_t wake = until;
+        size_t n = 0;
+
+        for (size_t i = 0; i < r->n; i++) {
+            go_on(r->runner[i]);
+            watch(r->runner[i], p, n, &wake);
+            n += r->runner[i]->polled;
+        }
+        if (poll(p, (nfds_t)n, clock_left(wake)) < 0)
+            continue; /* a signal */
+        for (size_t i = 0; i < r->n; i++) {
+            struct runner *h = r->runner[i];
+            resolve_step(h->names, p + h->at + h->n, h->polled - h->n);
+            int winner = look(h, p + h->at);
+            if (winner >= 0 || h->is_over) /* who stands by now stands, though nobody looked for long */
+                return leave(r, i, winner, out);
+        }
+        if (clock_left(until) == 0)
+            return RACE_WAITING;
+    }
+}
