@@ -369,12 +369,12 @@ lose_hub(struct job *j)
         const struct status_fact *f = &j->t.rcpt[i].fact;
         if (f->cause != STATUS_NETWORK && !(f->cause == STATUS_REPLY && f->code == 421))
             continue;
-        deliver_tell_health(w, false);
+        deliver_tell_health(w, w->relay, false);
         avoid_add(&w->avoid, w->relay);
         j->others = deliver_has_others(w);
         if (!j->others || !is_lost_early(j))
             return false;
-        deliver_tell_of_hub(w, f);
+        deliver_tell_of_hub(w, w->relay, f);
         return true;
     }
     return false;

@@ -10,11 +10,13 @@
 #include "config/config.h"
 #include "mail/status.h"
 #include "smtp/connect.h"
+#include "smtp/mx.h"
+#include "smtp/race.h"
 #include "smtp/session.h"
 #include "worker/avoid.h"
 #include "worker/head.h"
 
-enum { DELIVER_HUBS_MAX = 32, DELIVER_PINS_MAX = 16 };
+enum { DELIVER_HUBS_MAX = 32, DELIVER_TARGETS_MAX = 64, DELIVER_PINS_MAX = 16 };
 
 struct worker {
     int sock;
@@ -36,23 +38,84 @@ struct worker {
     struct avoid failed; /* in this search */
     struct avoid passed; /* those before the session's, which were not to be had */
     size_t known;        /* how many there are to choose from */
-    bool pending;        /* the last one tried failed, which is still to be told */
+    const char *only;    /* a probe: which one is to be looked at */
     bool verbose;
     struct steps steps; /* of a test, as session_options.steps says */
     struct connect_info info;
     int64_t start_us, session_us, sent_us;
 };
 
-/* deliver_open.c */
-/* A session with the first that is to be had. False with *fact, that of the last one; the others are in the log. */
+/* One host to connect to */
+struct target {
+    char *name;      /* as configuration or DNS say it */
+    char host[256];  /* A-labels, when it has been tried */
+    char relay[200]; /* host:port */
+    uint16_t port;
+    enum config_tls tls;
+    bool tried;
+    int64_t begun_ms;
+};
+
+struct search;
+/* Bring up a session on `fd` (taken over) with the target the worker is aimed at. False with *fact. */
+typedef bool deliver_greeter(struct search *s, int fd, const struct target *t, struct status_fact *fact);
+
+/* The search for a session: hosts in the order they are preferred, a slow one beside those that come after it. */
+struct search {
+    struct worker *w;
+    deliver_greeter *greet;
+    struct target target[DELIVER_TARGETS_MAX];
+    size_t n;
+    bool (*more)(struct search *s); /* add those that come next; false: there are none. NULL: all are there */
+    size_t asked;                   /* `more`: configured ones whose targets are there */
+    bool remembers;                 /* what fails is left alone by later searches */
+    const struct mx_list *mx;       /* direct: where the hosts are from */
+    bool is_here;                   /* direct: this very machine has answered */
+    bool is_closed;                 /* no more are to be begun */
+    struct connect_options way;     /* what is the same for all, and the last one's host and port */
+    char *proxy_host;
+    struct race *race;
+    int64_t next;             /* when the next one begins, though others are under way */
+    struct status_fact *fact; /* of the last one that failed */
+    bool is_untold;           /* that is not in the log so far */
+    size_t failed, absent;    /* how many; those that do not exist */
+};
+
+/* deliver_search.c */
+struct search *deliver_search_new(struct worker *w, deliver_greeter *greet, struct status_fact *fact);
+void deliver_search_free(struct search *s);
+void deliver_search_add(struct search *s, const char *name, uint16_t port, enum config_tls tls);
+/* Something in the place of a host has failed. */
+void deliver_search_failed(struct search *s, const char *relay, const struct status_fact *fact);
+/* A session with the first that is to be had. False with the search's fact, that of the last one; the others are in the log. */
+bool deliver_search(struct search *s);
+
+/* deliver_hubs.c */
+/* A session for the account, or for w->domain. False with *fact. */
 bool deliver_open(struct worker *w, struct status_fact *fact);
-/* Into the log: the fact that comes is of the last one. */
-void deliver_tell_of_hub(struct worker *w, const struct status_fact *fact);
-/* The daemon remembers that it works, or not, for the jobs that come, whoever does them. */
-void deliver_tell_health(struct worker *w, bool works);
 /* The session was lost: is there another smarthost that is not known to fail? */
 bool deliver_has_others(const struct worker *w);
 /* A better smarthost than the session's is to be tried again. */
 bool deliver_is_second_best(const struct worker *w);
+
+/* deliver_mx.c */
+bool deliver_open_direct(struct worker *w, struct status_fact *fact);
+
+/* deliver_open.c */
+/* Host as A-labels without the final dot. False with *fact. */
+bool deliver_to_ascii(const char *host, char out[256], struct status_fact *fact);
+/* What follows is with this one. */
+void deliver_aim(struct worker *w, const struct target *t);
+/* A connected socket, each step told where somebody looks on; -1 with err. */
+int deliver_connect(
+    struct worker *w, const struct connect_options *o, struct connect_info *info, struct error *err);
+bool deliver_greet(struct worker *w, int fd, enum session_tls tls, struct status_fact *fact);
+/* Where that is the policy, the same once more in clear; false, with *fact as it was, where it is not. */
+bool deliver_greet_bare(struct search *s, const struct target *t, struct status_fact *fact);
+enum session_tls deliver_tls_mode(enum config_tls tls);
+/* Into the log: the next one is tried because of this. */
+void deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fact *fact);
+/* The daemon remembers that it works, or not, for the jobs that come, whoever does them. */
+void deliver_tell_health(struct worker *w, const char *relay, bool works);
 
 #endif

@@ -79,6 +79,8 @@ _submissions._tcp.srv-dot SRV 0 0 0 .
 _submission._tcp.srv-dot SRV 10 1 25 mx2
 _submissions._tcp.srv-none SRV 0 0 0 .
 _submission._tcp.srv-none SRV 0 0 0 .
+_submission._tcp.srv-dark SRV 10 1 25 silent
+_submission._tcp.srv-dark SRV 20 1 25 mx2
 _submission._tcp.srv-name SRV 10 1 25 other
 _submission._tcp.srv-weight SRV 10 5 25 mx1
 _submission._tcp.srv-weight SRV 10 5 25 mx2

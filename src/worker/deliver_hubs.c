@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/* deliver_hubs: the smarthosts of an account, as configured or as SRV says, and what is remembered of them. */
+#include "worker/deliver_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "ipc/job.h"
+#include "smtp/resolve.h"
+
+static bool
+greet_hub(struct search *s, int fd, const struct target *t, struct status_fact *fact)
+{
+    return deliver_greet(s->w, fd, deliver_tls_mode(t->tls), fact) || deliver_greet_bare(s, t, fact);
+}
+
+/* srv:domain: implicit TLS where _submissions is offered, else STARTTLS by _submission (RFC 8314, 5.1). What is offered is what there is. */
+static void
+add_srv(struct search *s, const struct config_hub *h)
+{
+    static const struct {
+        const char *service;
+        enum config_tls tls;
+    } services[] = { { "_submissions._tcp", CONFIG_TLS_IMPLICIT },
+        { "_submission._tcp", CONFIG_TLS_STARTTLS } };
+    bool asks_tls = h->tls != CONFIG_TLS_NONE && h->tls != CONFIG_TLS_OPPORTUNISTIC;
+    struct worker *w = s->w;
+    int64_t deadline = clock_deadline(w->options.greeting_ms);
+    struct resolve_target *targets = mem_array(DELIVER_HUBS_MAX, sizeof *targets);
+    struct status_fact none;
+    struct error err;
+    char domain[256];
+    size_t n = 0;
+
+    session_fact(
+        &none, STATUS_RESOLVE, STATUS_NETWORK, "srv:%s: the domain names no submission server", h->host);
+    if (deliver_to_ascii(h->host, domain, &none)) {
+        for (size_t i = 0; n == 0 && i < 2; i++) {
+            char *name = mem_format("%s.%s", services[i].service, domain);
+            if (!resolve_srv(name, deadline, targets, DELIVER_HUBS_MAX, &n, &err))
+                session_fact(&none, STATUS_RESOLVE, STATUS_NETWORK, "%s", err.text);
+            free(name);
+            for (size_t k = 0; k < n; k++)
+                deliver_search_add(s, targets[k].host, targets[k].port, asks_tls ? services[i].tls : h->tls);
+        }
+    }
+    if (n == 0)
+        deliver_search_failed(s, "", &none);
+    w->known += n; /* known as one so far */
+    w->known--;
+    free(targets);
+}
+
+/* Names are asked for when it is their turn */
+static bool
+add_more(struct search *s)
+{
+    const struct worker *w = s->w;
+    const struct config_hub *h = &w->hub[s->asked];
+
+    if (s->asked == w->nhubs)
+        return false;
+    s->asked++;
+    if (h->kind == CONFIG_HUB_SRV)
+        add_srv(s, h);
+    else
+        deliver_search_add(s, h->host, h->port, h->tls);
+    return true;
+}
+
+/* In their order, but those that failed of late come last: nobody waits for them while there are others */
+static bool
+open_hub(struct worker *w, struct status_fact *fact)
+{
+    struct search *s = deliver_search_new(w, greet_hub, fact);
+    bool ok;
+
+    s->more = add_more;
+    s->remembers = true;
+    w->known = w->nhubs;
+    w->relay[0] = '\0';
+    avoid_clear(&w->passed);
+    avoid_clear(&w->failed);
+    ok = deliver_search(s);
+    for (size_t i = 0; i < w->failed.n; i++)
+        avoid_add(&w->avoid, w->failed.relay[i]);
+    deliver_search_free(s);
+    return ok;
+}
+
+bool
+deliver_open(struct worker *w, struct status_fact *fact)
+{
+    bool ok;
+
+    if (w->is_direct)
+        return deliver_open_direct(w, fact);
+    ok = open_hub(w, fact);
+    if (ok)
+        (void)job_send_certificate(w->sock, w->relay, w->session.expires_s); /* nobody may be looking */
+    return ok;
+}
+
+bool
+deliver_has_others(const struct worker *w)
+{
+    return w->known > w->avoid.n;
+}
+
+bool
+deliver_is_second_best(const struct worker *w)
+{
+    for (size_t i = 0; i < w->passed.n; i++)
+        if (!avoid_has(&w->avoid, w->passed.relay[i]))
+            return true;
+    return false;
+}
