@@ -12,6 +12,7 @@
 #include "config/route.h"
 #include "daemon/client.h"
 #include "daemon/dispatch.h"
+#include "daemon/feed.h"
 #include "daemon/metrics.h"
 #include "daemon/settings.h"
 #include "daemon/story.h"
@@ -206,6 +207,8 @@ attempt_packet(void *owner, const struct job_packet *p)
             client_progress(d->client, p->text);
     } else if (p->type == JOB_LOG) {
         log_line((enum log_level)p->level, "%s: %.*s", d->sub->record.id, SLICE_ARG(p->text));
+    } else if (p->type == JOB_WAITS) {
+        feed_pump(d->core);
     }
 }
 

@@ -123,7 +123,7 @@ is_queue_busy(const struct core *c)
     size_t max = (size_t)config_number(&c->config, 0, CONFIG_WORKERS), n = 0;
 
     for (const struct delivery *d = c->deliveries; d; d = d->next)
-        n += d->from_queue && d->job;
+        n += d->from_queue && d->job && !pool_is_aside(d->job);
     return max > 1 && n + 1 >= max;
 }
 

@@ -72,17 +72,32 @@ is_relay(struct slice relay)
     return relay.len > 0 && relay.len <= RELAY_MAX;
 }
 
-/* NULL: there are too many, or it is none */
+static struct hub *
+find_oldest(const struct hubs *h, const char *account)
+{
+    struct hub *oldest = NULL;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (strcmp(h->hub[i].account, account) == 0 && (!oldest || h->hub[i].age < oldest->age))
+            oldest = &h->hub[i];
+    return oldest;
+}
+
+/* NULL: it is none */
 static struct hub *
 find_or_add(struct hubs *h, const char *account, struct slice relay)
 {
     struct hub *hub = find(h, account, relay);
 
-    if (hub || !is_relay(relay) || count(h, account) == HUBS_OF_ACCOUNT)
-        return hub;
-    h->hub = mem_resize(h->hub, h->n + 1, sizeof *h->hub);
-    hub = &h->hub[h->n++];
-    *hub = (struct hub){ .account = mem_dup(account), .relay = slice_dup(relay) };
+    if (!hub && is_relay(relay)) {
+        if (count(h, account) == HUBS_OF_ACCOUNT)
+            forget(h, find_oldest(h, account));
+        h->hub = mem_resize(h->hub, h->n + 1, sizeof *h->hub);
+        hub = &h->hub[h->n++];
+        *hub = (struct hub){ .account = mem_dup(account), .relay = slice_dup(relay) };
+    }
+    if (hub)
+        hub->age = ++h->age;
     return hub;
 }
 
@@ -141,16 +156,30 @@ hubs_forget_certificates(struct hubs *h)
 }
 
 void
-hubs_avoid(struct hubs *h, const char *account, int64_t now, struct buf *out)
+hubs_avoid(const struct hubs *h, const char *account, struct buf *out)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->hub[i].step_ms && strcmp(h->hub[i].account, account) == 0)
+            buf_add_format(out, "%s%s", out->len ? " " : "", h->hub[i].relay);
+}
+
+bool
+hubs_has_failed(const struct hubs *h, const char *account, struct slice relay)
+{
+    const struct hub *hub = find(h, account, relay);
+
+    return hub && hub->step_ms;
+}
+
+const char *
+hubs_due(struct hubs *h, const char *account, int64_t now)
 {
     for (size_t i = 0; i < h->n; i++) {
         struct hub *hub = &h->hub[i];
-        if (!hub->step_ms || strcmp(hub->account, account) != 0)
+        if (!hub->step_ms || now < hub->next || strcmp(hub->account, account) != 0)
             continue;
-        if (now >= hub->next) {
-            hub->next = now + hub->step_ms;
-            continue;
-        }
-        buf_add_format(out, "%s%s", out->len ? " " : "", hub->relay);
+        hub->next = now + hub->step_ms;
+        return hub->relay;
     }
+    return NULL;
 }

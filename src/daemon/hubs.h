@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * hubs: which smarthosts of an account's several are not to be tried first, and until when their certificates are good, as its workers
+ * hubs: which smarthosts of an account's several are to be tried last, and until when their certificates are good, as its workers
  * told. Kept here, since a worker's memory ends with it. Knows no time of its own.
  */
 #ifndef DAEMON_HUBS_H
@@ -17,13 +17,15 @@ enum { HUBS_OF_ACCOUNT = 64 };
 
 struct hub {
     char *account, *relay; /* "host:port" */
-    int64_t next, step_ms; /* not to be tried before; doubled each time it fails again, 0: it works */
+    int64_t next, step_ms; /* not to be looked at before; doubled each time it fails again, 0: it works */
+    uint64_t age;          /* who was told of longest ago has the smallest */
     int64_t expires_s;     /* its certificate, in seconds since 1970; 0: not known, or nobody asks */
 };
 
 struct hubs {
     struct hub *hub;
     size_t n;
+    uint64_t age;
     int64_t min_ms, max_ms;
 };
 
@@ -31,15 +33,18 @@ void hubs_init(struct hubs *h);
 void hubs_clear(struct hubs *h);
 /* The shortest and the longest time a failed one is left alone. */
 void hubs_configure(struct hubs *h, int64_t min_ms, int64_t max_ms);
-/* A worker has met it: it works, or not. What is no "host:port" is passed over. */
+/* A worker has met it: it works, or not. What is no "host:port" is passed over; of too many the oldest is forgotten. */
 void hubs_report(struct hubs *h, const char *account, struct slice relay, bool works, int64_t now);
 /* A worker has a session with it. */
 void hubs_certificate(struct hubs *h, const char *account, struct slice relay, int64_t expires_s);
 void hubs_forget_certificates(struct hubs *h);
+/* Those that failed, which jobs leave alone while there are others, blanks between them: added to `out`. */
+void hubs_avoid(const struct hubs *h, const char *account, struct buf *out);
+bool hubs_has_failed(const struct hubs *h, const char *account, struct slice relay);
 /*
- * Those a job that begins now is to leave alone while there are others, blanks between them: added to `out`. One whose time has come
- * is tried by this job, and by no other until that has told of it or as much time has passed again.
+ * One that failed and is to be looked at now, whether it works again; NULL: none. Nobody else is told so until that look has been told
+ * of, or as much time has passed again. Lives until the next call.
  */
-void hubs_avoid(struct hubs *h, const char *account, int64_t now, struct buf *out);
+const char *hubs_due(struct hubs *h, const char *account, int64_t now);
 
 #endif

@@ -28,14 +28,20 @@ ask_for_worker(struct pool *p, struct pool_job *job)
         pool_job_fail_soon(job, &err);
         return;
     }
-    pool_worker_new(p, job->account);
+    pool_worker_new(p, job->account, NULL);
+}
+
+bool
+pool_is_full(const struct pool *p)
+{
+    return p->n - p->aside >= p->workers_max;
 }
 
 static struct pool_worker *
 find_worker(const struct pool *p, const char *account, enum worker_state state)
 {
     for (struct pool_worker *w = p->workers; w; w = w->next)
-        if (w->state == state && !w->claimed && strcmp(w->account, account) == 0)
+        if (w->state == state && !w->claimed && !w->probe && strcmp(w->account, account) == 0)
             return w;
     return NULL;
 }
@@ -47,7 +53,7 @@ is_full(const struct pool *p, const char *account)
     size_t limit = p->events->limit ? p->events->limit(p->events->limit_ctx, account) : 0, n = 0;
 
     for (const struct pool_worker *w = p->workers; limit && w; w = w->next)
-        n += strcmp(w->account, account) == 0;
+        n += !w->probe && strcmp(w->account, account) == 0;
     return limit && n >= limit;
 }
 
@@ -103,7 +109,7 @@ advance(struct pool *p, struct pool_job *job)
     }
     if (is_full(p, job->account))
         return STEP_NEXT; /* one of its own will be free */
-    if (p->n >= p->workers_max) {
+    if (pool_is_full(p)) {
         w = find_spare(p, job);
         if (!w)
             return STEP_BLOCKED;
@@ -163,7 +169,7 @@ static void
 start_failed(struct pool_worker *w, const struct error *err)
 {
     struct pool *p = w->pool;
-    struct pool_job *job = pool_first_waiting(p, w->account);
+    struct pool_job *job = w->probe ? NULL : pool_first_waiting(p, w->account);
 
     pool_worker_remove(w);
     if (job)
@@ -203,6 +209,8 @@ helper_ready(void *ctx, int fd, short revents)
         helper_gone(p);
     } else if (w && packet.type == START_READY) {
         pool_worker_begin(w, packet.fd);
+        if (w->probe)
+            pool_probe_begin(w);
         pool_dispatch(p);
     } else if (w && packet.type == START_FAILED) {
         error_set(&err, packet.class, "%s", packet.text);
@@ -271,7 +279,7 @@ void
 pool_configure(struct pool *p, size_t workers_max, int64_t idle_ms)
 {
     ensure(workers_max > 0);
-    if (p->n > workers_max)
+    if (p->n - p->aside > workers_max)
         close_idle(p); /* it happens once in a reload */
     p->workers_max = workers_max;
     p->idle_ms = idle_ms;
@@ -360,11 +368,17 @@ pool_forget(struct pool_job *job)
 }
 
 bool
+pool_is_aside(const struct pool_job *job)
+{
+    return job->worker && job->worker->aside;
+}
+
+bool
 pool_has_room(const struct pool *p, const char *account)
 {
     if (find_worker(p, account, WORKER_IDLE))
         return true;
-    return p->helper_watch && !is_full(p, account) && (p->n < p->workers_max || has_idle(p));
+    return p->helper_watch && !is_full(p, account) && (!pool_is_full(p) || has_idle(p));
 }
 
 bool

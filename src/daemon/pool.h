@@ -20,7 +20,7 @@ struct pool_job;
 
 /* All come from the loop, never from within a call of the pool, and may call the pool (but not pool_free). */
 struct pool_events {
-    void (*packet)(void *owner, const struct job_packet *packet); /* STEP, LOG, FACT; not to be kept */
+    void (*packet)(void *owner, const struct job_packet *packet); /* STEP, LOG, WAITS, FACT; not to be kept */
     /*
      * The job is over and its handle gone. err == NULL after DONE, else why no (further) fact will come: `maybe_sent` when its worker
      * came to a bad end in the middle of it, so that nobody knows. text is DONE's "key=value ..." or "". The worker's place has been
@@ -44,7 +44,9 @@ struct pool_events {
 struct pool *pool_new(struct loop *loop, int helper_sock, const struct pool_events *events, void *ctx);
 /* Hangs up on all workers; no event comes any more. */
 void pool_free(struct pool *p);
-/* At most `workers_max` (> 0) workers, those that have had nothing to do for `idle_ms` are closed (CLOCK_NEVER: none). */
+/*
+ * At most `workers_max` (> 0) workers, some that only wait for their smarthosts (JOB_WAITS) not counted; those that have had nothing to do for `idle_ms` are closed (CLOCK_NEVER: none).
+ */
 void pool_configure(struct pool *p, size_t workers_max, int64_t idle_ms);
 /* How long a smarthost that failed is left alone while its account has others (daemon/hubs). */
 void pool_backoff(struct pool *p, int64_t min_ms, int64_t max_ms);
@@ -62,6 +64,8 @@ struct pool_job *pool_start_for(struct pool *p, const struct pool_events *events
     bool urgent);
 /* No worker has it yet: pool_forget would undo it. */
 bool pool_is_waiting(const struct pool_job *job);
+/* Its smarthost takes its time, and its worker does not count among those there may be. */
+bool pool_is_aside(const struct pool_job *job);
 /* The owner has gone: no more events. A job that waits is taken back; one that a worker has goes on to its end unheard. */
 void pool_forget(struct pool_job *job);
 /* Would a job of this account begin at once: by an idle worker, in the place of an idle one of another account, or by one more? */

@@ -6,6 +6,9 @@
 #include "daemon/hubs.h"
 #include "daemon/pool.h"
 
+/* So many workers beyond `workers_max` while others only wait for answers of smarthosts, or look after one that failed */
+enum { POOL_ASIDE_MAX = 16 };
+
 enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
 
 struct pool_worker {
@@ -20,6 +23,9 @@ struct pool_worker {
     bool claimed;         /* STARTING: there is a job for it */
     bool wanted[2];       /* IDLE: jobs of its account wait, urgent [0] and others [1] */
     bool retire;          /* after its job */
+    bool aside;           /* does not count for workers_max */
+    char *probe;          /* STARTING: the smarthost it is to look at */
+    bool works;           /* BUSY: it has met a smarthost that works */
     bool avoids;          /* was told of smarthosts to leave alone */
     unsigned jobs;        /* done */
     int64_t born_ms, idle_ms;
@@ -51,7 +57,7 @@ struct pool {
     void *ctx;
     struct loop_watch *helper_watch; /* NULL: the helper has gone */
     struct pool_worker *workers;
-    size_t n, workers_max;
+    size_t n, aside, workers_max;
     int64_t idle_ms;
     struct loop_timer *idle;
     struct pool_queue waiting[2]; /* urgent, others */
@@ -77,8 +83,8 @@ void pool_job_fail_soon(struct pool_job *job, const struct error *err);
 void pool_job_free(struct pool_job *job);
 
 /* pool_worker.c */
-/* One that is asked for; pool_worker_begin when it is there, with our end of its socket. */
-void pool_worker_new(struct pool *p, const char *account);
+/* One that is asked for, to look at the smarthost `probe` if that is not NULL; pool_worker_begin when it is there, with our end of its socket. */
+void pool_worker_new(struct pool *p, const char *account, const char *probe);
 void pool_worker_begin(struct pool_worker *w, int sock);
 /* Hang up on it. A job that it has is the caller's. */
 void pool_worker_remove(struct pool_worker *w);
@@ -90,8 +96,18 @@ bool pool_worker_had_turn(const struct pool_worker *w);
 bool pool_worker_give(struct pool_worker *w, struct pool_job *job);
 /* Remove those that have been idle for long enough, and set the timer for the next. */
 void pool_idle_over(void *ctx);
+/* It does not count for workers_max until its job is over, if there are not too many such. */
+void pool_worker_set_aside(struct pool_worker *w);
+
+/* pool_probe.c */
+/* The account has a smarthost that works: let a worker of its own look whether one that failed works again, if it is time. */
+void pool_probe(struct pool *p, const char *account);
+/* The worker for that is there. */
+void pool_probe_begin(struct pool_worker *w);
 
 /* pool.c */
+/* There are as many workers as there may be. */
+bool pool_is_full(const struct pool *p);
 /* Give out all that can be given out; tells no owner of anything. */
 void pool_dispatch(struct pool *p);
 

@@ -32,10 +32,21 @@ pool_worker_remove(struct pool_worker *w)
         break;
     }
     p->n--;
+    p->aside -= w->aside;
     loop_unwatch(w->watch);
     file_close(&w->sock); /* it ends by itself when it sees that */
     free(w->account);
+    free(w->probe);
     free(w);
+}
+
+void
+pool_worker_set_aside(struct pool_worker *w)
+{
+    if (w->aside || w->pool->aside >= POOL_ASIDE_MAX)
+        return;
+    w->aside = true;
+    w->pool->aside++;
 }
 
 bool
@@ -79,6 +90,8 @@ set_idle(struct pool_worker *w)
 
     w->state = WORKER_IDLE;
     w->job = NULL;
+    p->aside -= w->aside;
+    w->aside = false;
     w->idle_ms = clock_ms();
     if (!p->idle && p->idle_ms != CLOCK_NEVER)
         p->idle = loop_at(p->loop, clock_deadline(p->idle_ms), pool_idle_over, p);
@@ -118,13 +131,23 @@ done(struct pool_worker *w, struct slice text)
 {
     struct pool *p = w->pool;
     struct pool_job *job = w->job;
+    bool works = w->works;
 
     w->jobs++;
     set_idle(w);
-    if (w->retire || pool_worker_is_worn(w) || p->n > p->workers_max)
+    if (w->retire || pool_worker_is_worn(w) || p->n - p->aside > p->workers_max)
         pool_worker_remove(w);
     pool_dispatch(p);
+    if (works)
+        pool_probe(p, job->account);
     pool_job_over(job, NULL, false, text);
+}
+
+/* What fails is reported (JOB_HUB) before the fact */
+static bool
+is_of_good_hub(const struct pool_worker *w, const struct job_fact *f)
+{
+    return f->relay[0] && !hubs_has_failed(&w->pool->hubs, w->account, slice_of(f->relay));
 }
 
 static void
@@ -149,6 +172,17 @@ hear(struct pool_worker *w, const struct job_packet *packet)
         if (!w->job)
             break;
         w->heard = true;
+        if (packet->type == JOB_FACT)
+            w->works = is_of_good_hub(w, &packet->fact);
+        if (!w->job->forgotten)
+            w->job->events->packet(w->job->owner, packet);
+        return;
+    case JOB_WAITS:
+        if (!w->job)
+            break;
+        w->heard = true;
+        pool_worker_set_aside(w);
+        pool_dispatch(w->pool);
         if (!w->job->forgotten)
             w->job->events->packet(w->job->owner, packet);
         return;
@@ -165,6 +199,7 @@ hear(struct pool_worker *w, const struct job_packet *packet)
         return;
     case JOB_START:
     case JOB_AVOID:
+    case JOB_PROBE:
         break;
     }
     error_set(&err, ERROR_INTERNAL,
@@ -201,13 +236,16 @@ worker_ready(void *ctx, int fd, short revents)
 /* ---------------------------------------------------------------- what it gets */
 
 void
-pool_worker_new(struct pool *p, const char *account)
+pool_worker_new(struct pool *p, const char *account, const char *probe)
 {
     struct pool_worker *w = mem_alloc(sizeof *w), **at = &p->workers;
 
     w->pool = p;
     w->account = mem_dup(account);
+    w->probe = probe ? mem_dup(probe) : NULL;
     w->sock = -1;
+    if (probe)
+        pool_worker_set_aside(w);
     while (*at)
         at = &(*at)->next;
     *at = w;
@@ -230,8 +268,8 @@ tell_avoided(struct pool_worker *w)
 {
     struct buf text;
 
-    buf_init(&text, JOB_PACKET_MAX / 2);
-    hubs_avoid(&w->pool->hubs, w->account, clock_ms(), &text);
+    buf_init(&text, JOB_PACKET_MAX - 64);
+    hubs_avoid(&w->pool->hubs, w->account, &text);
     if (text.len || w->avoids)
         (void)job_send_text(w->sock, JOB_AVOID, 0, buf_str(&text));
     w->avoids = text.len > 0;
@@ -259,7 +297,7 @@ pool_worker_give(struct pool_worker *w, struct pool_job *job)
         w->state = WORKER_BUSY;
         w->job = job;
         w->sent = sent;
-        w->heard = false;
+        w->heard = w->works = false;
         job->worker = w;
         return true;
     }

@@ -126,6 +126,8 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
     case JOB_STEP:
     case JOB_DONE:
     case JOB_AVOID:
+    case JOB_PROBE:
+    case JOB_WAITS:
         p->text = rest;
         return true;
     case JOB_LOG:

@@ -3,11 +3,13 @@
  * job: what daemon and worker say to each other, small records over a SOCK_SEQPACKET pair, checked on both ends.
  *
  *     daemon -> worker   AVOID  smarthosts that failed of late, "host:port", blanks between; for the next job
+ *     daemon -> worker   PROBE  in place of a job: does this smarthost, "host:port", work again? No message is sent.
  *     daemon -> worker   JOB    {flags, account generation, which recipients} + the record's descriptor, read-only
  *     worker -> daemon   STEP   a line of the dialog, for -v; of a test: a step, in words (smtp/step)    any number
  *                        LOG    a line for the log, with its level                  any number
  *                        HUB    a smarthost, "host:port", that works (level 0) or not (1)   any number
  *                        CERTIFICATE  until when that of a smarthost, "host:port", is good   one for each session
+ *                        WAITS  the smarthost takes its time                        one at most
  *                        FACT   what became of one recipient                        one for each asked for
  *                        DONE   the attempt is over: what it used, how long         one
  *                        FAILED no worker can be had for this account: class, why   instead of all others, then it ends
@@ -39,7 +41,9 @@ enum job_type {
     JOB_FAILED,
     JOB_AVOID,
     JOB_HUB,
-    JOB_CERTIFICATE
+    JOB_CERTIFICATE,
+    JOB_PROBE,
+    JOB_WAITS
 };
 /* JOB_TEST: on a connection of its own, and each step is told; JOB_NO_MESSAGE: up to RCPT TO, then RSET */
 enum { JOB_VERBOSE = 1, JOB_TEST = 2, JOB_NO_MESSAGE = 4 };
@@ -65,7 +69,7 @@ struct job_packet {
     uint32_t recipients; /* START: recipients of the record */
     struct slice bitmap; /* START: bit i = recipient i is to be tried */
     int level; /* LOG: 0 to 3; HUB: 0, 1; FAILED: enum error_class, none that would be the message's fault */
-    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB, CERTIFICATE; DONE: "key=value ..." for the log */
+    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB, CERTIFICATE, PROBE; DONE: words for the log */
     int64_t expires_s; /* CERTIFICATE: seconds since 1970, 0: nothing depends on it */
     struct job_fact fact;
     int fd;      /* START: the record, owned by the receiver; else -1 */

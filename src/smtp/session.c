@@ -628,6 +628,7 @@ session_open(struct session *s, int fd, const struct session_options *options, s
     s->options = options;
     steps_begin(options->steps);
     stream_init(&s->stream, fd, options->hook, options->hook_ctx);
+    s->stream.slow = options->slow;
     if (open_steps(s, fact))
         return true;
     session_close(s);

@@ -29,6 +29,7 @@ struct session_options {
     int64_t timeout_ms;        /* each exchange */
     int64_t end_ms;            /* the reply to the last byte */
     stream_hook *hook;         /* may be NULL; secrets are '*' */
+    stream_slow *slow;         /* may be NULL */
     void *hook_ctx;
     struct steps *steps; /* NULL: nobody looks */
 };

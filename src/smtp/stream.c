@@ -14,6 +14,7 @@
 
 #define LINE_MAX_BYTES 16384
 #define IN_MAX (1u << 20)
+#define SLOW_MS 5000
 
 void
 stream_init(struct stream *s, int fd, stream_hook *hook, void *ctx)
@@ -116,9 +117,23 @@ wait_for(struct stream *s, short events, int64_t deadline)
     return r > 0;
 }
 
+/* For the next piece of a line. Who looks on hears once that it takes long, at *slow. */
+static bool
+wait_patiently(struct stream *s, short events, int64_t *slow, int64_t deadline)
+{
+    if (!s->slow || *slow >= deadline)
+        return wait_for(s, events, deadline);
+    if (wait_for(s, events, *slow))
+        return true;
+    *slow = CLOCK_NEVER;
+    s->slow(s->hook_ctx);
+    return wait_for(s, events, deadline);
+}
+
 enum stream_result
 stream_line(struct stream *s, int64_t deadline, struct slice *line, bool *crlf)
 {
+    int64_t slow = clock_deadline(SLOW_MS);
     bool waited = false;
 
     for (;;) {
@@ -138,7 +153,7 @@ stream_line(struct stream *s, int64_t deadline, struct slice *line, bool *crlf)
         if (!waited)
             s->flights++;
         waited = true;
-        if (!wait_for(s, n == WANT_WRITE ? POLLOUT : POLLIN, deadline))
+        if (!wait_patiently(s, n == WANT_WRITE ? POLLOUT : POLLIN, &slow, deadline))
             return STREAM_TIMEOUT;
     }
 }

@@ -15,6 +15,8 @@
 #include "base/error.h"
 #include "smtp/tls.h"
 
+/* Called when a line has not come for a while; it is waited for on. */
+typedef void stream_slow(void *ctx);
 /* Called with each line of the dialog: 'C' or 'S' and the line without CRLF. */
 typedef void stream_hook(void *ctx, char who, struct slice line);
 
@@ -26,7 +28,8 @@ struct stream {
     unsigned flights; /* how often a reply had to be waited for */
     bool broken;      /* an error or the end was seen */
     stream_hook *hook;
-    void *hook_ctx;
+    stream_slow *slow; /* may be NULL, set by the owner */
+    void *hook_ctx;    /* of both */
 };
 
 enum stream_result { STREAM_OK, STREAM_CLOSED, STREAM_TIMEOUT, STREAM_TOO_LONG };

@@ -50,6 +50,17 @@ on_dialog(void *ctx, char who, struct slice line)
     free(text);
 }
 
+/* Not its work but the smarthost's takes long: the daemon may have another worker meanwhile */
+static void
+on_slow(void *ctx)
+{
+    struct worker *w = ctx;
+
+    if (!w->waits)
+        (void)job_send_text(w->sock, JOB_WAITS, 0, ""); /* nobody may be looking any more */
+    w->waits = true;
+}
+
 /* A step of a test */
 static void
 on_step(void *ctx, struct slice words)
@@ -102,6 +113,7 @@ settle_settings(struct worker *w, struct error *err)
         .timeout_ms = config_number(c, 0, CONFIG_TIMEOUT),
         .end_ms = END_MS,
         .hook = on_dialog,
+        .slow = on_slow,
         .hook_ctx = w };
     if (!take_hubs(w, err))
         return false;
@@ -442,6 +454,7 @@ run_job(struct worker *w, const struct job_packet *p)
     bool read, completed = false;
 
     w->verbose = p->flags & JOB_VERBOSE;
+    w->waits = false;
     if (!w->warm)
         w->relay[0] = '\0'; /* else it is who answers on the warm connection */
     memset(&w->info, 0, sizeof w->info);
@@ -492,6 +505,28 @@ run_test(struct worker *w, const struct job_packet *p)
     steps_clear(&w->steps);
 }
 
+/* Does a smarthost that failed work again? Nothing is sent. One that is not meant any more is no trouble of anybody's. */
+static void
+run_probe(struct worker *w, const struct job_packet *p)
+{
+    char *text, *relay = mem_dupn(p->text.p, p->text.len);
+    struct status_fact fact;
+
+    w->verbose = w->waits = false;
+    end_session(w);
+    avoid_clear(&w->avoid);
+    session_fact(&fact, STATUS_RESOLVE, STATUS_NETWORK, "not asked for any more");
+    w->only = relay;
+    text = deliver_open(w, &fact) ? mem_format("%s: works again", relay)
+                                  : mem_format("%s: does not work yet: %s", relay, fact.text);
+    (void)job_send_text(w->sock, JOB_LOG, 2, text); /* nobody may be looking any more */
+    (void)job_send_text(w->sock, JOB_DONE, 0, "");  /* as above */
+    w->only = NULL;
+    end_session(w);
+    free(text);
+    free(relay);
+}
+
 void
 deliver_run(int sock, const struct config *c)
 {
@@ -511,8 +546,10 @@ deliver_run(int sock, const struct config *c)
             run_test(w, &p);
         else if (p.type == JOB_START && ok)
             run_job(w, &p);
+        else if (p.type == JOB_PROBE && ok)
+            run_probe(w, &p);
         file_close(&p.fd);
-        if (!ok && p.type == JOB_START)
+        if (!ok && p.type != JOB_AVOID)
             break;
     }
     end_session(w);

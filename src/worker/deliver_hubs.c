@@ -84,6 +84,8 @@ open_hub(struct worker *w, struct status_fact *fact)
     avoid_clear(&w->passed);
     avoid_clear(&w->failed);
     ok = deliver_search(s);
+    if (w->only && !s->failed && !ok)
+        deliver_tell_health(w, w->only, true); /* it is not one of ours any more: nothing to remember */
     for (size_t i = 0; i < w->failed.n; i++)
         avoid_add(&w->avoid, w->failed.relay[i]);
     deliver_search_free(s);

@@ -40,6 +40,7 @@ struct worker {
     size_t known;        /* how many there are to choose from */
     const char *only;    /* a probe: which one is to be looked at */
     bool verbose;
+    bool waits;         /* the daemon knows that this job takes long */
     struct steps steps; /* of a test, as session_options.steps says */
     struct connect_info info;
     int64_t start_us, session_us, sent_us;

@@ -30,6 +30,48 @@ two() {
     hubs="( \"127.0.0.1:$FIRST\", \"127.0.0.1:$SECOND\" )"
 }
 
+# Times are such that who waits for a time-out is found out
+two "mail waits for a first smarthost that swallows packets no longer than its head start, and later mail not at all" - --listen blackhole
+daemon_conf "mailhub=$hubs" ConnectTimeout=300s Timeout=300s InteractiveTimeout=300s RetryMin=100s RetryMax=100s
+daemon_start
+send
+expect_rc 0
+has_messages "$D2" 1 || fail "it did not go by the second"
+says "127.0.0.1:$FIRST: no connection for " || fail "nothing is said of the first"
+for i in 2 3; do
+    send
+    expect_rc 0
+    has_messages "$D2" "$i" || fail "message $i did not go by the second"
+done
+[ "$(tried)" -eq 1 ] || fail "the first was tried $(tried) times"
+run "$ADMIN" status
+expect_out "account default: smarthost 127.0.0.1:$FIRST: failed of late"
+finish
+
+two "a smarthost that still swallows packets is looked at beside the mail, which does not wait for it" - --listen blackhole
+daemon_conf "mailhub=$hubs" ConnectTimeout=4s Timeout=300s InteractiveTimeout=300s Workers=1 RetryMin=1s RetryMax=1s
+daemon_start
+send
+expect_rc 0
+n=1
+looked() {
+    n=$((n + 1))
+    send && [ "$rc" -eq 0 ] && has_messages "$D2" "$n" && says "account default: 127.0.0.1:$FIRST: does not work yet: "
+}
+wait_for 30 looked || fail "nobody looks at the first one"
+[ "$(tried)" -eq 1 ] || fail "mail tried the first one $(tried) times"
+finish
+
+two "when all smarthosts swallow packets mail waits in the queue" - --listen blackhole
+kill "${HUB_PIDS##* }" && hub_start - --tls none --port "$SECOND" --listen blackhole
+daemon_conf "mailhub=$hubs" ConnectTimeout=1s RetryMin=100s RetryMax=100s
+daemon_start
+send
+expect_rc 0
+shows '1 message' "$ADMIN" status
+says "127.0.0.1:$FIRST: no connection in time" || fail "nothing is said of the first"
+finish
+
 two "a dead first smarthost is asked once, not by each message, whichever worker has it" - --listen blackhole
 daemon_conf "mailhub=$hubs" RetryMin=100s RetryMax=100s IdleTimeout=1s
 daemon_start
@@ -104,6 +146,25 @@ expect_rc 67
 [ "$(messages_at "$D2")" -eq 0 ] || fail "the second one was asked"
 finish
 
+printf '%s\n' 'on dot session 1-4' '    sleep 9m' '    close' >"$T/script"
+begin "four messages whose verdict does not come do not hold up the fifth"
+rm -rf "$QUEUE"
+hub_start "$T/script" --tls none --max-time 300s
+daemon_conf Workers=4 InteractiveTimeout=1s Timeout=300s
+daemon_start
+for i in 1 2 3 4; do
+    send
+    expect_rc 0
+done
+send
+expect_rc 0
+wait_for 60 has_messages "$HUB_DIR" 1 || fail "the fifth one waits for the others"
+send
+expect_rc 0
+wait_for 60 has_messages "$HUB_DIR" 2 || fail "so does the sixth"
+hub_stop # else the daemon waits for it a while
+finish
+
 begin "status and the metrics say how long the certificate is still good for, and below two weeks status warns"
 rm -rf "$QUEUE"
 METRICS=$T/metrics
@@ -171,6 +232,13 @@ expect_out "account default: smarthost 127.0.0.1:$FIRST: failed of late, the oth
 run "$ADMIN" status --json
 expect_out '"left_alone":'
 finish
+
+two "without a daemon a first smarthost that swallows packets costs no more than its head start" - --listen blackhole
+conf UseTLS=false "mailhub=$hubs" ConnectTimeout=300s LogFile=- QueueDir=
+send -C "$T/conf"
+expect_rc 0
+has_messages "$D2" 1 || fail "it did not come"
+end
 
 two "without a daemon the next smarthost is tried, too, and all of them before mail waits" - --listen no
 conf UseTLS=false "mailhub=( \"127.0.0.1:$FIRST\", \"127.0.0.1:1\", \"127.0.0.1:$SECOND\" )" LogFile=- QueueDir=

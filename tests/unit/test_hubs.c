@@ -3,18 +3,28 @@
 #include "unit/suite.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/hubs.h"
 
 static void
-expect_avoided(struct hubs *h, const char *account, int64_t now, const char *list)
+expect_avoided(const struct hubs *h, const char *account, const char *list)
 {
     struct buf out;
 
     buf_init(&out, 100000);
-    hubs_avoid(h, account, now, &out);
+    hubs_avoid(h, account, &out);
     ck_assert_str_eq(buf_str(&out), list);
     buf_clear(&out);
+}
+
+/* NULL: none */
+static void
+expect_due(struct hubs *h, const char *account, int64_t now, const char *relay)
+{
+    const char *due = hubs_due(h, account, now);
+
+    ck_assert_msg(!due == !relay && (!due || strcmp(due, relay) == 0), "%s", due ? due : "none");
 }
 
 static void
@@ -23,22 +33,27 @@ report(struct hubs *h, const char *account, const char *relay, bool works, int64
     hubs_report(h, account, slice_of(relay), works, now);
 }
 
-START_TEST(a_failed_smarthost_is_left_alone_until_its_time_has_come_and_then_one_job_tries_it)
+START_TEST(a_failed_smarthost_is_left_alone_until_somebody_has_looked_at_it_when_its_time_had_come)
 {
     struct hubs h;
 
     hubs_init(&h);
     hubs_configure(&h, 1000, 4000);
     report(&h, "a", "one:25", false, 0);
-    expect_avoided(&h, "a", 999, "one:25");
-    expect_avoided(&h, "b", 999, "");
-    expect_avoided(&h, "a", 1000, "");       /* this one tries it */
-    expect_avoided(&h, "a", 1000, "one:25"); /* and no other meanwhile */
+    expect_avoided(&h, "a", "one:25");
+    expect_avoided(&h, "b", "");
+    expect_due(&h, "a", 999, NULL);
+    expect_due(&h, "b", 1000, NULL);
+    expect_due(&h, "a", 1000, "one:25");
+    expect_due(&h, "a", 1000, NULL); /* one is enough */
+    expect_avoided(&h, "a", "one:25");
     report(&h, "a", "one:25", false, 1900);
-    expect_avoided(&h, "a", 3899, "one:25"); /* twice as long */
-    expect_avoided(&h, "a", 3900, "");
+    expect_due(&h, "a", 3899, NULL); /* twice as long */
+    expect_due(&h, "a", 3900, "one:25");
+    ck_assert(hubs_has_failed(&h, "a", slice_of("one:25")) && !hubs_has_failed(&h, "a", slice_of("two:25")));
     report(&h, "a", "one:25", true, 3950);
-    expect_avoided(&h, "a", 3951, "");
+    expect_avoided(&h, "a", "");
+    ck_assert(!hubs_has_failed(&h, "a", slice_of("one:25")));
     hubs_clear(&h);
 }
 END_TEST
@@ -52,17 +67,17 @@ START_TEST(those_that_fail_at_the_same_time_are_one_failure_and_there_is_a_longe
     hubs_configure(&h, 1000, 4000);
     for (int i = 0; i < 10; i++)
         report(&h, "a", "one:25", false, 10);
-    expect_avoided(&h, "a", 1010, "");
+    expect_due(&h, "a", 1010, "one:25");
     for (int i = 0; i < 10; i++, now += 5000)
         report(&h, "a", "one:25", false, now);
-    expect_avoided(&h, "a", now - 5000 + 3999, "one:25");
-    expect_avoided(&h, "a", now - 5000 + 4000, "");
+    expect_due(&h, "a", now - 5000 + 3999, NULL);
+    expect_due(&h, "a", now - 5000 + 4000, "one:25");
     hubs_clear(&h);
 }
 END_TEST
 
 /* It goes on to other workers */
-START_TEST(what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_are_not_too_many)
+START_TEST(what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_of_too_many_the_oldest_goes)
 {
     struct hubs h;
     char relay[300];
@@ -79,8 +94,14 @@ START_TEST(what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_ar
         report(&h, "a", relay, false, 0);
     }
     ck_assert_uint_eq(h.n, HUBS_OF_ACCOUNT);
+    ck_assert(
+        hubs_has_failed(&h, "a", slice_of("h999:25")) && !hubs_has_failed(&h, "a", slice_of("h900:25")));
+    report(&h, "a", "h936:25", false, 1); /* it is the oldest, but was heard of again */
+    report(&h, "a", "new:25", false, 1);
+    ck_assert(
+        hubs_has_failed(&h, "a", slice_of("h936:25")) && !hubs_has_failed(&h, "a", slice_of("h937:25")));
     report(&h, "b", "other:25", false, 0);
-    expect_avoided(&h, "b", 1, "other:25");
+    expect_avoided(&h, "b", "other:25");
     hubs_clear(&h);
 }
 END_TEST
@@ -96,11 +117,11 @@ START_TEST(the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgo
     hubs_certificate(&h, "a", slice_of("clear:25"), 0);
     hubs_certificate(&h, "a", slice_of("no name"), 1900000000);
     ck_assert_uint_eq(h.n, 2);
-    expect_avoided(&h, "a", 1, "");
+    expect_avoided(&h, "a", "");
     report(&h, "a", "one:25", false, 0);
-    expect_avoided(&h, "a", 1, "one:25");
+    expect_avoided(&h, "a", "one:25");
     report(&h, "a", "one:25", true, 2);
-    expect_avoided(&h, "a", 3, "");
+    expect_avoided(&h, "a", "");
     ck_assert_uint_eq(h.n, 2);
     ck_assert_int_eq(h.hub[0].expires_s, 1900000000);
     hubs_certificate(&h, "a", slice_of("two:25"), 0); /* it is pinned now */
@@ -108,12 +129,12 @@ START_TEST(the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgo
     report(&h, "a", "three:25", false, 5);
     hubs_forget_certificates(&h);
     ck_assert_uint_eq(h.n, 1);
-    expect_avoided(&h, "a", 6, "three:25");
+    expect_avoided(&h, "a", "three:25");
     hubs_clear(&h);
 }
 END_TEST
 
-SUITE_MAIN("hubs", a_failed_smarthost_is_left_alone_until_its_time_has_come_and_then_one_job_tries_it,
+SUITE_MAIN("hubs", a_failed_smarthost_is_left_alone_until_somebody_has_looked_at_it_when_its_time_had_come,
     those_that_fail_at_the_same_time_are_one_failure_and_there_is_a_longest_wait,
-    what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_there_are_not_too_many,
+    what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_of_too_many_the_oldest_goes,
     the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgotten)

@@ -191,6 +191,26 @@ say(struct scene *s, int worker, enum job_type type, int level, const char *text
     settle(s);
 }
 
+/* The worker finds a packet with that text */
+#define FINDS(s, worker, kind, expected)                                        \
+    do {                                                                        \
+        struct job_packet p_;                                                   \
+        struct error err_;                                                      \
+        ck_assert_int_eq(job_receive(worker, (s)->buffer, &p_, &err_), 1);      \
+        ck_assert_int_eq(p_.type, kind);                                        \
+        ck_assert_msg(slice_is(p_.text, expected), "%.*s", SLICE_ARG(p_.text)); \
+    } while (0)
+
+static void
+say_fact(struct scene *s, int worker, const char *relay)
+{
+    struct job_fact f = { 0 };
+
+    (void)snprintf(f.relay, sizeof f.relay, "%s", relay);
+    ck_assert(job_send_fact(worker, &f));
+    settle(s);
+}
+
 /* A worker for `account` that has done one job and is idle */
 static int
 warm_worker(struct scene *s, const char *account)
@@ -291,6 +311,147 @@ START_TEST(an_account_with_a_limit_of_its_own_gets_no_more_workers_and_holds_up_
     ck_assert_uint_eq(pool_workers(s.pool), 3);
     file_close(&first);
     file_close(&second);
+    close_scene(&s);
+}
+END_TEST
+
+/* Else one smarthost that takes ten minutes for each verdict would hold up all mail */
+START_TEST(a_worker_that_only_waits_for_its_smarthost_makes_room_for_another)
+{
+    struct scene s;
+    struct owner o[60] = { 0 };
+    int w[60], n;
+
+    open_scene(&s, 1, CLOCK_NEVER);
+    for (unsigned i = 0; i < 60; i++)
+        start(&s, &o[i], "a", i + 1, true);
+    for (n = 0; n < 60 && asked(&s); n++) {
+        w[n] = ready(&s);
+        ck_assert_int_eq(job_of(&s, w[n]), n + 1);
+        ck_assert_ptr_null(asked(&s));
+        ck_assert(!pool_is_aside(o[n].job));
+        say(&s, w[n], JOB_WAITS, 0, "");
+        ck_assert_int_eq(o[n].packets, 1);
+    }
+    ck_assert_int_gt(n, 8); /* but not without end */
+    ck_assert_int_lt(n, 40);
+    ck_assert(pool_is_aside(o[0].job) && !pool_has_room(s.pool, "a"));
+    say(&s, w[0], JOB_DONE, 0, "");
+    ck_assert_int_eq(o[0].overs, 1);
+    ck_assert_int_eq(job_of(&s, w[0]), -1); /* there are enough */
+    for (int i = 1; i < n; i++)
+        file_close(&w[i]);
+    file_close(&w[0]);
+    close_scene(&s);
+}
+END_TEST
+
+/* A worker that did a job over two:25, since one:25 did not work */
+static int
+second_best_worker(struct scene *s)
+{
+    struct owner o = { 0 };
+    int w;
+
+    pool_backoff(s->pool, 1, 1);
+    start(s, &o, "a", 1, true);
+    ASKED(s, "a");
+    w = ready(s);
+    ck_assert_int_eq(job_of(s, w), 1);
+    say(s, w, JOB_HUB, 1, "one:25");
+    for (int64_t now = clock_ms(); clock_ms() < now + 2;)
+        ;
+    say_fact(s, w, "two:25");
+    say(s, w, JOB_DONE, 0, "");
+    return w;
+}
+
+START_TEST(a_smarthost_that_failed_is_looked_at_beside_the_jobs_by_a_worker_that_does_not_count)
+{
+    struct scene s;
+    struct owner o = { 0 }, other = { 0 };
+    int w, probe;
+
+    open_scene(&s, 1, CLOCK_NEVER);
+    w = second_best_worker(&s);
+    ASKED(&s, "a");
+    start(&s, &o, "a", 2, true); /* nobody waits for that one */
+    FINDS(&s, w, JOB_AVOID, "one:25");
+    ck_assert_int_eq(job_of(&s, w), 2);
+    probe = ready(&s);
+    FINDS(&s, probe, JOB_PROBE, "one:25");
+    ck_assert_int_eq(job_of(&s, probe), 0);
+    say(&s, probe, JOB_LOG, 2, "one:25: works again");
+    say(&s, probe, JOB_HUB, 0, "one:25");
+    say(&s, probe, JOB_DONE, 0, "");
+    ck_assert_int_eq(job_of(&s, probe), -1);
+    say_fact(&s, w, "two:25");
+    say(&s, w, JOB_DONE, 0, "");
+    ck_assert_ptr_null(asked(&s));
+    start(&s, &other, "a", 3, true);
+    FINDS(&s, w, JOB_AVOID, "");
+    ck_assert_int_eq(job_of(&s, w), 3);
+    file_close(&w);
+    file_close(&probe);
+    close_scene(&s);
+}
+END_TEST
+
+START_TEST(a_worker_that_ends_while_it_looks_at_a_smarthost_or_cannot_be_had_is_no_loss)
+{
+    struct scene s;
+    struct owner o = { 0 };
+    int w, probe;
+
+    open_scene(&s, 1, CLOCK_NEVER);
+    w = second_best_worker(&s);
+    ASKED(&s, "a");
+    probe = ready(&s);
+    FINDS(&s, probe, JOB_PROBE, "one:25");
+    file_close(&probe);
+    settle(&s);
+    ck_assert_uint_eq(pool_workers(s.pool), 1);
+    start(&s, &o, "a", 2, true);
+    FINDS(&s, w, JOB_AVOID, "one:25");
+    ck_assert_int_eq(job_of(&s, w), 2);
+    for (int64_t now = clock_ms(); clock_ms() < now + 2;)
+        ;
+    say_fact(&s, w, "two:25");
+    say(&s, w, JOB_DONE, 0, "");
+    ASKED(&s, "a");
+    start(&s, &o, "a", 3, true);
+    FINDS(&s, w, JOB_AVOID, "one:25");
+    ck_assert_int_eq(job_of(&s, w), 3);
+    start(&s, &o, "a", 4, true);
+    ck_assert(start_send(s.helper, START_FAILED, ERROR_TEMP, "none to be had", -1));
+    settle(&s);
+    ck_assert(pool_is_waiting(o.job));
+    ck_assert_int_eq(o.overs, 1);
+    file_close(&w);
+    close_scene(&s);
+}
+END_TEST
+
+START_TEST(while_no_smarthost_works_messages_try_them_and_nobody_else_does)
+{
+    struct scene s;
+    struct owner o = { 0 };
+    int w;
+
+    open_scene(&s, 1, CLOCK_NEVER);
+    pool_backoff(s.pool, 1, 1);
+    start(&s, &o, "a", 1, true);
+    ASKED(&s, "a");
+    w = ready(&s);
+    ck_assert_int_eq(job_of(&s, w), 1);
+    say(&s, w, JOB_HUB, 1, "one:25");
+    say(&s, w, JOB_HUB, 1, "two:25");
+    for (int64_t now = clock_ms(); clock_ms() < now + 2;)
+        ;
+    say_fact(&s, w, "two:25");
+    say(&s, w, JOB_DONE, 0, "");
+    ck_assert_ptr_null(asked(&s));
+    file_close(&w);
     close_scene(&s);
 }
 END_TEST
@@ -876,6 +1037,10 @@ SUITE_MAIN("pool", several_jobs_run_at_once_each_with_a_worker_of_its_own,
     a_job_that_is_started_when_another_is_over_gets_the_same_worker, a_worker_with_nothing_to_do_is_closed,
     a_shorter_idle_time_and_a_lower_limit_count_at_once, after_many_jobs_a_fresh_worker_follows,
     with_a_new_configuration_no_old_worker_gets_a_job, a_worker_that_ends_while_idle_is_no_loss,
+    a_worker_that_only_waits_for_its_smarthost_makes_room_for_another,
+    a_smarthost_that_failed_is_looked_at_beside_the_jobs_by_a_worker_that_does_not_count,
+    a_worker_that_ends_while_it_looks_at_a_smarthost_or_cannot_be_had_is_no_loss,
+    while_no_smarthost_works_messages_try_them_and_nobody_else_does,
     an_account_with_a_limit_of_its_own_gets_no_more_workers_and_holds_up_nobody,
     a_warm_worker_that_ends_before_it_has_read_its_job_costs_no_attempt,
     a_worker_that_ends_with_a_job_may_have_sent_the_message,
