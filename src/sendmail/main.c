@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/ask.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -26,6 +28,10 @@
 #include "sendmail/submit.h"
 
 enum { GREETING_MS = 10000, GREETING_OWN_MS = 90000, STALL_MS = 10000, ANSWER_MS = 20000, FINISH_MS = 2000 };
+enum {
+    RESTART_MS = 3000,
+    RESTART_STEP_MS = 50
+};                            /* a daemon that is restarted is away for some 10 to 40 ms */
 enum { REQUEST_MAX = 65536 }; /* of a line to the control socket */
 
 static const char usage[] =
@@ -92,6 +98,26 @@ has_own_config(const struct options *o)
     return there;
 }
 
+/* Who may not read the configuration cannot do without the daemon */
+static bool
+needs_daemon(void)
+{
+    return access(path_config, R_OK) != 0 && (errno == EACCES || errno == EPERM);
+}
+
+/* The daemon, also one that is just being restarted, where there is no other way; else as ask_connect() */
+static int
+reach_daemon(const char *path, struct error *err)
+{
+    int64_t deadline = clock_deadline(RESTART_MS);
+    int fd;
+
+    while ((fd = ask_connect(path, "smtprelay", GREETING_MS, err)) == ASK_NOBODY && needs_daemon() &&
+           clock_left(deadline) != 0)
+        (void)poll(NULL, 0, RESTART_STEP_MS); /* a signal makes it shorter */
+    return fd;
+}
+
 static char **
 daemon_arguments(const struct options *o, const char *first, const char *second)
 {
@@ -154,7 +180,7 @@ hand_over(const struct options *o, struct compose *c, char **note, struct error 
 {
     pid_t pid = -1;
     bool own = has_own_config(o);
-    int fd = own ? ASK_NOBODY : step_aside(ask_connect(path_socket, "smtprelay", GREETING_MS, err)), code;
+    int fd = own ? ASK_NOBODY : step_aside(reach_daemon(path_socket, err)), code;
 
     own = fd == ASK_NOBODY;
     if (own || o->verbose)
@@ -232,7 +258,7 @@ control(const struct options *o)
     pid_t pid = -1;
     int fd, code;
 
-    fd = own ? ASK_NOBODY : ask_connect(path, "smtprelay", GREETING_MS, &err);
+    fd = own ? ASK_NOBODY : reach_daemon(path, &err);
     free(path);
     own = fd == ASK_NOBODY;
     if (own)
@@ -260,7 +286,7 @@ static int
 serve_session(const struct options *o)
 {
     struct error err;
-    int fd = has_own_config(o) ? ASK_NOBODY : ask_connect(path_socket, "smtprelay", GREETING_MS, &err);
+    int fd = has_own_config(o) ? ASK_NOBODY : reach_daemon(path_socket, &err);
     bool ok;
 
     if (fd == ASK_NOBODY)
