@@ -9,10 +9,11 @@
 struct peercred {
     uid_t uid;
     gid_t gid;
-    pid_t pid; /* 0: there is nobody, or nobody whom this process can see */
+    pid_t
+        pid; /* 0: of another process table (a container), or the kernel does not say; uid and gid are true all the same */
 };
 
-/* False with errno: no Unix socket, or a kernel that does not say. */
+/* False: no Unix socket (errno), nobody has connected, or a kernel that does not say. */
 bool peercred_get(int sock, struct peercred *cred);
 
 /* Is `gid` among the peer's supplementary groups? False where the kernel does not say. */

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 
 static bool
 read_proc(int64_t pid, const char *name, struct buf *out)
@@ -52,19 +53,16 @@ process_program(int64_t pid, struct buf *out)
     return read_proc(pid, "comm", out);
 }
 
-/* The last part of its cgroup */
 bool
 process_unit(int64_t pid, struct buf *out)
 {
-    struct slice line;
     struct buf all;
     bool ok;
 
     buf_init(&all, 4096);
     ok = read_proc(pid, "cgroup", &all);
-    line = slice_trim(buf_slice(&all));
     buf_reset(out);
-    buf_add_slice(out, slice_from(line, slice_find_last(line, '/') + 1));
+    buf_add_slice(out, unit_name(buf_slice(&all)));
     buf_clear(&all);
     return ok;
 }

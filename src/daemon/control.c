@@ -277,7 +277,7 @@ control_identify(int sock, int64_t group, struct control_peer *peer)
     struct peercred cred;
 
     *peer = (struct control_peer){ .uid = -1 };
-    if (!peercred_get(sock, &cred) || cred.pid <= 0)
+    if (!peercred_get(sock, &cred))
         return false;
     peer->uid = cred.uid;
     peer->is_operator =

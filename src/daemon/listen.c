@@ -134,7 +134,7 @@ uid_of(int fd)
 {
     struct peercred cred;
 
-    return peercred_get(fd, &cred) && cred.pid > 0 ? (int64_t)cred.uid : -1;
+    return peercred_get(fd, &cred) ? (int64_t)cred.uid : -1;
 }
 
 /* ---------------------------------------------------------------- who may stay */

@@ -65,16 +65,17 @@ peer_identify(int sock, struct peer *p)
     struct peercred cred;
 
     memset(p, 0, sizeof *p);
-    if (peercred_get(sock, &cred) && cred.pid > 0) {
+    if (peercred_get(sock, &cred)) {
         p->uid = cred.uid;
-        p->pid = cred.pid;
+        p->pid = cred.pid > 0 ? cred.pid : -1;
     } else {
         p->uid = getuid();
         p->pid = getppid();
     }
     p->program = mem_dup("");
     p->unit = mem_dup("");
-    look_at_process(p);
+    if (p->pid > 0)
+        look_at_process(p);
     look_up(p);
 }
 

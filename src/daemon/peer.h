@@ -10,7 +10,7 @@ struct peer {
     char *login;      /* login name of the uid, "" when it has none */
     char *full_name;  /* GECOS name, "" when there is none */
     char *program;    /* comm of the caller of sendmail, where the system tells */
-    char *unit;       /* the last part of its cgroup, or what the system has instead */
+    char *unit;       /* of systemd, by its cgroup, or what the system has instead */
     char *address;    /* over TCP: its address literal, "[192.0.2.1]"; else NULL */
 };
 

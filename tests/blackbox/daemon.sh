@@ -340,6 +340,33 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
     says 'uid=64213' || fail "the log does not say who"
     finish
 
+    if unshare --pid --fork true 2>/dev/null; then
+        begin "a caller of another container is still himself, though he has no process number there"
+        rm -rf "$QUEUE"
+        hub_start - --tls none
+        daemon_conf 'DenyUsers=("mail")' Delivery=queue
+        ordinary=$DAEMON
+        printf '#!/bin/sh\nexec unshare --pid --fork --kill-child "%s"\n' "$ordinary" >"$T/apart"
+        chmod 755 "$T/apart"
+        DAEMON=$T/apart
+        daemon_start
+        DAEMON=$ordinary
+        run_as "$(id -u mail)" "$SENDMAIL" -i bob@example.net <"$MSG"
+        expect_rc 77
+        run_as 4242 "$SENDMAIL" -i carol@example.net <"$MSG"
+        expect_rc 0
+        run "$ADMIN" why --last 1
+        expect_out '(uid 4242)'
+        run "$ADMIN" queue
+        expect_out carol@example.net
+        run_as 4243 "$SENDMAIL" -bp
+        expect_not_out carol@example.net
+        run_as 4242 "$SENDMAIL" -bp
+        expect_out carol@example.net
+        kill -TERM "$(cat "/proc/$D/task/$D/children")" # unshare itself waits for it
+        finish
+    fi
+
     a_daemon "who is not allowed is told so, 77" - 'AllowUsers=("root")'
     setpriv --reuid 64213 --regid 64213 --clear-groups "$SENDMAIL" -i bob@example.net <"$MSG" 2>"$T/err"
     rc=$?
