@@ -90,6 +90,31 @@ connect_patiently(int fd, const struct sockaddr_un *to, int patience_ms)
     return true;
 }
 
+/* Hardened services call, too: their errors say which of their unit's settings is in the way (smtprelay-guide(7)) */
+static bool
+fail_connect(const char *path, bool has_socket, int e, struct error *err)
+{
+    if (!has_socket && e == EAFNOSUPPORT)
+        return error_set(err, ERROR_TEMP,
+            "%s: cannot be reached: no socket of AF_UNIX may be made here; add AF_UNIX to "
+            "RestrictAddressFamilies= of the "
+            "unit",
+            path);
+    if (e == EPERM || e == ENOSYS || (!has_socket && e == EACCES))
+        return error_set(err, ERROR_TEMP,
+            "%s: cannot be reached: system calls for sockets are refused here; SystemCallFilter= of the unit "
+            "has to allow "
+            "@network-io",
+            path);
+    if (e == EACCES)
+        return error_set(err, ERROR_TEMP,
+            "%s: cannot be reached: Permission denied; InaccessiblePaths= of the unit, AppArmor or SELinux "
+            "has to let it "
+            "through",
+            path);
+    return error_sys(err, ERROR_TEMP, e, "%s: cannot be reached", path);
+}
+
 int
 ask_connect(const char *path, const char *user, int patience_ms, struct error *err)
 {
@@ -107,10 +132,11 @@ ask_connect(const char *path, const char *user, int patience_ms, struct error *e
         return ASK_TROUBLE;
     }
     int saved = errno;
+    bool has_socket = fd >= 0;
     file_close(&fd);
     if (saved == ENOENT || saved == ECONNREFUSED || saved == ENOTDIR)
         return ASK_NOBODY;
-    error_sys(err, ERROR_TEMP, saved, "%s: cannot be reached", path);
+    (void)fail_connect(path, has_socket, saved, err); /* err says it */
     return ASK_TROUBLE;
 }
 

@@ -180,13 +180,29 @@ load_environment(const struct config_request *req, struct config *c, size_t *n, 
 
 /* ---------------------------------------------------------------- all of it */
 
+/* A service whose unit hides the socket is no different from one without a daemon, but for its folder */
+static const char *
+hidden_hint(bool by_caller)
+{
+    char *folder = mem_dup(path_socket), *slash = strrchr(folder, '/');
+    bool hidden;
+
+    if (slash)
+        *slash = '\0';
+    hidden = by_caller && access(folder, F_OK) != 0;
+    free(folder);
+    return hidden ? "; if a unit hides the socket, add the folder it is in to BindReadOnlyPaths= of the unit"
+                  : "";
+}
+
 /* Not found: the environment may be enough (containers). Not readable: the daemon could have read it, so try again later. */
 static bool
 fail_open(const struct config_request *req, const struct config *c, int e, struct error *err)
 {
     if (e == EACCES || e == EPERM)
-        return error_set(err, ERROR_TEMP, "%s%s may not be read by you",
-            req->by_caller ? "smtprelayd: the daemon is not running, and " : "", c->path);
+        return error_set(err, ERROR_TEMP, "%s%s may not be read by you%s",
+            req->by_caller ? "smtprelayd: the daemon is not running, and " : "", c->path,
+            hidden_hint(req->by_caller));
     if (e == ENOENT || e == ENOTDIR)
         return error_set(err, ERROR_CONFIG,
             "%s: there is no such file: 'smtprelay setup ADDRESS' makes one, or smtprelay.conf(5) says what "
