@@ -17,7 +17,7 @@ peercred_get(int sock, struct peercred *cred)
     if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &u, &len) != 0 || len != sizeof u)
         return false;
     *cred = (struct peercred){ u.uid, u.gid, u.pid };
-    return u.uid != (uid_t)-1; /* what it says of TCP sockets and of pairs without an end */
+    return u.uid != (uid_t)-1; /* TCP, or nobody has connected */
 }
 
 bool
