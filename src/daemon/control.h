@@ -100,6 +100,11 @@ struct control_account {
     int64_t since_s; /* DOWN and FROZEN: for so many seconds */
     int64_t next_s;  /* DOWN and FROZEN: seconds until it is tried again, -1 = not planned */
     struct control_rate rate;
+    /* in seconds since 1970, 0: not known */
+    int64_t token_s;       /* its token expires */
+    int64_t token_told_s;  /* ... as a worker told then */
+    bool token_is_renewed; /* by a command, or something else that renews it all the time */
+    int64_t client_s;      /* its own certificate expires */
 };
 
 /* What is known of a smarthost */

@@ -274,6 +274,22 @@ add_account(struct control_request *q, const struct core *c, const char *name, i
         schedule_account_next(c->schedule, name, now) / 1000);
 }
 
+/* A command prints a new one for each worker */
+static void
+add_expiry(struct control_request *q, const struct core *c, size_t account)
+{
+    struct control_account *a = &q->snapshot.account[q->snapshot.naccounts - 1];
+    const struct hubs_login *l = hubs_login_of(pool_hubs(c->pool), a->name);
+
+    if (!l)
+        return;
+    a->token_s = l->token_s;
+    a->token_told_s = l->token_told_s;
+    a->token_is_renewed =
+        l->token_is_short || config_text(&c->config, account, CONFIG_AUTH_PASS_COMMAND) != NULL;
+    a->client_s = l->client_s;
+}
+
 /* Of the domains of direct delivery only those that mail waits for: whom it has gone to is nobody's matter here */
 static void
 take_accounts(struct control_request *q, const struct core *c, int64_t now)
@@ -284,6 +300,7 @@ take_accounts(struct control_request *q, const struct core *c, int64_t now)
         name = config_account_name(&c->config, i);
         add_account(q, c, name, now);
         add_rate(c, q, name);
+        add_expiry(q, c, i);
     }
     for (size_t i = 0; (name = schedule_account_name(c->schedule, i)) != NULL; i++)
         if (name[road_account_len(name)] && schedule_account_waiting(c->schedule, i) &&

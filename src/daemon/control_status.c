@@ -9,11 +9,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "daemon/control_expiry.h"
 #include "daemon/control_why.h"
 
-enum { COMPARED = 500, DAY_S = 86400 };
-/* A certificate that is good for fewer days should have been renewed by now */
-enum { RENEWED_DAYS = 14 };
+enum { COMPARED = 500 };
 
 /* What waits for one account */
 struct waiting {
@@ -102,20 +101,6 @@ count_all(struct tally *t, const struct control_request *q, struct control_out *
     return !o->is_broken;
 }
 
-static int64_t
-days_left(const struct control_hub *h)
-{
-    int64_t left = h->expires_s - (int64_t)clock_wall().tv_sec;
-
-    return left < 0 ? -1 : left / DAY_S;
-}
-
-static bool
-expires_soon(const struct control_hub *h)
-{
-    return h->expires_s && days_left(h) < RENEWED_DAYS;
-}
-
 /* What monitoring wants: 2 needs a person, or mail stands still; 1 may pass, or is no hurry */
 static int
 level_of(const struct control_request *q, const struct tally *t)
@@ -125,7 +110,10 @@ level_of(const struct control_request *q, const struct tally *t)
                 (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s);
 
     for (size_t i = 0; i < d->nhubs; i++)
-        if (expires_soon(&d->hub[i]))
+        if (control_expiry_is_near(d->hub[i].expires_s))
+            level = 1;
+    for (size_t i = 0; i < d->naccounts; i++)
+        if (control_expiry_is_trouble(&d->account[i]))
             level = 1;
     for (size_t i = 0; i < d->naccounts; i++)
         if (d->account[i].state == CONTROL_FROZEN)
@@ -309,28 +297,6 @@ print_do(struct control_out *o, const char *name, const char *what)
 }
 
 static void
-print_certificate(struct control_out *o, const struct control_hub *h)
-{
-    int64_t days = days_left(h);
-
-    control_line_begin(o);
-    buf_add_str(&o->b, "account ");
-    control_add_text(o, h->account);
-    buf_add_str(&o->b, ": certificate of ");
-    control_add_text(o, h->relay);
-    if (days < 0)
-        buf_add_str(&o->b, ": expired");
-    else
-        buf_add_format(&o->b, ": %lld %s left", (long long)days, days == 1 ? "day" : "days");
-    control_line_end(o);
-    if (expires_soon(h))
-        print_do(o, h->account,
-            "whoever runs that smarthost has to renew its certificate, or mail waits from then on; if that "
-            "is done "
-            "already, smtprelay test --daemon looks at it again");
-}
-
-static void
 print_hub(struct control_out *o, const struct control_hub *h)
 {
     if (h->alone_s) {
@@ -343,8 +309,7 @@ print_hub(struct control_out *o, const struct control_hub *h)
         control_add_duration(&o->b, h->alone_s);
         control_line_end(o);
     }
-    if (h->expires_s)
-        print_certificate(o, h);
+    control_expiry_print_hub(o, h);
 }
 
 static void
@@ -377,8 +342,10 @@ print_account(const struct control_request *q, struct control_out *o, const stru
         control_add_duration(&o->b, a->since_s);
     }
     control_line_end(o);
-    if (a)
+    if (a) {
         print_rate(o, a);
+        control_expiry_print(o, a);
+    }
     for (size_t i = 0; i < q->snapshot.nhubs; i++)
         if (strcmp(q->snapshot.hub[i].account, w->name) == 0)
             print_hub(o, &q->snapshot.hub[i]);
@@ -468,6 +435,8 @@ add_account(const struct control_request *q, struct control_out *o, const struct
         control_word_number(o, "over_rate", (int64_t)a->rate.nturns);
         control_word_text(o, "slowed", a->rate.why);
     }
+    if (a)
+        control_expiry_add(o, a);
 }
 
 static void
@@ -480,7 +449,7 @@ add_hub(struct control_out *o, const struct control_hub *h)
         control_word_number(o, "left_alone", h->alone_s);
     if (h->expires_s) {
         control_word_number(o, "certificate_expires", h->expires_s);
-        control_word_number(o, "certificate_days_left", days_left(h));
+        control_word_number(o, "certificate_days_left", control_expiry_days(h->expires_s));
     }
 }
 

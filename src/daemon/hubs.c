@@ -25,12 +25,22 @@ forget(struct hubs *h, struct hub *hub)
     *hub = h->hub[--h->n];
 }
 
+static void
+forget_logins(struct hubs *h)
+{
+    while (h->nlogins)
+        free(h->login[--h->nlogins].account);
+    free(h->login);
+    h->login = NULL;
+}
+
 void
 hubs_clear(struct hubs *h)
 {
     while (h->n)
         forget(h, &h->hub[0]);
     free(h->hub);
+    forget_logins(h);
     hubs_init(h);
 }
 
@@ -146,9 +156,49 @@ hubs_certificate(struct hubs *h, const char *account, struct slice relay, int64_
     forget_if_empty(h, hub);
 }
 
+const struct hubs_login *
+hubs_login_of(const struct hubs *h, const char *account)
+{
+    for (size_t i = 0; i < h->nlogins; i++)
+        if (strcmp(h->login[i].account, account) == 0)
+            return &h->login[i];
+    return NULL;
+}
+
+static struct hubs_login *
+login_for(struct hubs *h, const char *account)
+{
+    for (size_t i = 0; i < h->nlogins; i++)
+        if (strcmp(h->login[i].account, account) == 0)
+            return &h->login[i];
+    h->login = mem_resize(h->login, h->nlogins + 1, sizeof *h->login);
+    h->login[h->nlogins] = (struct hubs_login){ .account = mem_dup(account) };
+    return &h->login[h->nlogins++];
+}
+
+void
+hubs_token(struct hubs *h, const char *account, int64_t expires_s, bool is_short, int64_t now_s)
+{
+    struct hubs_login *l;
+
+    if (!expires_s && !hubs_login_of(h, account))
+        return;
+    l = login_for(h, account);
+    l->token_s = expires_s;
+    l->token_told_s = now_s;
+    l->token_is_short = is_short;
+}
+
+void
+hubs_client(struct hubs *h, const char *account, int64_t expires_s)
+{
+    login_for(h, account)->client_s = expires_s;
+}
+
 void
 hubs_forget_certificates(struct hubs *h)
 {
+    forget_logins(h);
     for (size_t i = h->n; i-- > 0;) { /* the last takes the place of one that goes */
         h->hub[i].expires_s = 0;
         forget_if_empty(h, &h->hub[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * hubs: which smarthosts of an account's several are to be tried last, and until when their certificates are good, as its workers
- * told. Kept here, since a worker's memory ends with it. Knows no time of its own.
+ * told, and the same of what accounts show of themselves. Kept here, since a worker's memory ends with it. Knows no time of its own.
  */
 #ifndef DAEMON_HUBS_H
 #define DAEMON_HUBS_H
@@ -22,10 +22,21 @@ struct hub {
     int64_t expires_s;     /* its certificate, in seconds since 1970; 0: not known, or nobody asks */
 };
 
+/* What an account shows of itself; times in seconds since 1970, 0: not known */
+struct hubs_login {
+    char *account;
+    int64_t token_s;      /* its token expires */
+    int64_t token_told_s; /* ... and that was told then */
+    bool token_is_short;  /* something renews it all the time */
+    int64_t client_s;     /* its own certificate expires */
+};
+
 struct hubs {
     struct hub *hub;
     size_t n;
     uint64_t age;
+    struct hubs_login *login;
+    size_t nlogins;
     int64_t min_ms, max_ms;
 };
 
@@ -37,6 +48,12 @@ void hubs_configure(struct hubs *h, int64_t min_ms, int64_t max_ms);
 void hubs_report(struct hubs *h, const char *account, struct slice relay, bool works, int64_t now);
 /* A worker has a session with it. */
 void hubs_certificate(struct hubs *h, const char *account, struct slice relay, int64_t expires_s);
+/* One of its workers has begun. */
+void hubs_token(struct hubs *h, const char *account, int64_t expires_s, bool is_short, int64_t now_s);
+void hubs_client(struct hubs *h, const char *account, int64_t expires_s);
+/* NULL: nothing is known. */
+const struct hubs_login *hubs_login_of(const struct hubs *h, const char *account);
+/* All that expires */
 void hubs_forget_certificates(struct hubs *h);
 /* Those that failed, which jobs leave alone while there are others, blanks between them: added to `out`. */
 void hubs_avoid(const struct hubs *h, const char *account, struct buf *out);

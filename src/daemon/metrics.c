@@ -34,6 +34,7 @@ struct metrics {
     struct metrics_view view;
     struct metrics_account *account;
     struct metrics_certificate *certificate;
+    struct metrics_login *login;
     int64_t count_again_ms;
     bool ok;
     struct error err;
@@ -109,6 +110,11 @@ clear_view(struct metrics *m)
         free(m->certificate[i].relay);
     }
     free(m->account);
+    for (size_t i = 0; i < m->view.nlogins; i++)
+        free(m->login[i].account);
+    free(m->login);
+    m->login = NULL;
+    m->view.nlogins = 0;
     free(m->certificate);
     free(m->path);
     m->account = NULL;
@@ -162,6 +168,19 @@ take_certificates(struct metrics *m)
 }
 
 static void
+take_logins(struct metrics *m)
+{
+    const struct hubs *h = pool_hubs(m->core->pool);
+
+    m->login = mem_array(h->nlogins ? h->nlogins : 1, sizeof *m->login);
+    for (size_t i = 0; i < h->nlogins; i++)
+        m->login[i] =
+            (struct metrics_login){ mem_dup(h->login[i].account), h->login[i].token_s, h->login[i].client_s };
+    m->view.login = m->login;
+    m->view.nlogins = h->nlogins;
+}
+
+static void
 take_view(struct metrics *m)
 {
     struct core *c = m->core;
@@ -179,6 +198,7 @@ take_view(struct metrics *m)
     v->workers_max = (uint64_t)config_number(&c->config, 0, CONFIG_WORKERS);
     take_accounts(m);
     take_certificates(m);
+    take_logins(m);
 }
 
 static void

@@ -30,6 +30,11 @@ struct metrics_certificate {
     int64_t expires_s;
 };
 
+struct metrics_login {
+    char *account;
+    int64_t token_s, client_s; /* they expire; 0: not known */
+};
+
 /* What is counted since the start */
 struct metrics_counts {
     uint64_t submitted, queued, sent, deferred, refused, expired, failed;
@@ -50,6 +55,8 @@ struct metrics_view {
     size_t naccounts;
     const struct metrics_certificate *certificate;
     size_t ncertificates;
+    const struct metrics_login *login;
+    size_t nlogins;
 };
 /* Names and help lines are Prometheus' text format, version 0.0.4. */
 void metrics_write(struct buf *b, const struct metrics_view *v);

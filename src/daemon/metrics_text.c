@@ -76,6 +76,21 @@ add_certificates(struct buf *b, const struct metrics_view *v)
     }
 }
 
+static void
+add_expiry(struct buf *b, const struct metrics_view *v, const char *name, const char *help, bool of_token)
+{
+    add_head(b, name, "gauge", help);
+    for (size_t i = 0; i < v->nlogins; i++) {
+        const struct metrics_login *l = &v->login[i];
+        int64_t at = of_token ? l->token_s : l->client_s;
+        if (!at)
+            continue;
+        buf_add_format(b, "smtprelay_%s{account=\"", name);
+        add_label(b, l->account);
+        buf_add_format(b, "\"} %lld\n", (long long)at);
+    }
+}
+
 void
 metrics_write(struct buf *b, const struct metrics_view *v)
 {
@@ -103,6 +118,10 @@ metrics_write(struct buf *b, const struct metrics_view *v)
         b, v, "account_up", "Did the last attempt of this account reach its smarthost and log in?", false);
     add_accounts(b, v, "account_frozen", "Does the account wait for an administrator?", true);
     add_certificates(b, v);
+    add_expiry(b, v, "client_certificate_expiry_timestamp_seconds",
+        "When the account's own certificate (TLSCert) expires.", false);
+    add_expiry(b, v, "token_expiry_timestamp_seconds",
+        "When the account's token expired or expires, as it was last read.", true);
     add_one(b, "workers", "gauge", "Worker processes.", v->workers);
     add_one(b, "workers_busy", "gauge", "Worker processes with a message.", v->workers_busy);
     add_one(b, "workers_max", "gauge", "The setting Workers.", v->workers_max);

@@ -29,6 +29,7 @@ struct pool_worker {
     bool avoids;          /* was told of smarthosts to leave alone */
     unsigned jobs;        /* done */
     int64_t born_ms, idle_ms;
+    int64_t token_s; /* until then its token is good for a login, in seconds since 1970; 0: not known */
 };
 
 struct pool_job {

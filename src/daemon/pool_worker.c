@@ -17,6 +17,8 @@
 #define WORKER_AGE_MAX_MS (60 * 60 * 1000)
 /* So many jobs of its account go before older ones of others, or two accounts would close each other's workers by turns */
 #define TURN_JOBS 20
+/* A login takes a while, and clocks differ */
+#define TOKEN_SPARE_S 30
 
 /* ---------------------------------------------------------------- its life */
 
@@ -52,7 +54,8 @@ pool_worker_set_aside(struct pool_worker *w)
 bool
 pool_worker_is_worn(const struct pool_worker *w)
 {
-    return w->jobs >= WORKER_JOBS_MAX || clock_ms() - w->born_ms >= WORKER_AGE_MAX_MS;
+    return w->jobs >= WORKER_JOBS_MAX || clock_ms() - w->born_ms >= WORKER_AGE_MAX_MS ||
+           (w->token_s && (int64_t)clock_wall().tv_sec >= w->token_s);
 }
 
 bool
@@ -150,6 +153,18 @@ is_of_good_hub(const struct pool_worker *w, const struct job_fact *f)
     return f->relay[0] && !hubs_has_failed(&w->pool->hubs, w->account, slice_of(f->relay));
 }
 
+/* Before it runs out the next worker gets a fresh one; what has run out already no other worker would have better */
+static void
+take_token(struct pool_worker *w, const struct job_packet *p)
+{
+    int64_t now = (int64_t)clock_wall().tv_sec;
+
+    if (p->expires_s > now + TOKEN_SPARE_S)
+        w->token_s = p->expires_s - TOKEN_SPARE_S;
+    if (!w->retire)
+        hubs_token(&w->pool->hubs, w->account, p->expires_s, slice_is(p->text, "short"), now);
+}
+
 static void
 hear(struct pool_worker *w, const struct job_packet *packet)
 {
@@ -196,6 +211,17 @@ hear(struct pool_worker *w, const struct job_packet *packet)
             break;
         if (!w->retire) /* its smarthost may be meant no longer */
             hubs_certificate(&w->pool->hubs, w->account, packet->text, packet->expires_s);
+        return;
+    case JOB_TOKEN:
+        if (!w->job)
+            break;
+        take_token(w, packet);
+        return;
+    case JOB_CLIENT:
+        if (!w->job)
+            break;
+        if (!w->retire)
+            hubs_client(&w->pool->hubs, w->account, packet->expires_s);
         return;
     case JOB_START:
     case JOB_AVOID:

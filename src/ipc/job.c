@@ -17,7 +17,7 @@ struct wire_head {
     uint32_t magic;
     uint32_t type;
     uint32_t a,
-        b; /* START: flags, recipients; LOG, FAILED: level; FACT: recipient; CERTIFICATE: the time, high half first */
+        b; /* START: flags, recipients; LOG, FAILED: level; FACT: recipient; CERTIFICATE and its like: the time, high half first */
 };
 
 struct wire_fact {
@@ -63,12 +63,12 @@ job_send_text(int sock, enum job_type type, int level, const char *text)
 }
 
 bool
-job_send_certificate(int sock, const char *relay, int64_t expires_s)
+job_send_expiry(int sock, enum job_type type, const char *text, int64_t expires_s)
 {
     uint64_t at = expires_s > 0 ? (uint64_t)expires_s : 0;
-    struct wire_head head = { MAGIC, JOB_CERTIFICATE, (uint32_t)(at >> 32), (uint32_t)at };
+    struct wire_head head = { MAGIC, (uint32_t)type, (uint32_t)(at >> 32), (uint32_t)at };
 
-    return send_packet(sock, &head, relay, strlen(relay), -1);
+    return send_packet(sock, &head, text, strlen(text), -1);
 }
 
 bool
@@ -139,6 +139,8 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
         p->text = rest;
         return head->a <= 1;
     case JOB_CERTIFICATE:
+    case JOB_TOKEN:
+    case JOB_CLIENT:
         p->expires_s = (int64_t)((uint64_t)head->a << 32 | head->b);
         p->text = rest;
         return p->expires_s >= 0 && p->expires_s <= JOB_EXPIRES_MAX;

@@ -10,6 +10,8 @@
  *                        HUB    a smarthost, "host:port", that works (level 0) or not (1)   any number
  *                        CERTIFICATE  until when that of a smarthost, "host:port", is good   one for each session
  *                        WAITS  the smarthost takes its time                        one at most
+ *                        TOKEN  until when the account's token is good, "short": it is one of those that are renewed all the time
+ *                        CLIENT until when its own certificate is good              each once for a worker
  *                        FACT   what became of one recipient                        one for each asked for
  *                        DONE   the attempt is over: what it used, how long         one
  *                        FAILED no worker can be had for this account: class, why   instead of all others, then it ends
@@ -43,7 +45,9 @@ enum job_type {
     JOB_HUB,
     JOB_CERTIFICATE,
     JOB_PROBE,
-    JOB_WAITS
+    JOB_WAITS,
+    JOB_TOKEN,
+    JOB_CLIENT
 };
 /* JOB_TEST: on a connection of its own, and each step is told; JOB_NO_MESSAGE: up to RCPT TO, then RSET */
 enum { JOB_VERBOSE = 1, JOB_TEST = 2, JOB_NO_MESSAGE = 4 };
@@ -69,8 +73,8 @@ struct job_packet {
     uint32_t recipients; /* START: recipients of the record */
     struct slice bitmap; /* START: bit i = recipient i is to be tried */
     int level; /* LOG: 0 to 3; HUB: 0, 1; FAILED: enum error_class, none that would be the message's fault */
-    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB, CERTIFICATE, PROBE; DONE: words for the log */
-    int64_t expires_s; /* CERTIFICATE: seconds since 1970, 0: nothing depends on it */
+    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB, CERTIFICATE, PROBE, TOKEN; DONE: words for the log */
+    int64_t expires_s; /* CERTIFICATE, TOKEN, CLIENT: seconds since 1970, 0: not known, or of no matter */
     struct job_fact fact;
     int fd;      /* START: the record, owned by the receiver; else -1 */
     bool unread; /* the peer is gone and has not read all that was sent to it */
@@ -80,8 +84,9 @@ struct job_packet {
 bool job_send_start(
     int sock, uint32_t flags, uint32_t recipients, const unsigned char *bitmap, int record_fd);
 bool job_send_text(
-    int sock, enum job_type type, int level, const char *text); /* all but START, FACT and CERTIFICATE */
-bool job_send_certificate(int sock, const char *relay, int64_t expires_s);
+    int sock, enum job_type type, int level, const char *text); /* all but START, FACT and those of expiry */
+/* CERTIFICATE with the relay, TOKEN, CLIENT */
+bool job_send_expiry(int sock, enum job_type type, const char *text, int64_t expires_s);
 bool job_send_fact(int sock, const struct job_fact *fact);
 /*
  * Receive one packet into `buffer` (JOB_PACKET_MAX bytes, must live as long as the packet's slices). 1 = a packet, 0 = the

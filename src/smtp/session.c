@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mail/token.h"
 #include "smtp/sasl.h"
 
 #define CHALLENGES_MAX 8
@@ -304,6 +305,21 @@ session_ask_again(struct session *s, struct status_fact *fact)
 /* ---------------------------------------------------------------- TLS */
 
 static void
+tell_client(struct steps *steps, struct slice cert_pem)
+{
+    int64_t expires = steps && cert_pem.len ? tls_client_expiry(cert_pem) : 0;
+    struct buf told;
+
+    if (!expires)
+        return;
+    buf_init(&told, 100);
+    token_describe(expires, (int64_t)clock_wall().tv_sec, &told);
+    steps_number(steps, "client_certificate_expires", expires);
+    steps_note(steps, "the client certificate (TLSCert): %s", buf_str(&told));
+    buf_clear(&told);
+}
+
+static void
 tell_tls(struct steps *steps, const struct tls_info *info)
 {
     bool newest = strcmp(info->version, "TLSv1.3") == 0;
@@ -345,6 +361,7 @@ start_tls(struct session *s, struct status_fact *fact)
     tls_info(s->stream.tls, &info);
     s->unverified = o.opportunistic && !info.verified;
     s->expires_s = info.verified && !info.pinned ? info.expires_s : 0;
+    tell_client(s->options->steps, o.cert_pem);
     tell_tls(s->options->steps, &info);
     (void)snprintf(s->tls_info, sizeof s->tls_info, "%s", info.summary);
     return true;
@@ -527,6 +544,21 @@ tell_choice(struct session *s, const struct sasl_options *so)
     }
 }
 
+/* Until when the secret is good, where that can be told: a login that fails for it needs no other explanation */
+static void
+tell_token(struct session *s, struct buf *told)
+{
+    struct token_times t;
+
+    if (!s->options->steps || !token_read(slice_of(s->options->secret), &t))
+        return;
+    steps_number(s->options->steps, "token_expires", t.expires_s);
+    buf_add_str(told, "token ");
+    token_describe(t.expires_s, (int64_t)clock_wall().tv_sec, told);
+    if (t.expires_s <= (int64_t)clock_wall().tv_sec)
+        steps_note(s->options->steps, "the %s", buf_str(told));
+}
+
 static bool
 run_login(struct session *s, const struct sasl_options *so, struct status_fact *fact)
 {
@@ -558,7 +590,7 @@ login(struct session *s, struct status_fact *fact)
         .secret = slice_of(o->secret),
         .host = o->host,
         .port = o->port };
-    struct buf binding;
+    struct buf binding, token;
     struct error err;
     unsigned flights = s->stream.flights;
     bool ok;
@@ -566,11 +598,14 @@ login(struct session *s, struct status_fact *fact)
     if (!may_login(s, fact))
         return false;
     buf_init(&binding, 1000);
+    buf_init(&token, 100);
     if (s->stream.tls)
         so.binding_type = tls_binding(s->stream.tls, &binding);
     so.binding = buf_slice(&binding);
     so.mechanism = sasl_choose(so.offered, o->method, so.binding_type != NULL, o->secret != NULL, &err);
     tell_choice(s, &so);
+    if (o->secret)
+        tell_token(s, &token);
     if (so.mechanism == SASL_NONE) {
         session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH: %s", err.text);
         ok = false;
@@ -578,9 +613,10 @@ login(struct session *s, struct status_fact *fact)
         ok = run_login(s, &so, fact);
     }
     if (ok)
-        steps_done(s->options->steps, "login", s->stream.flights - flights, "%s%s%s", s->mechanism,
-            o->user ? " as " : "", o->user ? o->user : "");
+        steps_done(s->options->steps, "login", s->stream.flights - flights, "%s%s%s%s%s", s->mechanism,
+            o->user ? " as " : "", o->user ? o->user : "", token.len ? ", " : "", buf_str(&token));
     buf_clear(&binding);
+    buf_clear(&token);
     return ok;
 }
 

@@ -63,6 +63,19 @@ use_certificates(SSL_CTX *ctx, struct slice pem)
     return ok;
 }
 
+int64_t
+tls_client_expiry(struct slice cert_pem)
+{
+    BIO *bio = tls_text_bio(cert_pem);
+    X509 *cert = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+    int64_t at = cert == NULL ? 0 : tls_verify_expiry(cert);
+
+    X509_free(cert);
+    BIO_free(bio);
+    ERR_clear_error();
+    return at;
+}
+
 static bool
 set_up_client(SSL_CTX *ctx, const struct tls_options *o, struct error *err)
 {

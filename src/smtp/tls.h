@@ -96,6 +96,9 @@ ssize_t tls_read(struct tls *t, void *data, size_t size, int64_t deadline, struc
 /* Write all, or false with err. */
 bool tls_write(struct tls *t, const void *data, size_t len, int64_t deadline, struct error *err);
 
+/* Until when the client certificate in this text is good, in seconds since 1970; 0: there is none, or it does not say. */
+int64_t tls_client_expiry(struct slice cert_pem);
+
 /* Where the system keeps the CAs that are used without TLS_CA_File and TLS_CA_Dir; NULL for what does not count. */
 void tls_system_store(const char **file, const char **dir);
 

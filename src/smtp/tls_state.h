@@ -43,5 +43,7 @@ bool tls_verify_set_up(struct tls *t, struct error *err);
 /* The name or address the certificate must be for. */
 bool tls_verify_set_host(struct tls *t, struct error *err);
 bool tls_verify_set_dane(struct tls *t, struct error *err);
+/* When it expires, in seconds since 1970; 0: it does not say. */
+int64_t tls_verify_expiry(const X509 *cert);
 
 #endif

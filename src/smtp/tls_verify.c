@@ -122,9 +122,9 @@ is_pinned(const struct tls_options *o, const unsigned char cert[TLS_PIN_BYTES],
     return false;
 }
 
-/* In seconds since 1970, also where time_t is too short for it; 0: it does not say */
-static int64_t
-expiry_of(const X509 *cert)
+/* By the difference, since time_t may be too short for it */
+int64_t
+tls_verify_expiry(const X509 *cert)
 {
     ASN1_TIME *begin = ASN1_TIME_set(NULL, 0);
     int days = 0, seconds = 0;
@@ -144,7 +144,7 @@ note_peer(struct tls *t, X509 *cert)
     tls_peer_format_name(t->subject, sizeof t->subject, X509_get_subject_name(cert));
     if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) == 1)
         t->days_left = days == 0 && seconds < 0 ? -1 : days;
-    t->expires_s = expiry_of(cert);
+    t->expires_s = tls_verify_expiry(cert);
     if (!digests(cert, of_cert, of_key))
         return false;
     format_hex(t->cert_pin, of_cert);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ipc/job.h"
+#include "mail/token.h"
 #include "smtp/resolve.h"
 
 static bool
@@ -92,16 +93,36 @@ open_hub(struct worker *w, struct status_fact *fact)
     return ok;
 }
 
+/* What the account shows of itself, and until when that is good; a failed login says it, too */
+static void
+tell_expiry(struct worker *w)
+{
+    const struct slice own = w->options.tls_options.cert_pem;
+    struct token_times t;
+
+    if (w->told)
+        return;
+    w->told = true;
+    if (w->options.secret) {
+        (void)token_read(slice_of(w->options.secret), &t); /* else all is zero, and that is told */
+        (void)job_send_expiry(w->sock, JOB_TOKEN, token_is_short(&t) ? "short" : "", t.expires_s);
+    }
+    if (own.len)
+        (void)job_send_expiry(w->sock, JOB_CLIENT, "", tls_client_expiry(own)); /* as below */
+}
+
 bool
 deliver_open(struct worker *w, struct status_fact *fact)
 {
     bool ok;
 
+    tell_expiry(w);
     if (w->is_direct)
         return deliver_open_direct(w, fact);
     ok = open_hub(w, fact);
     if (ok)
-        (void)job_send_certificate(w->sock, w->relay, w->session.expires_s); /* nobody may be looking */
+        (void)job_send_expiry(
+            w->sock, JOB_CERTIFICATE, w->relay, w->session.expires_s); /* nobody may be looking */
     return ok;
 }
 

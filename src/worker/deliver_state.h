@@ -29,6 +29,7 @@ struct worker {
     struct session_options options;
     struct session session;
     bool warm;
+    bool told;       /* until when token and own certificate are good */
     char relay[200]; /* host:port of the session */
     char host[256];  /* A-labels of it */
     bool is_direct;

@@ -23,7 +23,7 @@ is_in(struct slice s, const char *buffer)
 static void
 look_at_job(const struct job_packet *p, const char *buffer)
 {
-    ensure(p->type >= JOB_START && p->type <= JOB_WAITS);
+    ensure(p->type >= JOB_START && p->type <= JOB_CLIENT);
     ensure((p->type == JOB_START) == (p->fd >= 0));
     ensure(is_in(p->text, buffer) && is_in(p->bitmap, buffer));
     if (p->type == JOB_START) {
@@ -38,7 +38,7 @@ look_at_job(const struct job_packet *p, const char *buffer)
         ensure(p->level >= 0 && p->level <= 3);
     } else if (p->type == JOB_HUB) {
         ensure(p->level == 0 || p->level == 1);
-    } else if (p->type == JOB_CERTIFICATE) {
+    } else if (p->type == JOB_CERTIFICATE || p->type == JOB_TOKEN || p->type == JOB_CLIENT) {
         ensure(p->expires_s >= 0 && p->expires_s <= JOB_EXPIRES_MAX);
     } else if (p->type == JOB_FAILED) {
         ensure(p->level >= ERROR_INTERNAL && p->level <= ERROR_CONFIG);

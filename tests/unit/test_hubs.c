@@ -134,7 +134,30 @@ START_TEST(the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgo
 }
 END_TEST
 
+START_TEST(until_when_token_and_own_certificate_are_good_is_known_by_account_until_it_is_forgotten)
+{
+    struct hubs h;
+
+    hubs_init(&h);
+    hubs_token(&h, "opaque", 0, false, 5);
+    ck_assert_ptr_null(hubs_login_of(&h, "opaque"));
+    hubs_token(&h, "a", 1900000000, true, 1800000000);
+    hubs_client(&h, "b", 1900000001);
+    ck_assert_int_eq(hubs_login_of(&h, "a")->token_s, 1900000000);
+    ck_assert_int_eq(hubs_login_of(&h, "a")->token_told_s, 1800000000);
+    ck_assert(hubs_login_of(&h, "a")->token_is_short && hubs_login_of(&h, "a")->client_s == 0);
+    ck_assert(hubs_login_of(&h, "b")->token_s == 0 && hubs_login_of(&h, "b")->client_s == 1900000001);
+    hubs_token(&h, "a", 0, false, 6); /* it is opaque now */
+    ck_assert_int_eq(hubs_login_of(&h, "a")->token_s, 0);
+    hubs_forget_certificates(&h);
+    ck_assert_ptr_null(hubs_login_of(&h, "b"));
+    hubs_client(&h, "b", 1);
+    hubs_clear(&h);
+}
+END_TEST
+
 SUITE_MAIN("hubs", a_failed_smarthost_is_left_alone_until_somebody_has_looked_at_it_when_its_time_had_come,
     those_that_fail_at_the_same_time_are_one_failure_and_there_is_a_longest_wait,
     what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_of_too_many_the_oldest_goes,
-    the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgotten)
+    the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgotten,
+    until_when_token_and_own_certificate_are_good_is_known_by_account_until_it_is_forgotten)

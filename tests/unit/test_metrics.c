@@ -11,6 +11,8 @@ static struct metrics_account accounts[] = { { NULL, true, false }, { NULL, fals
 
 static struct metrics_certificate certificate;
 
+static struct metrics_login logins[2];
+
 static void
 fill(struct metrics_view *v, struct buf *b)
 {
@@ -27,8 +29,14 @@ fill(struct metrics_view *v, struct buf *b)
     certificate = (struct metrics_certificate){ mem_dup("default"), mem_dup("hub:465"), 1900000000 };
     v->certificate = &certificate;
     v->ncertificates = 1;
+    logins[0] = (struct metrics_login){ mem_dup("default"), 1900000002, 0 };
+    logins[1] = (struct metrics_login){ mem_dup("other"), 0, 1900000003 };
+    v->login = logins;
+    v->nlogins = 2;
     buf_init(b, 1u << 20);
     metrics_write(b, v);
+    free(logins[0].account);
+    free(logins[1].account);
     free(certificate.account);
     free(certificate.relay);
     free(accounts[0].name);
@@ -56,6 +64,8 @@ START_TEST(what_is_counted_stands_there_by_name)
         "smtprelay_delivery_seconds_count 5", "smtprelay_account_up{account=\"default\"} 1",
         "smtprelay_account_frozen{account=\"default\"} 0",
         "smtprelay_account_up{account=\"a\\\"b\\\\c\\\\x1B\"} 0", expiry,
+        "smtprelay_token_expiry_timestamp_seconds{account=\"default\"} 1900000002",
+        "smtprelay_client_certificate_expiry_timestamp_seconds{account=\"other\"} 1900000003",
         "smtprelay_config_last_reload_successful 0",
         "smtprelay_config_last_reload_success_timestamp_seconds 1700000001",
         "smtprelay_build_info{version=\"0.1.0\"} 1" };
