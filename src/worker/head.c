@@ -109,8 +109,10 @@ mark_seen(struct head *h)
             h->block = HEAD_IN_BLOCK;
             h->resent_at = h->kept.len;
         }
-        if (f != HEADER_RESENT_OTHER && h->seen[f])
+        if (f != HEADER_RESENT_OTHER && h->seen[f]) {
+            h->has_next_block = h->has_next_block || h->block == HEAD_IN_BLOCK;
             h->block = HEAD_BEHIND_BLOCK;
+        }
         if (h->block == HEAD_BEHIND_BLOCK)
             return;
     } else if (h->block == HEAD_IN_BLOCK && (f == HEADER_RECEIVED || f == HEADER_RETURN_PATH)) {
@@ -298,7 +300,10 @@ judge_from(struct head *h, struct head_edit *e, bool is_resent)
     return n;
 }
 
-/* Sender: what sends is the account, which need not be said where From says it, but with several in From (RFC 5322, 3.6.2) */
+/*
+ * Sender: what sends is the account, which need not be said where From says it, but with several in From (RFC 5322, 3.6.2), or where
+ * the next block's, which nobody judges, would be taken for this one's
+ */
 static void
 judge_sender(struct head *h, struct head_edit *e, size_t authors, bool is_resent)
 {
@@ -307,17 +312,18 @@ judge_sender(struct head *h, struct head_edit *e, size_t authors, bool is_resent
 
     if (!e->is_set)
         return;
+    bool is_said = authors > 1 || (is_resent && h->has_next_block);
     rewrite_from(&h->settings->rewrite, buf_slice(&e->raw), h->record->login_address, h->utf8, &f);
     e->is_replaced = f.replaced || f.mailboxes > 1;
     if (!e->is_replaced) {
         let_stay(h, e);
     } else {
         rewrite_from(&h->settings->rewrite, slice_of(""), h->record->login_address, h->utf8, &nobody);
-        if (authors > 1)
+        if (is_said)
             add_field(h, &e->text, is_resent ? "Resent-Sender" : "Sender", buf_slice(&nobody.value));
         add_original(
             h, &e->text, is_resent ? "X-Original-Resent-Sender" : "X-Original-Sender", buf_slice(&e->raw));
-        h->needs_utf8 = h->needs_utf8 || (authors > 1 && nobody.utf8);
+        h->needs_utf8 = h->needs_utf8 || (is_said && nobody.utf8);
         rewrite_from_clear(&nobody);
     }
     rewrite_from_clear(&f);

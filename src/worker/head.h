@@ -54,6 +54,7 @@ struct head {
     enum header_field field;
     bool seen[HEADER_FIELD_COUNT];
     enum { HEAD_BEFORE_BLOCK, HEAD_IN_BLOCK, HEAD_BEHIND_BLOCK } block; /* the topmost of Resent- fields */
+    bool has_next_block; /* of them, with nothing in between that ends the first */
     size_t received;
     struct head_edit senders[HEAD_SENDERS];
     struct buf absent_from; /* the field that is added, and what comes with it; or nothing */

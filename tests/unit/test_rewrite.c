@@ -325,6 +325,12 @@ START_TEST(of_a_message_sent_on_the_resent_block_is_judged)
           "x|Resent-From: zoe@other.example|",
             "From: root@web1.example.org|Resent-From: me@mail.example|Resent-Date: 1|Resent-Message-ID: <2>|"
             "Resent-To: b@y|Received: x|Resent-From: zoe@other.example|" },
+        /* nor does the sender of the next one come in the place of one that gave way */
+        { "Resent-Date: 1|Resent-Message-ID: <2>|Resent-From: me@mail.example|Resent-Sender: x@x.example|"
+          "Resent-Date: 2|Resent-Sender: z@z.example|From: zoe@other.example|",
+            "Resent-Date: 1|Resent-Message-ID: <2>|Resent-From: me@mail.example|"
+            "Resent-Sender: \"www-data on web1\" " OWN "X-Original-Resent-Sender: x@x.example|"
+            "Resent-Date: 2|Resent-Sender: z@z.example|From: zoe@other.example|" },
         { "From: zoe@other.example|Resent-Date: 1|Resent-Message-ID: <2>|Resent-To: b@y|",
             "From: zoe@other.example|Resent-From: \"www-data on web1\" " OWN
             "X-Original-Resent-From: www-data@web1.example.org|Resent-Date: 1|Resent-Message-ID: "
