@@ -9,24 +9,6 @@
 
 #include "smtp/resolve.h"
 
-static void
-take_mx(void *ctx, int type, struct answer_data r)
-{
-    struct mx_list *l = ctx;
-    struct mx_host *h = &l->host[l->n];
-
-    (void)type;
-    l->has_records = true;
-    if (l->n == MX_MAX || !answer_get16(&r, &h->preference) || !answer_get_name(&r, h->name))
-        return; /* a host whose name cannot be one */
-    if (!h->name[0]) {
-        l->is_null = true;
-        return;
-    }
-    h->chance = resolve_random(UINT32_MAX);
-    l->n++;
-}
-
 static int
 by_preference(const void *a, const void *b)
 {
@@ -44,6 +26,45 @@ is_own(const struct mx_options *o, const char *name)
         if (strcasecmp(o->own[i], name) == 0)
             return true;
     return false;
+}
+
+struct reading {
+    const struct mx_options *o;
+    struct mx_list *list;
+};
+
+/* Of more than there is room for the least preferred ones are left out; NULL: it is one of them */
+static struct mx_host *
+room_for(struct mx_list *l, const struct mx_host *h)
+{
+    struct mx_host *worst = l->host;
+
+    if (l->n < MX_MAX)
+        return &l->host[l->n++];
+    for (size_t i = 1; i < l->n; i++)
+        if (by_preference(&l->host[i], worst) > 0)
+            worst = &l->host[i];
+    return by_preference(h, worst) < 0 ? worst : NULL;
+}
+
+static void
+take_mx(void *ctx, int type, struct answer_data r)
+{
+    const struct reading *g = ctx;
+    struct mx_host h, *room;
+
+    (void)type;
+    g->list->has_records = true;
+    if (!answer_get16(&r, &h.preference) || !answer_get_name(&r, h.name))
+        return; /* a host whose name cannot be one */
+    if (!h.name[0]) {
+        g->list->is_null = true;
+        return;
+    }
+    h.chance = is_own(g->o, h.name) ? 0 : 1 + resolve_random(UINT32_MAX); /* of equals we are left out last */
+    room = room_for(g->list, &h);
+    if (room)
+        *room = h;
 }
 
 /* Behind ourselves nobody is asked, or two machines would send it to and fro (RFC 5321, 5.1) */
@@ -74,13 +95,14 @@ mx_read(struct slice message, const char *domain, const struct mx_options *o, st
     struct error *err)
 {
     enum answer_outcome outcome = answer_judge(message);
+    struct reading g = { o, list };
 
     memset(list, 0, sizeof *list);
     if (outcome == ANSWER_ABSENT) {
         error_set(err, ERROR_NOUSER, "%s: there is no such domain", domain);
         return MX_NO_DOMAIN;
     }
-    if (outcome != ANSWER_FOUND || !answer_walk(message, domain, ANSWER_MX, take_mx, list)) {
+    if (outcome != ANSWER_FOUND || !answer_walk(message, domain, ANSWER_MX, take_mx, &g)) {
         list->n = 0;
         error_set(err, ERROR_TEMP, "%s: the name service does not answer", domain);
         return MX_UNKNOWN;

@@ -13,7 +13,7 @@
 #include "base/slice.h"
 #include "smtp/answer.h"
 
-#define MX_MAX 64 /* more are not read */
+#define MX_MAX 64 /* of more the preferred ones count */
 
 struct mx_host {
     char name[ANSWER_NAME_SIZE]; /* "[192.0.2.1]" is given without brackets */

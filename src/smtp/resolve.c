@@ -588,22 +588,39 @@ struct srv_list {
     size_t n, max;
 };
 
+/* Of more than there is room for those of the last priorities are left out; NULL: it is one of them */
+static struct resolve_target *
+room_for(struct srv_list *l, unsigned priority)
+{
+    struct resolve_target *worst = l->t;
+
+    if (l->n < l->max)
+        return &l->t[l->n++];
+    for (size_t i = 1; i < l->n; i++)
+        if (l->t[i].priority > worst->priority)
+            worst = &l->t[i];
+    return priority < worst->priority ? worst : NULL;
+}
+
 static void
 take_srv(void *ctx, int type, struct answer_data r)
 {
     struct srv_list *l = ctx;
+    struct resolve_target *t;
     unsigned priority, weight, port;
     char host[256];
 
     (void)type;
-    if (l->n == l->max || !answer_get16(&r, &priority) || !answer_get16(&r, &weight) ||
-        !answer_get16(&r, &port) || !answer_get_name(&r, host) || !host[0])
+    if (!answer_get16(&r, &priority) || !answer_get16(&r, &weight) || !answer_get16(&r, &port) ||
+        !answer_get_name(&r, host) || !host[0])
         return; /* "." = not offered here */
-    l->t[l->n].priority = (uint16_t)priority;
-    l->t[l->n].weight = (uint16_t)weight;
-    l->t[l->n].port = (uint16_t)port;
-    memcpy(l->t[l->n].host, host, sizeof host);
-    l->n++;
+    t = room_for(l, priority);
+    if (!t)
+        return;
+    t->priority = (uint16_t)priority;
+    t->weight = (uint16_t)weight;
+    t->port = (uint16_t)port;
+    memcpy(t->host, host, sizeof host);
 }
 
 static int

@@ -138,6 +138,32 @@ START_TEST(equal_ones_are_tried_in_any_order)
 }
 END_TEST
 
+/* A hundred records, the preferred ones last; ourselves among equals of which some do not fit */
+START_TEST(of_too_many_hosts_the_preferred_ones_are_kept)
+{
+    struct buf records;
+    struct mx_list list;
+
+    buf_init(&records, 10000);
+    for (int i = 0; i < 99; i++)
+        buf_add_format(&records, "%d h%d.x,", 200 - i, i);
+    buf_add_str(&records, "1 best.x");
+    ck_assert_int_eq(read_answer(0, buf_str(&records), &list), MX_FOUND);
+    ck_assert_uint_eq(list.n, MX_MAX);
+    ck_assert_str_eq(list.host[0].name, "best.x");
+    ck_assert_str_eq(list.host[1].name, "h98.x");
+    ck_assert_str_eq(list.host[MX_MAX - 1].name, "h36.x");
+    for (int tries = 0; tries < 20; tries++) {
+        buf_reset(&records);
+        buf_add_str(&records, "10 self.example.net");
+        for (int i = 0; i < 99; i++)
+            buf_add_format(&records, ",10 h%d.x", i);
+        ck_assert_int_eq(read_answer(0, buf_str(&records), &list), MX_LOOP);
+    }
+    buf_clear(&records);
+}
+END_TEST
+
 START_TEST(only_a_name_server_that_says_so_makes_a_domain_not_exist)
 {
     for (unsigned rcode = 1; rcode < 16; rcode++) {
@@ -174,4 +200,5 @@ START_TEST(a_literal_is_no_question_to_a_name_server)
 END_TEST
 
 SUITE_MAIN("mx", hosts_come_by_preference_and_nobody_behind_ourselves, equal_ones_are_tried_in_any_order,
-    only_a_name_server_that_says_so_makes_a_domain_not_exist, a_literal_is_no_question_to_a_name_server)
+    of_too_many_hosts_the_preferred_ones_are_kept, only_a_name_server_that_says_so_makes_a_domain_not_exist,
+    a_literal_is_no_question_to_a_name_server)
