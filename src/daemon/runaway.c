@@ -9,8 +9,10 @@
 #include "base/slice.h"
 
 enum { SLOTS = 6, SLOT_MS = 600000, HOUR_MS = SLOTS * SLOT_MS };
-/* Of more than so many the one that was heard of longest ago is forgotten */
+/* Of more than so many the one that was heard of longest ago is forgotten, and among those the one that handed in least */
 enum { COUNTED_MAX = 256 };
+/* So many units of a user within an hour; all others count as one: who may name his cgroup invents no limits */
+enum { UNITS_MAX = 16 };
 
 struct counted {
     int64_t uid;
@@ -111,24 +113,49 @@ find(struct runaways *r, int64_t uid, const char *unit)
     return NULL;
 }
 
+static bool
+is_sooner_forgotten(const struct counted *a, const struct counted *b)
+{
+    if (a->is_runaway != b->is_runaway)
+        return b->is_runaway;
+    return a->slot < b->slot || (a->slot == b->slot && sum(a) < sum(b));
+}
+
 static struct counted *
 find_oldest(struct runaways *r)
 {
     struct counted *oldest = &r->counted[0];
 
     for (size_t i = 1; i < r->n; i++)
-        if (r->counted[i].slot < oldest->slot || (oldest->is_runaway && !r->counted[i].is_runaway))
+        if (is_sooner_forgotten(&r->counted[i], oldest))
             oldest = &r->counted[i];
     return oldest;
 }
 
+static size_t
+count_units(struct runaways *r, int64_t uid, int64_t now)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n; i++) {
+        struct counted *c = &r->counted[i];
+        if (c->uid != uid || !*c->unit)
+            continue;
+        turn(c, now);
+        n += c->is_runaway || sum(c) > 0;
+    }
+    return n;
+}
+
 static struct counted *
-find_or_add(struct runaways *r, int64_t uid, const char *unit)
+find_or_add(struct runaways *r, int64_t uid, const char *unit, int64_t now)
 {
     struct counted *c = find(r, uid, unit);
 
     if (c)
         return c;
+    if (*unit && count_units(r, uid, now) >= UNITS_MAX)
+        return find_or_add(r, uid, "", now);
     if (r->n == COUNTED_MAX) {
         c = find_oldest(r);
         free(c->unit);
@@ -150,7 +177,7 @@ runaways_count(struct runaways *r, int64_t uid, const char *unit, bool by_unit, 
 
     if (per_hour <= 0)
         return RUNAWAY_NONE;
-    c = find_or_add(r, uid, by_unit && unit && !is_passing(unit) ? unit : "");
+    c = find_or_add(r, uid, by_unit && unit && !is_passing(unit) ? unit : "", now);
     turn(c, now);
     settle_down(c, per_hour);
     c->n[c->slot % SLOTS]++;

@@ -4,7 +4,8 @@
  * (milliseconds of one clock that never jumps).
  *
  * Over the limit within an hour one is a runaway, and stays one until an hour sees no more than half of it, or until somebody says that
- * it is all right. A person's units do not count (each session, each systemd-run has one of its own), nor do such of system users.
+ * it is all right. A person's units do not count (each session, each systemd-run has one of its own), nor do such of system users, of
+ * whom some units are told apart and all others count as one.
  */
 #ifndef DAEMON_RUNAWAY_H
 #define DAEMON_RUNAWAY_H

@@ -3,6 +3,8 @@
 #include "daemon/runaway.h"
 #include "unit/suite.h"
 
+#include <stdio.h>
+
 #define MINUTE ((int64_t)60000)
 #define HOUR (60 * MINUTE)
 
@@ -111,6 +113,46 @@ START_TEST(not_more_than_one_is_told_within_an_hour)
 }
 END_TEST
 
+/* Who may make cgroups may name them */
+START_TEST(who_invents_units_gets_no_more_than_some_limits)
+{
+    struct runaways *r = runaways_new();
+    char unit[32];
+    size_t held = 0;
+
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(unit, sizeof unit, "u%d.service", i);
+        held += hand_in(r, 33, unit, 10, 10, HOUR + MINUTE);
+    }
+    ck_assert_uint_gt(held, 9000);
+    ck_assert_uint_eq(hand_in(r, 34, "u1000.service", 10, 10, HOUR + MINUTE), 0);
+    /* units that have gone make room, and others are not judged by them */
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(unit, sizeof unit, "late%d.service", i);
+        ck_assert_uint_eq(hand_in(r, 33, unit, 10, 10, 4 * HOUR), 0);
+    }
+    ck_assert_uint_eq(hand_in(r, 33, unit, 1, 10, 4 * HOUR), 1);
+    runaways_free(r);
+}
+END_TEST
+
+START_TEST(a_crowd_of_users_makes_nobody_forget_who_has_handed_in_much)
+{
+    struct runaways *r = runaways_new();
+    struct runaway who;
+
+    ck_assert_uint_eq(hand_in(r, 1000, "", 10, 10, HOUR), 0);
+    ck_assert_uint_eq(hand_in(r, 1001, "", 11, 10, HOUR), 1);
+    for (int64_t uid = 2000; uid < 5000; uid++)
+        ck_assert_uint_eq(hand_in(r, uid, "", 1, 10, HOUR), 0);
+    ck_assert_uint_eq(hand_in(r, 1000, "", 1, 10, HOUR), 1);
+    for (int64_t uid = 2000; uid < 5000; uid++) /* a while later: who is held is older than they are */
+        ck_assert_uint_eq(hand_in(r, uid, "", 1, 10, HOUR + 30 * MINUTE), 0);
+    ck_assert_int_eq(runaways_count(r, 1001, "", false, 10, HOUR + 40 * MINUTE, &who), RUNAWAY_KNOWN);
+    runaways_free(r);
+}
+END_TEST
+
 START_TEST(however_many_there_are_memory_is_bounded_and_a_runaway_is_not_forgotten)
 {
     struct runaways *r = runaways_new();
@@ -126,4 +168,6 @@ END_TEST
 SUITE_MAIN("runaway", over_the_limit_the_rest_is_held_and_one_is_told,
     a_steady_sender_below_the_limit_is_never_held, a_new_session_for_each_message_helps_nobody,
     when_it_is_quiet_again_it_is_over_and_told_once, not_more_than_one_is_told_within_an_hour,
+    who_invents_units_gets_no_more_than_some_limits,
+    a_crowd_of_users_makes_nobody_forget_who_has_handed_in_much,
     however_many_there_are_memory_is_bounded_and_a_runaway_is_not_forgotten)
