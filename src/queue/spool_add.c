@@ -105,17 +105,29 @@ enter(struct spool *s, const char *id, int fd, bool named)
     return named ? s->io->enter(s->tmp, s->queue, id) == 0 : s->io->link(fd, s->queue, id) == 0;
 }
 
+/* Files without a name are known here, but a file system, a sandbox or a security module does not let them have one */
+static bool
+is_refusal(int e)
+{
+    return e == EPERM || e == EACCES || e == EOPNOTSUPP || e == ENOSYS || e == EXDEV || e == EMLINK ||
+           e == ENOENT;
+}
+
 /*
  * A failed sync is final: what the disk has of it nobody knows, and a second one would not say. Where not even the name can be
  * taken away, it is made a torn file, which is no mail.
  */
 static bool
-commit(struct spool *s, const char *id, int fd, bool *named, struct error *err)
+commit(struct spool *s, const char *id, int fd, bool *named, bool *refused, struct error *err)
 {
     int why;
 
-    if (s->io->sync(fd) != 0 || !enter(s, id, fd, *named))
+    if (s->io->sync(fd) != 0)
         return error_sys(err, ERROR_IO, errno, "queue %s", s->path);
+    if (!enter(s, id, fd, *named)) {
+        *refused = !*named && is_refusal(errno);
+        return error_sys(err, ERROR_IO, errno, "queue %s", s->path);
+    }
     *named = false; /* no more in tmp/ */
     if (s->io->sync_dir(s->queue) == 0)
         return true;
@@ -125,31 +137,50 @@ commit(struct spool *s, const char *id, int fd, bool *named, struct error *err)
     return error_sys(err, ERROR_IO, why, "queue %s", s->path);
 }
 
-bool
-spool_store(struct spool *s, struct record *r, int content_fd, uint64_t content_offset, uint64_t size,
-    struct draft *out, struct error *err)
+struct content {
+    int fd;
+    uint64_t offset, size;
+};
+
+/* -1 with err, and nothing is left. *refused: it could not be given a name. */
+static int
+store(struct spool *s, struct record *r, const struct content *c, bool *refused, struct error *err)
 {
     struct buf b;
     bool named = false, ok;
     int fd = -1;
 
-    ensure(spool_is_id(r->id));
     buf_init(&b, HEAD_MAX);
-    ok = record_format(r, size, &b, err);
+    ok = record_format(r, c->size, &b, err);
     if (ok && (fd = open_draft(s, r->id, &named)) < 0)
         ok = error_sys(err, ERROR_IO, errno, "queue %s", s->path);
-    ok = ok && copy_content(s, &b, fd, content_fd, content_offset, size, err) &&
-         commit(s, r->id, fd, &named, err);
+    ok = ok && copy_content(s, &b, fd, c->fd, c->offset, c->size, err) &&
+         commit(s, r->id, fd, &named, refused, err);
     buf_clear(&b);
-    if (ok) {
-        atomic_fetch_add(&s->size, (int64_t)(r->content_offset + size + sizeof RECORD_END - 1));
-    } else {
-        if (named && fd >= 0)
-            (void)s->io->unlink(s->tmp, r->id); /* what stays is cleaned up later */
-        file_close(&fd);
+    if (ok)
+        return fd;
+    if (named && fd >= 0)
+        (void)s->io->unlink(s->tmp, r->id); /* what stays is cleaned up later */
+    file_close(&fd);
+    return -1;
+}
+
+bool
+spool_store(struct spool *s, struct record *r, int content_fd, uint64_t content_offset, uint64_t size,
+    struct draft *out, struct error *err)
+{
+    const struct content c = { content_fd, content_offset, size };
+    bool refused = false;
+
+    ensure(spool_is_id(r->id));
+    out->fd = store(s, r, &c, &refused, err);
+    if (out->fd < 0 && refused) {
+        s->named = true; /* from now on */
+        out->fd = store(s, r, &c, &refused, err);
     }
-    out->fd = fd;
-    return ok;
+    if (out->fd >= 0)
+        atomic_fetch_add(&s->size, (int64_t)(r->content_offset + size + sizeof RECORD_END - 1));
+    return out->fd >= 0;
 }
 
 void

@@ -12,7 +12,7 @@ struct spool {
     const struct spool_io *io;
     char *path;
     int dir, queue, tmp, failed, corrupt, lock;
-    atomic_bool named; /* no O_TMPFILE here: drafts lie in tmp/ */
+    atomic_bool named; /* no O_TMPFILE here, or no links: drafts lie in tmp/ */
     /* of all records, kept up by what is added and removed here; others are seen when it is counted again */
     _Atomic int64_t size;
     _Atomic int64_t counted; /* clock_ms, 0 = never asked for */

@@ -261,6 +261,27 @@ START_TEST(without_unnamed_files_a_message_is_renamed_into_the_queue)
 }
 END_TEST
 
+START_TEST(where_an_unnamed_file_is_given_no_name_the_message_is_written_again_with_one)
+{
+    static const int refusals[] = { EPERM, EACCES, EOPNOTSUPP, ENOSYS, EXDEV, ENOENT };
+
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        struct spool *s = fresh(&io);
+        struct error err;
+        fail_at = 'l';
+        fails_with = refusals[i];
+        ck_assert_msg(commit(s, "A1", &err), "%s", err.text);
+        ck_assert_str_eq(calls, "twslcwsrd");
+        calls[0] = '\0';
+        ck_assert_msg(commit(s, "A2", &err), "%s", err.text); /* it has learned */
+        ck_assert_str_eq(calls, "cwsrd");
+        ck_assert_uint_eq(count("queue"), 2);
+        ck_assert_uint_eq(count("tmp"), 0);
+        gone(s);
+    }
+}
+END_TEST
+
 START_TEST(whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left)
 {
     static const struct spool_io *const kinds[] = { &io, &io_named };
@@ -780,6 +801,7 @@ END_TEST
 
 SUITE_MAIN("spool", a_committed_message_is_there_after_file_and_folder_were_synced,
     without_unnamed_files_a_message_is_renamed_into_the_queue,
+    where_an_unnamed_file_is_given_no_name_the_message_is_written_again_with_one,
     whatever_fails_on_the_way_nothing_is_accepted_and_nothing_is_left,
     a_message_never_takes_the_place_of_another_one, a_message_is_taken_by_one_at_a_time,
     marks_and_hints_are_found_again, a_torn_or_foreign_file_is_moved_aside,
