@@ -168,7 +168,13 @@ $(MEASURE): $(O)/tests/bench/measure.o
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $<
 
-tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB))
+# a program as on a kernel that lacks something
+LACKS = $(O)/tests/lacks
+$(LACKS): $(O)/tests/lacks.o
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $<
+
+tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB)) $(LACKS)
 
 # ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders);
 # a script that has a configuration and sockets there names one of its own, $O/root-NAME

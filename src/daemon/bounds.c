@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/confine.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/memfile.h"
 
 #define PATHS_MAX 16
 
@@ -62,4 +65,38 @@ bounds_confine(const struct config *c)
     for (size_t i = 0; i < b.n; i++)
         free(b.text[i]);
     return bits;
+}
+
+static bool
+can_seal(void)
+{
+    int fd = memfile_open_sealable("smtprelay-probe");
+    bool ok = fd >= 0 && memfile_seal(fd);
+
+    file_close(&fd);
+    return ok;
+}
+
+char *
+bounds_missing(unsigned bits)
+{
+    const struct {
+        bool holds;
+        const char *words;
+    } defences[] = {
+        { bits & CONFINE_FILES, "files are not kept from it (no Landlock)" },
+        { bits & CONFINE_CALLS, "system calls are not filtered (no seccomp)" },
+        { bits & CONFINE_NO_NEW_PRIVS, "it could gain privileges (no PR_SET_NO_NEW_PRIVS)" },
+        { can_seal(), "settings are handed to workers unsealed (no sealed memory files)" },
+    };
+    struct buf b;
+
+    buf_init(&b, 500);
+    for (size_t i = 0; i < sizeof defences / sizeof defences[0]; i++)
+        if (!defences[i].holds)
+            buf_add_format(&b, "%s%s", b.len ? ", " : "", defences[i].words);
+    if (b.len)
+        return buf_steal(&b);
+    buf_clear(&b);
+    return NULL;
 }

@@ -11,4 +11,7 @@
  */
 unsigned bounds_confine(const struct config *c);
 
+/* Which of our own defences this system lacks, by those bits, as a list in words; the caller's. NULL: none. */
+char *bounds_missing(unsigned bits);
+
 #endif

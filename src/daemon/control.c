@@ -71,6 +71,7 @@ control_clear(struct control_request *q)
     free(q->snapshot.account);
     free(q->snapshot.hub);
     free(q->snapshot.broken);
+    free(q->snapshot.unprotected);
     free(q->snapshot.active);
     control_filter_clear(&q->filter);
     free(q->text);

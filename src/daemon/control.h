@@ -128,6 +128,7 @@ struct control_snapshot {
     bool lacks_config;           /* without a daemon: nothing is set up */
     int64_t loaded_s, broken_s;  /* as struct core_disk has them */
     char *broken;                /* why; NULL where the peer may not read it */
+    char *unprotected;           /* what this system lacks of our defences; NULL: nothing */
     struct control_account *account;
     size_t naccounts;
     struct control_hub *hub;

@@ -350,6 +350,7 @@ take_snapshot(struct session *s)
     q->snapshot.retry_min_s = config_number(&c->config, 0, CONFIG_RETRY_MIN) / 1000;
     q->snapshot.retry_max_s = config_number(&c->config, 0, CONFIG_RETRY_MAX) / 1000;
     q->snapshot.warn_after_s = config_number(&c->config, 0, CONFIG_WARN_AFTER) / 1000;
+    q->snapshot.unprotected = mem_dup(c->unprotected);
     q->snapshot.loaded_s = c->disk.loaded_s;
     q->snapshot.broken_s = c->disk.broken_s;
     if (c->disk.broken_s && q->peer.is_operator) /* it may quote what others cannot read */

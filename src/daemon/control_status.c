@@ -144,6 +144,9 @@ print_daemon(const struct control_snapshot *d, struct control_out *o)
         d->workers_max, d->workers_busy);
     control_add_count(&o->b, d->sessions, "caller");
     control_line_end(o);
+    if (d->unprotected)
+        control_line(
+            o, "smtprelayd: this system has not all that it defends itself with: %s", d->unprotected);
 }
 
 static int64_t
@@ -484,6 +487,7 @@ print_words(const struct control_request *q, struct control_out *o, const struct
         if (d->broken_s)
             control_word_number(o, "config_broken_since", d->broken_s);
         control_word_text(o, "config_error", d->broken);
+        control_word_text(o, "unprotected", d->unprotected);
     }
     control_word_text(o, "queue_dir", q->queue_dir);
     control_word_number(o, "messages", (int64_t)t->n);

@@ -42,6 +42,7 @@ struct core {
     struct metrics *metrics;     /* likewise */
     struct story *story;         /* of the history; story.c's */
     int diag;                    /* tcpowner_open, -1 = none */
+    char *unprotected;           /* bounds_missing; NULL: nothing is */
     struct delivery *deliveries;
     struct rates *rates;       /* of a daemon: RateLimit */
     struct runaways *runaways; /* likewise: RunawayLimit */

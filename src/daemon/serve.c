@@ -3,6 +3,7 @@
 #include "daemon/serve.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -278,6 +279,7 @@ static bool
 open_all(struct serving *s, struct error *err)
 {
     struct config *c = &s->core.config;
+    unsigned bits;
 
     if (!settings_receive(c, &s->options, s->helper, err))
         return false;
@@ -287,7 +289,12 @@ open_all(struct serving *s, struct error *err)
     if (!s->core.spool || !lock_patiently(s->core.spool, err))
         return false;
     s->core.diag = tcpowner_open(); /* confined it could not any more */
-    log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bounds_confine(c)));
+    bits = bounds_confine(c);
+    log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bits));
+    s->core.unprotected = bounds_missing(bits);
+    if (s->core.unprotected)
+        log_line(LOG_LEVEL_INFO, "this system has not all that smtprelayd defends itself with: %s",
+            s->core.unprotected);
     return true;
 }
 
@@ -323,6 +330,7 @@ serve_run(int helper_sock)
     control_desk_free(s.desk);
     listen_free(s.listen);
     file_close(&s.core.diag);
+    free(s.core.unprotected);
     core_end(&s.core);
     metrics_free(s.core.metrics);
     return 0;
