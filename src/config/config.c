@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
 #include "base/text.h"
@@ -77,7 +78,6 @@ static const struct config_info infos[CONFIG_KEYS] = {
     [CONFIG_CERT_PEM] = { "cert-pem", CONFIG_TEXT, NULL, true },
     [CONFIG_KEY_PEM] = { "key-pem", CONFIG_TEXT, NULL, true },
     [CONFIG_OWN_NAMES] = { "own-names", CONFIG_LIST, NULL, false },
-    [CONFIG_EXPLANATIONS] = { "explanations", CONFIG_LIST, NULL, false },
     [CONFIG_FOREIGN] = { "foreign", CONFIG_BOOL, NULL, false },
     [CONFIG_OWN_SENDER] = { "OwnSender", CONFIG_BOOL, NULL, false },
     [CONFIG_NO_NULL_SENDER] = { "NoNullSender", CONFIG_BOOL, NULL, false },
@@ -194,6 +194,8 @@ config_end(struct config *c)
     free(c->account);
     free(c->path);
     buf_clear(&c->warnings);
+    if (c->handed_over > 0)
+        file_close(&c->handed_over);
     memset(c, 0, sizeof *c);
 }
 

@@ -88,8 +88,7 @@ enum config_key {
     CONFIG_CERT_PEM,
     CONFIG_KEY_PEM,
     CONFIG_OWN_NAMES,
-    CONFIG_EXPLANATIONS, /* for the daemon: texts of the tables (config/explanations) */
-    CONFIG_FOREIGN,      /* it may have been injected, see struct config */
+    CONFIG_FOREIGN, /* it may have been injected, see struct config */
     /* what a preset says besides settings, see config/provider */
     CONFIG_OWN_SENDER,     /* the login may send as `From` alone, not as its whole domain */
     CONFIG_NO_NULL_SENDER, /* `From` goes in its place */
@@ -143,6 +142,7 @@ struct config {
     bool foreign;        /* given to sendmail -C and not all root's: it may have been injected */
     uid_t uid;           /* who calls */
     struct buf warnings; /* lines for the administrator */
+    int handed_over;     /* of a daemon: the descriptor they came by, for config/explanations; 0: none */
 };
 
 enum { CONFIG_ACCOUNTS_MAX = 1000 };
@@ -217,6 +217,8 @@ bool config_pin_parse(const char *text, unsigned char pin[32]);
 /* Flat form of all accounts without secrets, or of one account with them (account < c->n). */
 void config_encode(const struct config *c, size_t account, bool secrets, struct buf *out);
 void config_encode_all(const struct config *c, struct buf *out);
+/* Lines that begin with CONFIG_FLAT_EXPLANATIONS are passed over: they are config/explanations's. */
+#define CONFIG_FLAT_EXPLANATIONS "explanations"
 bool config_decode(struct config *c, struct slice flat, struct error *err);
 
 #endif

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/ask.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/text.h"
 
 enum { FILES = 3 };
 
@@ -62,54 +64,104 @@ read_file(const char *path, struct buf *text, struct buf *warnings)
     return ok;
 }
 
-/* Each that is there to `t`, and its text to `c` (may be NULL) */
+/* Each that is there, in its order; warnings as lines */
 static void
-load_all(struct explain *t, struct config *c, uid_t uid, struct buf *warnings)
+read_all(
+    uid_t uid, void (*take)(void *ctx, const char *path, struct slice text), void *ctx, struct buf *warnings)
 {
     char *path[FILES] = { mem_format("%s/explanations", path_data), beside_system(), beside_own(uid) };
-    struct error err;
     struct buf text;
 
     buf_init(&text, EXPLAIN_TEXT_MAX);
     for (size_t i = 0; i < FILES; i++) {
         buf_reset(&text);
-        if (path[i] && read_file(path[i], &text, warnings)) {
-            if (!explain_add(t, path[i], buf_slice(&text), &err))
-                warn(warnings, err.text);
-            if (c && !config_set(c, 0, CONFIG_EXPLANATIONS, buf_slice(&text), false, path[i], &err))
-                warn(warnings, err.text);
-        }
+        if (path[i] && read_file(path[i], &text, warnings))
+            take(ctx, path[i], buf_slice(&text));
         free(path[i]);
     }
     buf_clear(&text);
 }
 
+struct loading {
+    struct explain *table;
+    struct buf *warnings;
+};
+
+static void
+load_one(void *ctx, const char *path, struct slice text)
+{
+    struct loading *l = ctx;
+    struct error err;
+
+    if (!explain_add(l->table, path, text, &err))
+        warn(l->warnings, err.text);
+}
+
 struct explain *
 explanations_load(uid_t uid, struct buf *warnings)
 {
-    struct explain *t = explain_new();
+    struct loading l = { explain_new(), warnings };
 
-    load_all(t, NULL, uid, warnings);
-    return t;
+    read_all(uid, load_one, &l, warnings);
+    return l.table;
 }
 
 void
-explanations_fetch(struct config *c, uid_t uid)
+explanations_check(struct config *c, uid_t uid)
 {
-    struct explain *t = explain_new();
-
-    load_all(t, c, uid, &c->warnings);
-    explain_free(t);
+    explain_free(explanations_load(uid, &c->warnings));
 }
 
+static void
+encode_one(void *ctx, const char *path, struct slice text)
+{
+    struct buf *flat = ctx;
+
+    (void)path;
+    if (slice_has(text, '\0')) /* a warning has said so */
+        return;
+    buf_add_str(flat, CONFIG_FLAT_EXPLANATIONS "=");
+    text_percent_encode(flat, text);
+    buf_add_char(flat, '\n');
+}
+
+void
+explanations_encode(uid_t uid, struct buf *flat)
+{
+    read_all(uid, encode_one, flat, NULL);
+}
+
+static void
+add_line(struct explain *t, struct slice line)
+{
+    struct slice name = slice_of("");
+    struct error warned_before;
+    struct buf text;
+
+    if (!slice_cut(&line, '=', &name) || !slice_is(name, CONFIG_FLAT_EXPLANATIONS))
+        return;
+    buf_init(&text, EXPLAIN_TEXT_MAX);
+    if (text_percent_decode(&text, line))
+        (void)explain_add(t, "explanations", buf_slice(&text), &warned_before);
+    buf_clear(&text);
+}
+
+/* Its offset is of no matter: several may read it, one after the other */
 struct explain *
 explanations_of(const struct config *c)
 {
-    const struct config_value *v = config_value(c, 0, CONFIG_EXPLANATIONS);
     struct explain *t = explain_new();
-    struct error warned_before;
+    struct slice rest, line;
+    struct stat st;
+    char *flat;
 
-    for (size_t i = 0; i < v->n; i++)
-        (void)explain_add(t, "explanations", slice_of(v->item[i]), &warned_before);
+    if (c->handed_over <= 0 || fstat(c->handed_over, &st) != 0 || st.st_size <= 0)
+        return t;
+    flat = mem_alloc((size_t)st.st_size);
+    rest = slice_make(flat, (size_t)st.st_size);
+    if (file_pread(c->handed_over, flat, rest.len, 0))
+        while (slice_cut(&rest, '\n', &line))
+            add_line(t, line);
+    free(flat);
     return t;
 }

@@ -17,9 +17,14 @@
 
 /* All that are there for this user; never NULL. Warnings are added as lines; `warnings` may be NULL. */
 struct explain *explanations_load(uid_t uid, struct buf *warnings);
-/* Put their texts into the settings that are handed to the daemon, which opens no files; warnings go to those of `c`. */
-void explanations_fetch(struct config *c, uid_t uid);
-/* The table of settings that were handed over; never NULL, may be empty. */
+/* Add what is wrong with one to the warnings of `c`, for whom they are about to be handed over. */
+void explanations_check(struct config *c, uid_t uid);
+/* Put their texts behind the flat settings that are handed to the daemon, which opens no files. */
+void explanations_encode(uid_t uid, struct buf *flat);
+/*
+ * The table that came with settings that were handed over (c->handed_over); never NULL, may be empty. It is read each time, so that nothing
+ * is kept for the days on which nothing goes wrong.
+ */
 struct explain *explanations_of(const struct config *c);
 
 #endif

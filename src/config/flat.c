@@ -14,8 +14,7 @@ config_encode(const struct config *c, size_t account, bool secrets, struct buf *
     buf_add_str(out, "account=\n");
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         const struct config_value *v = &c->account[account].value[i];
-        if (!v->set || (config_info((enum config_key)i)->secret && !secrets) ||
-            (i == CONFIG_EXPLANATIONS && secrets)) /* the daemon's, not a worker's */
+        if (!v->set || (config_info((enum config_key)i)->secret && !secrets))
             continue;
         for (size_t k = 0; k < v->n; k++) {
             buf_add_format(out, "%s=", config_info((enum config_key)i)->name);
@@ -64,7 +63,7 @@ config_decode(struct config *c, struct slice flat, struct error *err)
             ok = c->n <= CONFIG_ACCOUNTS_MAX;
             if (ok)
                 (void)config_add_account(c);
-        } else {
+        } else if (!ok || !slice_is(name, CONFIG_FLAT_EXPLANATIONS)) {
             ok = ok && c->n > 0 && set_line(c, name, line, &value, err);
         }
     }

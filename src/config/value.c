@@ -463,7 +463,7 @@ check_meaning(enum config_key key, struct slice text, int64_t number)
 {
     for (size_t i = 0; i < text.len; i++)
         if (ascii_is_control(text.p[i]) && key != CONFIG_CA_PEM && key != CONFIG_CERT_PEM &&
-            key != CONFIG_KEY_PEM && key != CONFIG_EXPLANATIONS)
+            key != CONFIG_KEY_PEM)
             return "control characters are not allowed";
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].key == key && !(rules[i].is ? rules[i].is(text) : is_one_of(text, rules[i].words)))

@@ -6,9 +6,9 @@
 #include "daemon/core.h"
 #include "mail/explain.h"
 
-/* Valid until the settings change; read at its first use. */
+/* Valid until the settings change or the daemon comes to rest, so for the call under way; read at its first use. */
 const struct explain *advice_table(struct core *c);
-/* The settings are others, or the core ends. */
+/* The settings are others, nothing is under way, or the core ends. */
 void advice_forget(struct core *c);
 
 #endif

@@ -17,7 +17,8 @@
 #define FLAT_MAX (16u << 20)
 
 bool
-helper_send_settings(int sock, const struct config *c, const char *text, struct error *err)
+helper_send_settings(
+    int sock, const struct config *c, const char *text, const uid_t *explains, struct error *err)
 {
     struct buf flat;
     int fd, saved;
@@ -25,6 +26,8 @@ helper_send_settings(int sock, const struct config *c, const char *text, struct 
 
     buf_init(&flat, FLAT_MAX);
     config_encode_all(c, &flat);
+    if (explains)
+        explanations_encode(*explains, &flat);
     fd = flat.overflow ? -1 : file_sealed("smtprelay-settings", buf_slice(&flat), err);
     if (flat.overflow)
         error_set(err, ERROR_CONFIG, "the settings are larger than %u MB", FLAT_MAX >> 20);
@@ -87,12 +90,10 @@ helper_run(int sock, pid_t daemon, const struct config_request *req, bool explai
             sock, START_FAILED, err.class, err.text, -1); /* a daemon that is gone needs no answer */
         return;
     }
-    if (explains)
-        explanations_fetch(&c, req->uid);
     make_own_queue(&c);
     options.own = config_own_socket(&c) != NULL;
     start_options_format(&options, text);
-    if (helper_send_settings(sock, &c, text, &err))
+    if (helper_send_settings(sock, &c, text, explains ? &req->uid : NULL, &err))
         while (start_receive(sock, &p, &err) == 1 && helper_answer(sock, &c, &p))
             spawn_reap(daemon);
     else

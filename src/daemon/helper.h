@@ -14,9 +14,12 @@
  * then start workers as asked. `daemon` is its pid, for the caller to wait for. `explains`: it gets the tables of config/explanations, too.
  */
 void helper_run(int sock, pid_t daemon, const struct config_request *req, bool explains);
-/* Its parts, for a helper that does more. Send the settings, with `text` and the log's descriptor beside them. False
- * with err, and errno EAGAIN when the daemon does not read now. */
-bool helper_send_settings(int sock, const struct config *c, const char *text, struct error *err);
+/*
+ * Its parts, for a helper that does more. Send the settings, with `text` and the log's descriptor beside them; unless it is NULL, with the
+ * tables of config/explanations for *explains, too. False with err, and errno EAGAIN when the daemon does not read now.
+ */
+bool helper_send_settings(
+    int sock, const struct config *c, const char *text, const uid_t *explains, struct error *err);
 /* Do what a packet from the daemon asks for, and answer. False with errno: the answer did not go out. */
 bool helper_answer(int sock, struct config *c, struct start_packet *p);
 

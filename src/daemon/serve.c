@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tcpowner.h"
+#include "daemon/advice.h"
 #include "daemon/bounds.h"
 #include "daemon/breaker.h"
 #include "daemon/control_session.h"
@@ -113,8 +114,10 @@ on_trim(void *ctx)
     struct serving *s = ctx;
 
     s->trim = NULL;
-    if (dispatch_is_idle(&s->core)) /* else it comes to rest once more */
-        mem_trim();
+    if (!dispatch_is_idle(&s->core)) /* it comes to rest once more */
+        return;
+    advice_forget(&s->core);
+    mem_trim();
 }
 
 /* ---------------------------------------------------------------- the end */

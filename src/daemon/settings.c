@@ -45,6 +45,10 @@ settings_take(struct config *c, struct start_packet *packet, struct error *err)
         ok = config_decode(c, buf_slice(&flat), err);
     }
     buf_clear(&flat);
+    if (ok && packet->fd > 0) { /* what is seldom needed is read from it when it is */
+        c->handed_over = packet->fd;
+        packet->fd = -1;
+    }
     file_close(&packet->fd);
     return ok;
 }

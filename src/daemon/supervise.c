@@ -158,7 +158,7 @@ send_settings(struct supervisor *s, size_t sockets, struct error *err)
     char text[START_TEXT_MAX];
 
     start_options_format(&o, text);
-    return helper_send_settings(s->sock, &s->config, text, err);
+    return helper_send_settings(s->sock, &s->config, text, &s->req->config.uid, err);
 }
 
 static void
@@ -506,7 +506,7 @@ reload(struct supervisor *s)
         return;
     notify_reloading();
     if (config_load(&s->req->config, &next, &err)) {
-        explanations_fetch(&next, s->req->config.uid);
+        explanations_check(&next, s->req->config.uid);
         keep_fixed(s, &next);
         config_end(&s->config);
         s->config = next;
@@ -519,6 +519,7 @@ reload(struct supervisor *s)
         log_warnings(&s->config);
         log_line(LOG_LEVEL_INFO, "the configuration was read again");
         renew_settings(s);
+        mem_trim();
     } else {
         keep_old(s, &err);
     }
@@ -599,7 +600,7 @@ prepare(struct supervisor *s, struct error *err)
     if (!config_load(&s->req->config, &s->config, err))
         return false;
     s->loaded_s = (int64_t)clock_wall().tv_sec;
-    explanations_fetch(&s->config, s->req->config.uid);
+    explanations_check(&s->config, s->req->config.uid);
     settings_open_log(&s->config);
     log_warnings(&s->config);
     return identity_find(config_text(&s->config, 0, CONFIG_USER), &s->identity, err) &&
@@ -626,6 +627,7 @@ run(struct supervisor *s)
     s->alarm = alarm_new(&s->identity, TROUBLE_MS);
     if (ok && start_daemon(s, s->err)) {
         log_copy(s->req->ready_fd < 0 && !getenv("JOURNAL_STREAM"));
+        mem_trim(); /* it is about to wait for days */
         loop_run(s->loop);
     } else {
         s->code = (int)s->err->class;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "config/explanations.h"
 #include "mail/explain.h"
 #include "mail/explain_paste.h"
 
@@ -236,6 +237,32 @@ START_TEST(codes_nobody_wrote_an_entry_for_are_put_into_words)
 }
 END_TEST
 
+START_TEST(the_tables_that_came_with_the_settings_are_read_when_they_are_needed_as_often_as_that_is)
+{
+    static const char flat[] = "account=\nhostname=client.example.org\n"
+                               "explanations=[a]%0Acode:%20535%0Aadvice:%20a%0A\n"
+                               "explanations=[mine]%0Acode:%205xx%0Aadvice:%20ask%20Bob%0A\n";
+    struct config c;
+    struct error err;
+    struct explain *t;
+
+    ck_assert(config_decode(&c, slice_of(flat), &err));
+    t = explanations_of(&c);
+    ck_assert_uint_eq(explain_count(t), 0);
+    explain_free(t);
+    c.handed_over = file_sealed("settings", slice_of(flat), &err);
+    ck_assert_int_gt(c.handed_over, 0);
+    for (int i = 0; i < 2; i++) {
+        t = explanations_of(&c);
+        expect(t, "", "535 no", "mine");
+        expect(t, "", "450 no", NULL);
+        explain_free(t);
+    }
+    config_end(&c);
+    ck_assert_int_eq(c.handed_over, 0);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- codes alone, and what is pasted */
 
 START_TEST(codes_without_words_find_the_entries_that_know_them)
@@ -320,5 +347,6 @@ SUITE_MAIN("explain", each_entry_wins_its_own_examples_and_has_no_rival,
     each_entry_is_short_and_says_where_it_is_known_from, all_conditions_of_an_entry_have_to_fit,
     a_number_in_a_sentence_is_no_code, what_the_user_adds_comes_first,
     a_wrong_file_is_named_with_its_line_and_what_was_right_stays,
+    the_tables_that_came_with_the_settings_are_read_when_they_are_needed_as_often_as_that_is,
     codes_without_words_find_the_entries_that_know_them, the_reply_is_found_within_what_is_pasted,
     advice_is_one_line_with_its_section_of_the_guide, codes_nobody_wrote_an_entry_for_are_put_into_words)
