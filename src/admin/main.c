@@ -257,6 +257,8 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             exit(0);
         } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
             i += take_option(a, argv[i], argv[i + 1]);
+        } else if (strcmp(argv[i], "-C") == 0) {
+            fatal(EX_USAGE, "-C: the name of a configuration file is missing");
         } else if (argv[i][0] == '-' && !is_word(a, argv[i])) {
             fatal(EX_USAGE, "unknown option %s; see smtprelay --help", argv[i]);
         } else {
@@ -301,7 +303,10 @@ expect_no_words(const struct arguments *a)
 {
     for (size_t i = 1; i < a->q.n; i++)
         if (strcmp(a->q.word[i], "--json") != 0 && strcmp(a->q.word[i], "--watch") != 0)
-            fatal(EX_USAGE, "%s: one word too many; see smtprelay --help", a->q.word[i]);
+            fatal(EX_USAGE,
+                strncmp(a->q.word[i], "--", 2) == 0 ? "status: unknown option %s; see smtprelay --help"
+                                                    : "status: %s: one word too many; see smtprelay --help",
+                a->q.word[i]);
 }
 
 static noreturn void
@@ -351,7 +356,7 @@ check_addresses(const struct arguments *a)
         else if (user)
             q.word[2] = uid;
         else if (strncmp(word, "--", 2) == 0)
-            fatal(EX_USAGE, "%s: check knows no such option", word);
+            fatal(EX_USAGE, "check: unknown option %s; see smtprelay --help", word);
         else
             q.word[q.n++] = word;
     }

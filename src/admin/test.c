@@ -57,7 +57,10 @@ static const struct {
         "a server that waits for TLS says nothing: UseTLS = \"implicit\" is for port 465, \"starttls\" for "
         "587." },
     { "greeting", "garbage", "whatever listens there does not speak SMTP: is the port right?" },
-    { "greeting", "", "the server does not want this client now; its words say why." },
+    { "greeting", "",
+        "the server does not want this client, often because of its address (dynamic, or on a block list): "
+        "its "
+        "words say why; with a login use port 587 or 465, not 25." },
     { "ehlo", "", "the server does not like the name in EHLO: set hostname to this machine's full name." },
     { "starttls", "not-offered",
         "UseTLS = \"implicit\" for port 465; something between may take STARTTLS away; UseTLS = false sends "
@@ -65,12 +68,16 @@ static const struct {
     { "starttls", "", "try UseTLS = \"implicit\" with port 465." },
     { "login", "not-offered",
         "without TLS no password is sent; else choose one of the mechanisms offered by AuthMethod." },
+    { "login", "garbage",
+        "the server breaks off the login by something that makes no sense: another AuthMethod may go; tell "
+        "its "
+        "administrator." },
     { "login", "",
         "check AuthUser and the password; many providers want one made for programs (app password)." },
     { "mail", "", "the server does not take this sender: set From to an address the account may use." },
     { "rcpt", "",
         "the server does not take this recipient: without a login it may only take its own domains." },
-    { "data", "", "see what the server says." },
+    { "data", "", "the server does not want the message before it has seen it; its words say why." },
     { "message", "", "the server does not take the message; its words say why." },
 };
 

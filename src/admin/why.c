@@ -108,6 +108,8 @@ why_log(const struct config_request *req, const char *const words[], size_t n)
             follow = true;
         else if (strcmp(words[i], "-n") == 0 && i + 1 < n && is_count(words[i + 1]))
             count = words[++i];
+        else if (strcmp(words[i], "-n") == 0)
+            fatal(EX_USAGE, "log: -n wants a number behind it");
         else
             fatal(EX_USAGE, "log: %s is not understood; see smtprelay --help", words[i]);
     }

@@ -246,6 +246,20 @@ warn_force(struct config *c, size_t a)
             config_account_name(c, a));
 }
 
+/* It would show at the first message; a login only where no password is sent in clear */
+static void
+warn_login(struct config *c, size_t a)
+{
+    struct slice tls = slice_of(config_text(c, a, CONFIG_USE_TLS));
+
+    if (config_text(c, a, CONFIG_AUTH_USER) && !config_flag(c, a, CONFIG_ALLOW_PLAINTEXT_AUTH) &&
+        slice_is_nocase(tls, "false") && !config_flag(c, a, CONFIG_USE_STARTTLS))
+        buf_add_format(&c->warnings,
+            "account %s: AuthUser with UseTLS = false: without TLS no login is tried and no mail goes; "
+            "AllowPlaintextAuth = true sends the password in clear\n",
+            config_account_name(c, a));
+}
+
 static bool
 is_covered(const struct config *c, size_t a, struct slice pattern)
 {
@@ -356,6 +370,7 @@ config_complete(struct config *c, const char *machine, const char *mailname, str
             return a == 0 ? false : error_context(err, "account %s", config_account_name(c, a));
         set_defaults(c, a, machine, mailname);
         warn_force(c, a);
+        warn_login(c, a);
         warn_senders(c, a);
     }
     return check_retry(c, err) && check_names(c, err) && check_fallbacks(c, err);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <libconfig.h>
 
@@ -232,8 +233,12 @@ load(struct loading *l)
         ok = load_group(l, 0, config_root_setting(&tree));
     } else {
         file = guard_where(g, (unsigned)config_error_line(&tree), &line);
-        ok = error_set(err, ERROR_CONFIG, "%s line %u: %s; a setting is NAME = VALUE; with texts in quotes",
-            file->path, line, config_error_text(&tree));
+        if (strstr(config_error_text(&tree), "duplicate"))
+            ok = error_set(err, ERROR_CONFIG, "%s line %u: this setting was given before", file->path, line);
+        else
+            ok = error_set(err, ERROR_CONFIG,
+                "%s line %u: %s; a setting is NAME = VALUE; with texts in quotes", file->path, line,
+                config_error_text(&tree));
         guard_name_ssmtp(buf_slice(&g->text), g->file[0].path, err);
     }
     config_destroy(&tree);

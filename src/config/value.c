@@ -399,7 +399,9 @@ static const struct rule {
     { CONFIG_AUTH_PASS_FILE, NULL, is_path_or_name,
         "an absolute path or the name of a credential is wanted" },
     { CONFIG_AUTH_METHOD, "auto|" SCRAM "|plain|login|cram-md5|external|xoauth2|oauthbearer", NULL,
-        "it is none of auto|" SCRAM "|plain|login|cram-md5|external|xoauth2|oauthbearer" },
+        "\"auto\", \"scram-sha-256-plus\", \"scram-sha-256\", \"scram-sha-1\", \"plain\", \"login\", "
+        "\"cram-md5\", "
+        "\"external\", \"xoauth2\" or \"oauthbearer\" is wanted" },
     { CONFIG_HOSTNAME, NULL, value_is_host, "a host name or an address in brackets is wanted" },
     { CONFIG_FROM, NULL, value_is_address, "an address with a domain is wanted" },
     { CONFIG_FROM_POLICY, "auto|keep|qualify|force", NULL,

@@ -14,8 +14,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/expand.h"
+#include "config/road.h"
 #include "config/route.h"
 #include "daemon/bounds.h"
+#include "daemon/delivery.h"
 #include "daemon/feed.h"
 #include "daemon/intake.h"
 #include "daemon/metrics.h"
@@ -235,11 +237,11 @@ find_way(struct control_test *t, const struct server_transaction *st, struct err
         return error_set(err, ERROR_NOUSER, "%s: has no recipients", address_of(t));
     for (size_t i = 0; t->q->text && i < s->record.envelope.n; i++) {
         free(s->member[i].account);
-        s->member[i].account = mem_dup(t->q->text);
+        s->member[i].account = road_name(c, a, s->record.envelope.rcpt[i].address);
     }
     free(t->account);
     t->account = mem_dup(s->member[0].account);
-    a = config_account_find(c, t->account);
+    a = road_account(c, t->account);
     if (!t->q->peer.is_operator && !route_may_use(c, a, t->peer.uid))
         return error_set(err, ERROR_ADMIN, "account %s: is not for %s", t->account, t->peer.login);
     return true;
@@ -323,7 +325,7 @@ static void
 set_sender(const struct control_test *t, struct server_transaction *st)
 {
     const struct config *c = &t->core->config;
-    size_t a = t->account ? config_account_find(c, t->account) : 0;
+    size_t a = t->account ? road_account(c, t->account) : 0;
     const char *from = config_text(c, a < c->n ? a : 0, CONFIG_FROM);
 
     st->own_sender = !from;
@@ -497,7 +499,7 @@ static void
 tell_configuration(const struct control_test *t)
 {
     const struct config *c = &t->core->config;
-    size_t a = config_account_find(c, t->account);
+    size_t a = road_account(c, t->account);
     const struct config_value *hub = config_value(c, a, CONFIG_MAILHUB);
     const char *user = config_text(c, a, CONFIG_AUTH_USER);
     struct buf text, line;
@@ -538,9 +540,9 @@ begin(struct control_test *t, struct server_transaction *st)
     if (!make_record(t, st, &err))
         return fail_here(t, "message", &err);
     account = submission_next(&t->sub, &bitmap);
-    t->job =
-        pool_start_for(t->core->pool, &events, t, account, JOB_TEST | (t->q->naddress ? 0 : JOB_NO_MESSAGE),
-            (uint32_t)t->sub.record.envelope.n, bitmap, t->sub.fd_read, true);
+    t->job = pool_start_for(t->core->pool, &events, t, delivery_account(t->core, account),
+        JOB_TEST | (t->q->naddress ? 0 : JOB_NO_MESSAGE), (uint32_t)t->sub.record.envelope.n, bitmap,
+        t->sub.fd_read, true);
     free(bitmap);
     return true;
 }

@@ -25,6 +25,42 @@ connect_address_text(const struct resolve_address *a, char *out, size_t size)
         (void)snprintf(out, size, "?");
 }
 
+/* What to look at: for who sees no more than this line */
+static const char *
+find_hint(int errno_value, bool has_source)
+{
+    switch (errno_value) {
+    case 0:
+    case ETIMEDOUT:
+        return "; a wrong port, a firewall, or the server is down";
+    case ECONNREFUSED:
+        return "; nothing listens on that port, or a firewall refuses";
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+        return "; this machine has no way there: is its network up?";
+    case EADDRNOTAVAIL:
+        return has_source ? "; is SourceAddress an address of this machine?"
+                          : "; this machine has no address of that kind";
+    case EACCES:
+    case EPERM:
+        return "; a firewall of this machine forbids it";
+    default:
+        return "";
+    }
+}
+
+void
+connect_explain(const struct connect_options *o, const char *host, uint16_t port, int errno_value,
+    const char *what, struct error *err)
+{
+    if (!what)
+        what = errno_value ? strerror(errno_value) : "no connection in time";
+    error_set(err, ERROR_TEMP, strchr(host, ':') ? "[%s]:%u: %s%s" : "%s:%u: %s%s", host, port, what,
+        find_hint(errno_value, o->source != NULL));
+}
+
 static bool
 bind_source(int fd, const char *source, sa_family_t family)
 {

@@ -40,6 +40,12 @@ int connect_host(
 int connect_begin(const struct resolve_address *a, uint16_t port, const char *source);
 /* What is known of a connection to that address: peer, is_secure, is_here */
 void connect_note_peer(int fd, const struct resolve_address *a, struct connect_info *info);
+/*
+ * "HOST:PORT: WHAT; what to look at" for a failure of errno (0: none answered in time); `what` is that of all addresses, NULL: the
+ * system's word. ERROR_TEMP.
+ */
+void connect_explain(const struct connect_options *o, const char *host, uint16_t port, int errno_value,
+    const char *what, struct error *err);
 /* "192.0.2.1", "2001:db8::1" */
 void connect_address_text(const struct resolve_address *a, char *out, size_t size);
 

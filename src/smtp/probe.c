@@ -201,7 +201,7 @@ explain(const struct probe *p, struct error *err)
     buf_init(&why, TEXT_MAX);
     for (size_t i = 0; i < p->n; i++)
         buf_add_format(&why, "%s%s (%s)", why.len ? ", " : "", result_of(&p->t[i]), p->t[i].text);
-    error_set(err, ERROR_TEMP, "%s:%u: %s", p->o->host, p->o->port, buf_str(&why));
+    connect_explain(p->o, p->o->host, p->o->port, p->n ? p->t[p->n - 1].why : 0, buf_str(&why), err);
     buf_clear(&why);
 }
 

@@ -37,6 +37,7 @@ struct runner {
     bool is_over;      /* there was nothing more to wait for when poll(2) began */
     size_t at, polled; /* its part of what poll(2) watches, the attempts first */
     struct buf why;    /* what the failed ones said */
+    int last;          /* errno of one of them */
     struct connect_info info;
 };
 
@@ -121,6 +122,7 @@ note_failure(struct runner *h, const struct resolve_address *a, int errno_value)
 {
     char text[64];
 
+    h->last = errno_value;
     if (h->why.len > 200)
         return;
     connect_address_text(a, text, sizeof text);
@@ -197,12 +199,8 @@ look(struct runner *h, const struct pollfd *p)
 static void
 explain(struct runner *h, struct error *err)
 {
-    if (!resolve_has_failed(h->names, err)) {
-        if (h->why.len)
-            error_set(err, ERROR_TEMP, "%s:%u: %s", h->host, h->port, buf_str(&h->why));
-        else
-            error_set(err, ERROR_TEMP, "%s:%u: no connection in time", h->host, h->port);
-    }
+    if (!resolve_has_failed(h->names, err))
+        connect_explain(&h->o, h->host, h->port, h->last, h->why.len ? buf_str(&h->why) : NULL, err);
     if (h->o.proxy_host)
         error_context(err, "proxy");
 }

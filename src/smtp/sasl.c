@@ -511,6 +511,10 @@ choose_auto(struct slice offered, bool have_binding, bool have_secret, struct er
         if ((mechanisms[i].id != SASL_SCRAM_SHA_256_PLUS || have_binding) &&
             offers(offered, mechanisms[i].name))
             return mechanisms[i].id;
+    if (slice_trim(offered).len == 0) {
+        (void)error_set(err, ERROR_ADMIN, "login: the server offers no mechanism for it");
+        return SASL_NONE;
+    }
     (void)error_set(err, ERROR_ADMIN, "login: none of the server's mechanisms (%.*s) will do%s",
         SLICE_ARG(slice_sub(offered, 0, 400)),
         offers(offered, "XOAUTH2") || offers(offered, "OAUTHBEARER") || offers(offered, "EXTERNAL")

@@ -457,6 +457,15 @@ begin_auth(struct session *s, struct sasl *sasl, const char *name, struct status
     return session_send(s, slice_of(prefix), STATUS_AUTH, fact);
 }
 
+/* What the exchange was given up for; "AUTH MECHANISM: why" */
+static void
+fail_auth(const char *name, const struct error *why, enum status_cause cause, struct status_fact *fact)
+{
+    bool named = strncmp(why->text, name, strlen(name)) == 0;
+
+    session_fact(fact, STATUS_AUTH, cause, "AUTH %s%s%s", named ? "" : name, named ? "" : ": ", why->text);
+}
+
 static bool
 authenticate(
     struct session *s, struct sasl *sasl, const char *name, struct reply *r, struct status_fact *fact)
@@ -478,8 +487,8 @@ authenticate(
     if (!ok)
         return false;
     if (trouble.class != ERROR_NONE) {
-        session_fact(fact, STATUS_AUTH, trouble.class == ERROR_PROTOCOL ? STATUS_GARBAGE : STATUS_NOT_OFFERED,
-            "AUTH %s: %s", name, trouble.text);
+        fail_auth(
+            name, &trouble, trouble.class == ERROR_PROTOCOL ? STATUS_GARBAGE : STATUS_NOT_OFFERED, fact);
         return false;
     }
     if (r->code != 235) {
@@ -487,7 +496,7 @@ authenticate(
         return false;
     }
     if (!sasl_finish(sasl, &err)) {
-        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH %s: %s", name, err.text);
+        fail_auth(name, &err, STATUS_NOT_OFFERED, fact);
         return false;
     }
     return true;
@@ -568,7 +577,7 @@ run_login(struct session *s, const struct sasl_options *so, struct status_fact *
     bool ok;
 
     if (!sasl) {
-        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH: %s", err.text);
+        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "%s", err.text);
         return false;
     }
     reply_init(&r);
@@ -607,7 +616,7 @@ login(struct session *s, struct status_fact *fact)
     if (o->secret)
         tell_token(s, &token);
     if (so.mechanism == SASL_NONE) {
-        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "AUTH: %s", err.text);
+        session_fact(fact, STATUS_AUTH, STATUS_NOT_OFFERED, "%s", err.text);
         ok = false;
     } else {
         ok = run_login(s, &so, fact);

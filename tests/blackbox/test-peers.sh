@@ -88,6 +88,14 @@ test_mail
 expect_failed names 75 no-such-host.invalid
 end
 
+begin "direct delivery can be tested: the names are those of the recipient's domain"
+conf mailhub=direct UseTLS=
+test_mail bob@no-such-host.invalid
+expect_failed names 67,75 no-such-host.invalid
+test_mail --account=default bob@no-such-host.invalid
+expect_failed names 67,75 no-such-host.invalid
+end
+
 begin "where no way leads the system's word for it is said"
 conf mailhub=224.0.0.1:25 UseTLS=false
 test_mail
