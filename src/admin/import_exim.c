@@ -45,6 +45,18 @@ read_text(struct import *im, struct import_pairs *p)
     buf_clear(&b);
 }
 
+/* The next line of a file with "key: rest" */
+static bool
+next_pair(struct import_lines *l, struct slice *key, struct slice *rest)
+{
+    if (!import_lines_next_content(l))
+        return false;
+    *rest = l->line;
+    *key = slice_trim(import_cut(rest, ':'));
+    *rest = slice_trim(*rest);
+    return true;
+}
+
 /* ---------------------------------------------------------------- passwd.client */
 
 /* "*.example.com" and "*", as Exim's wildcard lookup */
@@ -90,10 +102,8 @@ read_passwords(struct import *im, struct slice host)
     if (!s)
         return;
     import_lines_begin(&l, s);
-    while (import_lines_next_content(&l)) {
-        rest = l.line;
-        pattern = import_cut(&rest, ':');
-        if (!fits(slice_trim(pattern), host))
+    while (next_pair(&l, &pattern, &rest)) {
+        if (!fits(pattern, host))
             import_leave(im, l.at, pattern, "it is not the smarthost");
         else if (import_get(im, 0, CONFIG_AUTH_USER))
             import_leave(im, l.at, pattern, "there is a login already");
@@ -171,11 +181,7 @@ read_addresses(struct import *im)
     if (!s)
         return;
     import_lines_begin(&l, s);
-    while (import_lines_next_content(&l)) {
-        rest = l.line;
-        user = import_cut(&rest, ':');
-        user = slice_trim(user);
-        rest = slice_trim(rest);
+    while (next_pair(&l, &user, &rest)) {
         if (user.len == 0 || rest.len == 0 || slice_has(user, '@') || im->groups > GROUPS_MAX) {
             import_leave(im, l.at, user, "no \"login: address\"");
             continue;

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/within.h"
 
 struct run {
     const struct config_request *req;
@@ -83,11 +84,20 @@ parse_words(struct run *r, const char *const words[], size_t n)
 
 /* ---------------------------------------------------------------- reading */
 
+/* Where a file of that machine lies here: its links lead to files of its own. Fresh memory. */
+static char *
+place_of(const char *root, const char *path)
+{
+    char *full = within(root, path);
+
+    return full ? full : mem_format("%s%s", root, path); /* a circle of links: whoever opens it says so */
+}
+
 static bool
 read_for_import(struct import *im, const char *path, struct buf *text, struct error *err)
 {
     const struct run *r = im->ctx;
-    char *full = mem_format("%s%s", r->root, path);
+    char *full = place_of(r->root, path);
     struct stat st;
     int fd = file_open_regular(full, &st, err);
     bool ok = fd >= 0;
@@ -131,7 +141,7 @@ expand_path(const struct run *r, const char *path)
 static bool
 is_there(const struct run *r, const char *path)
 {
-    char *full = mem_format("%s%s", r->root, path);
+    char *full = place_of(r->root, path);
     bool there = access(full, F_OK) == 0;
 
     free(full);
@@ -235,7 +245,7 @@ find_named(struct run *r, struct error *err)
     bool folder;
 
     r->path = *r->root ? mem_format("%s%s", *r->file == '/' ? "" : "/", r->file) : absolute(r->file);
-    full = mem_format("%s%s", r->root, r->path);
+    full = place_of(r->root, r->path);
     folder = stat(full, &st) == 0 && S_ISDIR(st.st_mode);
     free(full);
     if (!folder)
@@ -365,11 +375,11 @@ collect_files(struct run *r, struct slice text, struct files *f)
         char *path = import_text_secret_path(&r->im, g, r->target);
         char *line = path ? mem_format("%s\n", import_get(&r->im, g, CONFIG_AUTH_PASS)) : NULL;
         if (path)
-            add_file(f, mem_format("%s%s", r->prefix, path), slice_of(line));
+            add_file(f, place_of(r->prefix, path), slice_of(line));
         mem_free_secret(line);
         free(path);
     }
-    add_file(f, mem_format("%s%s", r->prefix, r->target), text);
+    add_file(f, place_of(r->prefix, r->target), text);
     for (size_t i = 0; i < f->n; i++)
         f->w[i] = (struct import_write){ .path = f->path[i], .text = buf_slice(&f->text[i]) };
 }
@@ -434,9 +444,9 @@ write_all(struct run *r, struct slice text, struct error *err)
 static bool
 take_spool(struct run *r, struct error *err)
 {
-    char *folder = mem_format("%s%s", r->root, r->im.spool);
+    char *folder = place_of(r->root, r->im.spool);
     bool usual = !r->req->file || strcmp(r->target, path_config) == 0;
-    char *config = usual && !*r->prefix ? NULL : mem_format("%s%s", r->prefix, r->target);
+    char *config = usual && !*r->prefix ? NULL : place_of(r->prefix, r->target);
     struct import_spool s = {
         .program = r->program->name, .folder = folder, .config = config, .dry_run = !r->write
     };

@@ -68,6 +68,37 @@ grep -rlq S3kr1t "$TESTS/import" || fail "there is none"
 grep -l S3kr1t "$TESTS"/import/*/expected >"$T/all" && fail "one is in $(tr '\n' ' ' <"$T/all")"
 end
 
+begin "links of another machine lead to its own files, and nothing of this one is read or written"
+machine
+mkdir -p "$T/m/etc/alternatives" "$T/m/srv/etc" "$T/m/usr/share/ssmtp"
+printf 'mailhub=there.example.org\n' >"$T/m/usr/share/ssmtp/ssmtp.conf"
+ln -s /usr/share/ssmtp/ssmtp.conf "$T/m/etc/alternatives/ssmtp.conf"
+mkdir "$T/m/etc/ssmtp"
+ln -s ../alternatives/ssmtp.conf "$T/m/etc/ssmtp/ssmtp.conf"
+ln -s "../../../../../../../../../../../../$T/secret" "$T/m/etc/ssmtp/revaliases"
+echo 'root:S3kr1t@example.org' >"$T/secret"
+import
+expect_rc 0
+expect_out 'mailhub = "there.example.org:25";'
+if grep -q S3kr1t "$T/out" "$T/err"; then fail "a file of this machine was read"; fi
+ln -s "$T/new" "$T/m/etc/smtprelay.d"
+run "$SMTPRELAY" import --root "$T/m" --write
+expect_rc 0
+[ -z "$(ls -A "$T/new")" ] || fail "it was written here: $(ls -A "$T/new")"
+top=/$(printf %s "$O" | cut -d / -f 2)
+rm -rf "${T:?}/m$top"
+ln -s /smtprelay-elsewhere "$T/m$top"
+run "$SMTPRELAY" import --root "$T/m" --write
+expect_rc 0
+[ ! -e /smtprelay-elsewhere ] || fail "it was written outside"
+find "$T/m/smtprelay-elsewhere" -name smtprelay.conf | grep -q . || fail "it was written nowhere"
+ln -s b "$T/m/a"
+ln -s a "$T/m/b"
+run "$SMTPRELAY" import /a --root "$T/m"
+expect_rc 78
+expect_one_line
+end
+
 # ---------------------------------------------------------------- sending with the result
 
 # send_with AUTH...: the hub has got a letter over TLS and with the login that were imported
