@@ -4,19 +4,23 @@
 #
 #   postfix_start DIR    sets SUBMISSION (STARTTLS) and SUBMISSIONS (implicit TLS) to port numbers, CA to a file, MAILDIR;
 #                        the login is relay@example.org / "s3cret pass"
+#   postfix_start DIR ADDRESS NAME    at ports 587 and 465 of that address, with a certificate for that name
 #   postfix_stop DIR
+#   postfix_kill DIR     as a machine that loses its power; then `postfix -c DIR/etc start`
+#   come DIR...          the words behind "Subject: message" of all that has come there, one a line
+#   until_true SECONDS COMMAND...
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-make_ca() { # DIR: ca.pem, and hub.pem with hub.key for localhost
+make_ca() { # DIR [NAME ADDRESS]: ca.pem, and hub.pem with hub.key, for localhost unless told otherwise
     (
         cd "$1" || exit 1
         openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj '/CN=smtprelay interop CA' \
             -addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign' &&
-            openssl req -newkey rsa:2048 -nodes -keyout hub.key -out hub.csr -subj '/CN=localhost' &&
-            printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' >hub.ext &&
+            openssl req -newkey rsa:2048 -nodes -keyout hub.key -out hub.csr -subj "/CN=${2-localhost}" &&
+            printf 'subjectAltName=DNS:%s,IP:%s\nextendedKeyUsage=serverAuth\n' "${2-localhost}" "${3-127.0.0.1}" >hub.ext &&
             openssl x509 -req -in hub.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile hub.ext -out hub.pem
     ) >"$1/openssl.log" 2>&1
 }
@@ -52,17 +56,17 @@ service auth {
 EOF
 }
 
-postfix_config() { # DIR
+postfix_config() { # DIR ADDRESS NAME
     cat <<EOF
 compatibility_level = 3.6
 queue_directory = $1/queue
 data_directory = $1/data
 mail_owner = postfix
 setgid_group = postdrop
-myhostname = hub.example.net
+myhostname = $3
 mydestination =
 mynetworks =
-inet_interfaces = 127.0.0.1
+inet_interfaces = $2
 inet_protocols = ipv4
 maillog_file = $1/mail.log
 maillog_file_prefixes = /tmp, /var
@@ -89,10 +93,10 @@ header_size_limit = 3000000
 EOF
 }
 
-master_config() { # SUBMISSION SUBMISSIONS
+master_config() { # SUBMISSION SUBMISSIONS ADDRESS
     cat <<EOF
-127.0.0.1:$1 inet n - n - - smtpd
-127.0.0.1:$2 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
+$3:$1 inet n - n - - smtpd
+$3:$2 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -118,21 +122,22 @@ EOF
 }
 
 postfix_start() {
-    SUBMISSION=$(free_port) SUBMISSIONS=$(free_port) CA=$1/ca.pem MAILDIR=$1/mail/all
+    address=${2-127.0.0.1} CA=$1/ca.pem MAILDIR=$1/mail/all
+    if [ $# -gt 1 ]; then SUBMISSION=587 SUBMISSIONS=465; else SUBMISSION=$(free_port) SUBMISSIONS=$(free_port); fi
     mkdir -p "$1/queue/private" "$1/data" "$1/mail" "$1/etc" "$1/dovecot/run" "$1/dovecot/state"
     chmod 755 "$1"
     chown postfix "$1/data" "$1/queue/private"
     chown nobody "$1/mail"
-    make_ca "$1" || return 1
+    make_ca "$1" "${3-localhost}" "$address" || return 1
     printf 'relay@example.org:s3cret pass\n' >"$1/users"
     chmod 644 "$1/users"
     dovecot_config "$1" >"$1/dovecot.conf"
-    postfix_config "$1" >"$1/etc/main.cf"
-    master_config "$SUBMISSION" "$SUBMISSIONS" >"$1/etc/master.cf"
+    postfix_config "$1" "$address" "${3-hub.example.net}" >"$1/etc/main.cf"
+    master_config "$SUBMISSION" "$SUBMISSIONS" "$address" >"$1/etc/master.cf"
     dovecot -c "$1/dovecot.conf" || return 1
     postfix -c "$1/etc" start >"$1/start.log" 2>&1 || { cat "$1/start.log"; return 1; }
     i=0
-    while ! python3 -c "import socket; socket.create_connection(('127.0.0.1', $SUBMISSION), 1)" 2>/dev/null; do
+    while ! python3 -c "import socket; socket.create_connection(('$address', $SUBMISSION), 1)" 2>/dev/null; do
         i=$((i + 1))
         [ $i -lt 100 ] || { cat "$1/mail.log"; return 1; }
         sleep 0.1
@@ -142,4 +147,27 @@ postfix_start() {
 postfix_stop() {
     postfix -c "$1/etc" stop >/dev/null 2>&1
     dovecot -c "$1/dovecot.conf" stop >/dev/null 2>&1
+}
+
+postfix_kill() {
+    master=$(tr -d ' ' <"$1/queue/pid/master.pid")
+    # shellcheck disable=SC2046 # pids
+    kill -KILL "$master" $(pgrep -P "$master")
+}
+
+come() {
+    for dir; do
+        [ -d "$dir/mail/all/new" ] || continue
+        find "$dir/mail/all/new" -type f -exec sed -n 's/^Subject: message \([^ ]*\)\.$/\1/p' {} +
+    done
+}
+
+until_true() {
+    tries=$(($1 * 10))
+    shift
+    until "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.1
+    done
 }
