@@ -254,7 +254,7 @@ install: all
 	$(INSTALL) -d $(DESTDIR)$(datadir)/doc/smtprelay
 	$(INSTALL) -m 644 $(srcdir)/conf/smtprelay.conf $(srcdir)/README.md $(srcdir)/LICENSE $(DESTDIR)$(datadir)/doc/smtprelay
 	$(INSTALL) -d $(DESTDIR)$(datadir)/smtprelay
-	$(INSTALL) -m 644 $(TABLES) $(DESTDIR)$(datadir)/smtprelay
+	$(INSTALL) -m 644 $(TABLES) $(srcdir)/packaging/prometheus/smtprelay.rules.yml $(DESTDIR)$(datadir)/smtprelay
 	$(INSTALL) -d $(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions
 	$(INSTALL) -m 644 $(srcdir)/packaging/completion/smtprelay.bash $(DESTDIR)$(datadir)/bash-completion/completions/smtprelay
 	ln -sf smtprelay $(DESTDIR)$(datadir)/bash-completion/completions/smtprelayd

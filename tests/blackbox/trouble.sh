@@ -218,6 +218,28 @@ shows "no-such-secret" "$ADMIN" status
 expect_rc 1
 finish
 
+begin_case "the alert rules ask for figures that there are"
+hub_start - --tls none
+daemon_conf "MetricsFile=$METRICS"
+rm -f "$METRICS"
+daemon_start
+expect_count 'queue_messages 0'
+RULES=$TESTS/../packaging/prometheus/smtprelay.rules.yml
+names=$(sed -n 's/^ *expr: //p' "$RULES" | grep -o 'smtprelay_[a-z_]*' | sort -u)
+[ "$(echo "$names" | wc -l)" -ge 6 ] || fail "no names in the rules: $names"
+for name in $names; do
+    grep -q "^# TYPE $name " "$METRICS" || fail "there is no $name"
+done
+finish
+
+if command -v promtool >/dev/null; then
+    begin "each alert rule fires when it should, and no sooner"
+    cp "$RULES" "$TESTS/blackbox/alerts.yml" "$T"
+    promtool check rules "$T/smtprelay.rules.yml" >"$T/out" 2>&1 || fail "promtool check: $(cat "$T/out")"
+    promtool test rules "$T/alerts.yml" >"$T/out" 2>&1 || fail "promtool test: $(cat "$T/out")"
+    end
+fi
+
 begin_case "a MetricsFile that cannot be written is logged once, and mail goes on"
 hub_start - --tls none
 daemon_conf "MetricsFile=$TOLD/nowhere/x.prom"
