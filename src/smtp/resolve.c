@@ -630,27 +630,58 @@ by_priority(const void *a, const void *b)
 
     if (x->priority != y->priority)
         return (int)x->priority - (int)y->priority;
-    return (int)x->weight - (int)y->weight; /* RFC 2782: those of weight 0 first, or they were never drawn */
+    return (int)x->weight - (int)y->weight; /* those of weight 0 first, or they were never drawn */
 }
 
-/* RFC 2782: among equals of priority each next one is drawn by weight */
+/*
+ * Which of those from `t` on comes next. RFC 2782 draws from 0 on, so that a weight of 0 has a chance; where there is none, that would
+ * give the first one twice its share when weights are small.
+ */
+static size_t
+draw(const struct resolve_target *t, size_t n, resolve_chance *chance, void *ctx)
+{
+    uint32_t sum = 0, value;
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += t[i].weight;
+    if (sum == 0)
+        return chance(ctx, (uint32_t)n);
+    value = t[0].weight == 0 ? chance(ctx, sum + 1) : chance(ctx, sum) + 1;
+    for (; k + 1 < n && value > t[k].weight; k++)
+        value -= t[k].weight;
+    return k;
+}
+
 static void
-order_by_weight(struct resolve_target *t, size_t n)
+order_by_weight(struct resolve_target *t, size_t n, resolve_chance *chance, void *ctx)
 {
     for (size_t i = 0; i + 1 < n; i++) {
-        uint32_t sum = 0, draw;
-        size_t k = i;
-        for (size_t j = i; j < n; j++)
-            sum += t[j].weight;
-        draw = resolve_random(sum + 1);
-        while (k + 1 < n && draw > t[k].weight) {
-            draw -= t[k].weight;
-            k++;
-        }
+        size_t k = i + draw(t + i, n - i, chance, ctx);
         struct resolve_target chosen = t[k];
         memmove(&t[i + 1], &t[i], (k - i) * sizeof *t);
         t[i] = chosen;
     }
+}
+
+void
+resolve_order(struct resolve_target *t, size_t n, resolve_chance *chance, void *ctx)
+{
+    qsort(t, n, sizeof *t, by_priority);
+    for (size_t i = 0; i < n;) {
+        size_t k = i;
+        while (k < n && t[k].priority == t[i].priority)
+            k++;
+        order_by_weight(t + i, k - i, chance, ctx);
+        i = k;
+    }
+}
+
+static uint32_t
+by_chance(void *ctx, uint32_t n)
+{
+    (void)ctx;
+    return resolve_random(n);
 }
 
 bool
@@ -672,14 +703,7 @@ resolve_srv(
         return false;
     if (!well)
         return error_set(err, ERROR_TEMP, "%s: the name service does not answer", name);
-    qsort(out, l.n, sizeof *out, by_priority);
-    for (size_t i = 0; i < l.n;) {
-        size_t k = i;
-        while (k < l.n && out[k].priority == out[i].priority)
-            k++;
-        order_by_weight(out + i, k - i);
-        i = k;
-    }
+    resolve_order(out, l.n, by_chance, NULL);
     *n = l.n;
     return true;
 }

@@ -78,6 +78,13 @@ enum answer_outcome resolve_ask(const char *name, int type, const char *servers,
 /* 0 to n - 1, by chance */
 uint32_t resolve_random(uint32_t n);
 
+/* 0 to n - 1 */
+typedef uint32_t resolve_chance(void *ctx, uint32_t n);
+/*
+ * Targets in the order to try them: by priority, and of equal ones each next one by chance in proportion to its weight (RFC 2782); one
+ * of weight 0 beside others hardly ever, those that have 0 all alike.
+ */
+void resolve_order(struct resolve_target *t, size_t n, resolve_chance *chance, void *ctx);
 /*
  * SRV records of `name` ("_submission._tcp.example.org"), in the order to try them (RFC 2782). At most `max`; *n may be 0 when
  * there are none. False with err when it is not known whether there are any.

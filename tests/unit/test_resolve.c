@@ -267,7 +267,61 @@ START_TEST(only_a_name_server_on_this_machine_is_believed_about_dnssec)
 }
 END_TEST
 
+/* Goes through all that chance may say of the first target; the others do not count here */
+struct count {
+    uint32_t value, range;
+    bool is_first;
+};
+
+static uint32_t
+counted(void *ctx, uint32_t n)
+{
+    struct count *c = ctx;
+
+    if (!c->is_first)
+        return 0;
+    c->is_first = false;
+    c->range = n;
+    return c->value;
+}
+
+static const struct {
+    uint16_t weight[3];   /* of hosts a, b, c */
+    uint32_t first[3], n; /* of n draws, so often each is the first */
+} weights[] = {
+    { { 1, 1, 1 }, { 1, 1, 1 }, 3 },
+    { { 3, 1, 1 }, { 3, 1, 1 }, 5 },
+    { { 30, 10, 5 }, { 30, 10, 5 }, 45 },
+    { { 0, 0, 0 }, { 1, 1, 1 }, 3 },
+    { { 5, 0, 4 }, { 5, 1, 4 }, 10 },
+    { { 65535, 65535, 1 }, { 65535, 65535, 1 }, 131071 },
+};
+
+START_TEST(srv_targets_are_the_first_in_exact_proportion_to_their_weights)
+{
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        uint32_t first[3] = { 0, 0, 0 };
+        struct count c = { .range = 1 };
+        for (c.value = 0; c.value < c.range; c.value++) {
+            struct resolve_target t[4] = { { .host = "d", .priority = 20, .weight = 65535 } };
+            for (int k = 0; k < 3; k++)
+                t[k + 1] = (struct resolve_target){ { (char)('a' + k) }, 587, 10, weights[i].weight[k] };
+            c.is_first = true;
+            resolve_order(t, 4, counted, &c);
+            ck_assert_str_eq(t[3].host, "d");
+            ck_assert(
+                t[1].host[0] != t[0].host[0] && t[2].host[0] != t[0].host[0] && t[2].host[0] != t[1].host[0]);
+            first[t[0].host[0] - 'a']++;
+        }
+        ck_assert_uint_eq(c.range, weights[i].n);
+        ck_assert_msg(memcmp(first, weights[i].first, sizeof first) == 0, "%u: %u %u %u", (unsigned)i,
+            first[0], first[1], first[2]);
+    }
+}
+END_TEST
+
 SUITE_MAIN("resolve", an_ipv4_address_waits_a_moment_for_ipv6_and_no_longer,
     an_ipv6_address_waits_for_nothing, ipv6_and_ipv4_take_turns,
     trouble_with_one_family_is_none_while_the_other_has_an_address,
-    literals_and_localhost_are_never_asked_for, only_a_name_server_on_this_machine_is_believed_about_dnssec)
+    literals_and_localhost_are_never_asked_for, only_a_name_server_on_this_machine_is_believed_about_dnssec,
+    srv_targets_are_the_first_in_exact_proportion_to_their_weights)
