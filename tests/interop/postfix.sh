@@ -4,7 +4,7 @@
 #
 #   postfix_start DIR    sets SUBMISSION (STARTTLS) and SUBMISSIONS (implicit TLS) to port numbers, CA to a file, MAILDIR;
 #                        the login is relay@example.org / "s3cret pass"
-#   postfix_start DIR ADDRESS NAME    at ports 587 and 465 of that address, with a certificate for that name
+#   postfix_start DIR ADDRESS NAME [ALIAS]    at ports 587 and 465 of that address, with a certificate for these names
 #   postfix_stop DIR
 #   postfix_kill DIR     as a machine that loses its power; then `postfix -c DIR/etc start`
 #   come DIR...          the words behind "Subject: message" of all that has come there, one a line
@@ -14,13 +14,13 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-make_ca() { # DIR [NAME ADDRESS]: ca.pem, and hub.pem with hub.key, for localhost unless told otherwise
+make_ca() { # DIR [NAME ADDRESS [ALIAS]]: ca.pem, and hub.pem with hub.key, for localhost unless told otherwise
     (
         cd "$1" || exit 1
         openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj '/CN=smtprelay interop CA' \
             -addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign' &&
             openssl req -newkey rsa:2048 -nodes -keyout hub.key -out hub.csr -subj "/CN=${2-localhost}" &&
-            printf 'subjectAltName=DNS:%s,IP:%s\nextendedKeyUsage=serverAuth\n' "${2-localhost}" "${3-127.0.0.1}" >hub.ext &&
+            printf 'subjectAltName=DNS:%s,IP:%s\nextendedKeyUsage=serverAuth\n' "${2-localhost}${4:+,DNS:$4}" "${3-127.0.0.1}" >hub.ext &&
             openssl x509 -req -in hub.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile hub.ext -out hub.pem
     ) >"$1/openssl.log" 2>&1
 }
@@ -128,7 +128,7 @@ postfix_start() {
     chmod 755 "$1"
     chown postfix "$1/data" "$1/queue/private"
     chown nobody "$1/mail"
-    make_ca "$1" "${3-localhost}" "$address" || return 1
+    make_ca "$1" "${3-localhost}" "$address" "${4-}" || return 1
     printf 'relay@example.org:s3cret pass\n' >"$1/users"
     chmod 644 "$1/users"
     dovecot_config "$1" >"$1/dovecot.conf"
@@ -152,7 +152,7 @@ postfix_stop() {
 postfix_kill() {
     master=$(tr -d ' ' <"$1/queue/pid/master.pid")
     # shellcheck disable=SC2046 # pids
-    kill -KILL "$master" $(pgrep -P "$master")
+    kill -KILL "$master" $(pgrep -P "$master") 2>/dev/null || : # one that has just ended
 }
 
 come() {
