@@ -32,6 +32,8 @@ static const struct import_reason reasons[] = {
     { "recipient_canonical_maps", "recipients are changed by aliases, and only local ones" },
     { "virtual_alias_maps", "recipients are changed by aliases, and only local ones" },
     { "smtp_bind_address6", "SourceAddress is one address" },
+    { "smtp_always_send_ehlo", "EHLO is always sent first" },
+    { "header_size_limit", "a header may have 2 MB" },
     { NULL, NULL },
 };
 
@@ -181,7 +183,7 @@ read_map(struct import *im, struct slice map, struct import_at at, take_entry *t
         (void)take(im, ctx, slice_of("*"), rest, at);
         return;
     }
-    bool text = slice_starts(map, "/");
+    bool text = slice_starts(map, "/") || slice_is(type, "regexp") || slice_is(type, "pcre");
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         text = text || slice_is(type, texts[i]);
     if (!text || path.len == 0) {
@@ -219,7 +221,72 @@ read_maps(struct import *im, struct import_pairs *p, const char *key, take_entry
 struct login {
     struct slice relayhost, host;
     bool done;
+    bool by_sender; /* smtp_sender_dependent_authentication */
 };
+
+/* The group that mail of this sender goes by; one is made where there is none. 0: no more of them */
+static size_t
+group_of_sender(struct import *im, struct slice sender, struct import_at at)
+{
+    size_t g;
+
+    for (g = 1; g < im->groups; g++)
+        if (slice_is_nocase(sender, import_get(im, g, CONFIG_SENDER)))
+            return g;
+    if (im->groups > GROUPS_MAX)
+        return 0;
+    g = import_add_group(im, sender, at);
+    (void)import_add(im, g, CONFIG_SENDER, sender, at);
+    if (!slice_starts(sender, "@"))
+        (void)import_add(im, g, CONFIG_FROM, sender, at);
+    return g;
+}
+
+/* sender [host]:port */
+static bool
+take_relay(struct import *im, void *ctx, struct slice key, struct slice value, struct import_at at)
+{
+    struct slice host, port;
+    uint16_t number = 25;
+    size_t g;
+
+    (void)ctx;
+    import_split_hub(value, &host, &port);
+    if (port.len)
+        number = import_port(port);
+    g = slice_has(key, '@') && number && host.len ? group_of_sender(im, key, at) : 0;
+    if (!g)
+        import_leave(im, at, key, "no \"sender [host]:port\" that is possible here");
+    else if (import_add_hub(im, g, host, number, at))
+        import_set_tls(im, g, number == 465 ? IMPORT_TLS_IMPLICIT : IMPORT_TLS_STARTTLS, number, at);
+    return true;
+}
+
+/* A login of a sender's own, or that of the smarthost its mail goes to */
+static bool
+take_group_login(
+    struct import *im, const struct login *login, struct slice key, struct slice value, struct import_at at)
+{
+    struct slice rest = value, user = import_cut(&rest, ':'), host, port;
+    bool taken = false;
+
+    if (login->by_sender && slice_has(key, '@')) {
+        size_t g = group_of_sender(im, key, at);
+        if (g)
+            import_set_login(im, g, user, rest, at, at);
+        return g != 0;
+    }
+    import_split_hub(key, &host, &port);
+    for (size_t g = 1; g < im->groups; g++) {
+        struct slice hub = slice_of(import_get(im, g, CONFIG_MAILHUB)), its;
+        its = slice_sub(hub, 0, slice_find_last(hub, ':'));
+        if (!its.len || !slice_eq_nocase(its, host) || import_get(im, g, CONFIG_AUTH_USER))
+            continue;
+        import_set_login(im, g, user, rest, at, at);
+        taken = true;
+    }
+    return taken;
+}
 
 /* [host]:port USER:PASSWORD, or host only */
 static bool
@@ -227,11 +294,15 @@ take_login(struct import *im, void *ctx, struct slice key, struct slice value, s
 {
     struct login *login = ctx;
     struct slice user;
+    bool taken = take_group_login(im, login, key, value, at);
 
+    if (taken && !slice_eq_nocase(key, login->relayhost) && !slice_eq_nocase(key, login->host))
+        return true;
     if (!slice_eq_nocase(key, login->relayhost) && !slice_eq_nocase(key, login->host) &&
         !slice_is(key, "*")) {
         import_leave(im, at, key,
-            slice_has(key, '@') ? "logins by sender are groups of accounts here" : "it is not the relayhost");
+            slice_has(key, '@') ? "smtp_sender_dependent_authentication is not set"
+                                : "it is not the relayhost");
         return true;
     }
     if (login->done) {
@@ -247,9 +318,12 @@ take_login(struct import *im, void *ctx, struct slice key, struct slice value, s
 static void
 set_login(struct import *im, struct import_pairs *p, struct slice relayhost, struct slice host)
 {
-    struct login login = { relayhost, host, false };
     struct import_at at = { NULL, 0 };
-    char *on = value_of(p, "smtp_sasl_auth_enable", &at);
+    char *on = value_of(p, "smtp_sasl_auth_enable", &at),
+         *by = value_of(p, "smtp_sender_dependent_authentication", &at);
+    struct login login = { relayhost, host, false, by && import_is_yes(slice_of(by)) };
+
+    read_maps(im, p, "sender_dependent_relayhost_maps", take_relay, NULL);
 
     if (on && import_is_yes(slice_of(on)))
         read_maps(im, p, "smtp_sasl_password_maps", take_login, &login);
@@ -257,6 +331,7 @@ set_login(struct import *im, struct import_pairs *p, struct slice relayhost, str
         import_leave(im, import_pairs_find(p, "smtp_sasl_password_maps")->at,
             slice_of("smtp_sasl_password_maps"), "smtp_sasl_auth_enable is not set");
     free(on);
+    free(by);
 }
 
 /* ---------------------------------------------------------------- TLS */
@@ -327,6 +402,11 @@ set_hub(struct import *im, struct import_pairs *p)
     bool ok;
 
     if (!relay) {
+        char *level = value_of(p, "smtp_tls_security_level", &at);
+        if (level && strcmp(level, "may") != 0 && strcmp(level, "none") != 0)
+            import_leave(im, at, slice_of("smtp_tls_security_level"),
+                "TLS is used where a host offers it, and has to be right where DANE says so");
+        free(level);
         (void)import_set(im, 0, CONFIG_MAILHUB, slice_of("direct"), (struct import_at){ "no relayhost", 0 });
         import_set_tls(im, 0, IMPORT_TLS_OPPORTUNISTIC, 25, (struct import_at){ "no relayhost", 0 });
         return true;
@@ -350,6 +430,19 @@ set_hub(struct import *im, struct import_pairs *p)
 
 /* ---------------------------------------------------------------- who mail is from */
 
+/* A pattern that fits all addresses */
+static bool
+is_any(struct slice pattern)
+{
+    static const char *const all[] = { "/./", "/.*/", "/.+/", "/^.*/", "/^.+/", "/^.*$/", "/^.+$/", "/(.*)/",
+        "/^(.*)$/" };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (slice_is(pattern, all[i]))
+            return true;
+    return false;
+}
+
 /* root@web1 or @web1: a group that sends as the address on the right */
 static bool
 take_sender(struct import *im, void *ctx, struct slice key, struct slice value, struct import_at at)
@@ -357,6 +450,10 @@ take_sender(struct import *im, void *ctx, struct slice key, struct slice value, 
     size_t g;
 
     (void)ctx;
+    if (is_any(key) && !slice_has(value, '$') && import_set(im, 0, CONFIG_FROM, value, at)) {
+        (void)import_set(im, 0, CONFIG_FROM_POLICY, slice_of("force"), at);
+        return false; /* what stands behind it never counts */
+    }
     if (slice_starts(key, "/") || im->groups > GROUPS_MAX) {
         import_leave(
             im, at, key, im->groups > GROUPS_MAX ? "there are too many" : "patterns are not possible here");

@@ -45,9 +45,33 @@ mode_of() {
 
 # ---------------------------------------------------------------- the corpus
 
+# What was imported, with the hub in its smarthost's place: its TLS, its login and its password are what goes there
+deliver_with_it() {
+    new=$T/new/smtprelay.conf
+    user=$(sed -n 's/^AuthUser = "\(.*\)";  #.*/\1/p' "$new")
+    [ -n "$user" ] && [ -s "$T/new/smtprelay.secret" ] || return 0
+    PASSWORD=$(head -n 1 "$T/new/smtprelay.secret")
+    case $(sed -n 's/^mailhub = "\(.*\)";  #.*/\1/p' "$new") in
+    '') return 0 ;;
+    *:465) mode=implicit ;;
+    *) mode=starttls ;;
+    esac
+    hub_start - --tls "$mode" --auth 'PLAIN LOGIN' --require-auth --user "$user"
+    sed -e '/^TLS_CA_File = /d; /^TLSFingerprint = /d; /^Proxy = /d; /^UseTLS = /d; /^Timeout = /d' \
+        -e "s|^mailhub = .*|mailhub = \"127.0.0.1:$HUB_PORT\"; UseTLS = \"$mode\"; TLS_CA_File = \"$CA\"; Timeout = \"5s\";|" \
+        "$new" >"$T/conf"
+    chmod 600 "$T/conf"
+    letter
+    send -i -f alice@example.org bob@example.net
+    expect_rc 0
+    expect_messages 1
+    expect_env "auth: PLAIN $user"
+    hub_stop
+}
+
 for dir in "$TESTS"/import/*/; do
     name=$(basename "$dir")
-    begin "the configuration $name becomes what is expected, and our own reader takes it"
+    begin "the configuration $name becomes what is expected, and mail goes by it"
     rm -rf "$T/new"
     mkdir "$T/new"
     run "$SMTPRELAY" -C "$T/new/smtprelay.conf" import --root "$dir/root"
@@ -60,8 +84,10 @@ for dir in "$TESTS"/import/*/; do
     expect_rc 0
     run "$SMTPRELAY" -C "$T/new/smtprelay.conf" check
     expect_rc 0
+    deliver_with_it
     end
 done
+PASSWORD='Tr0ub4dor+3x'
 
 begin "no password of the corpus is shown, in the dry run or in the configuration"
 grep -rlq S3kr1t "$TESTS/import" || fail "there is none"
