@@ -16,12 +16,14 @@
 #include "config/expand.h"
 #include "config/road.h"
 #include "config/route.h"
+#include "daemon/attempt.h"
 #include "daemon/bounds.h"
 #include "daemon/delivery.h"
 #include "daemon/feed.h"
 #include "daemon/intake.h"
 #include "daemon/metrics.h"
 #include "daemon/settings.h"
+#include "daemon/story.h"
 #include "daemon/trouble.h"
 #include "mail/status.h"
 
@@ -54,6 +56,8 @@ struct control_test {
     char step[STEP_MAX]; /* the first that failed */
     struct error err;    /* why */
     char *relay;
+    int64_t begun_ms;
+    char *reply; /* of a message that was taken */
 };
 
 /* ---------------------------------------------------------------- who asked lately */
@@ -72,19 +76,30 @@ control_tests_free(struct control_tests *all)
     free(all);
 }
 
-/* Ms until this user may test this account */
+/*
+ * Ms until this user may test this account. Who does so again and again waits twice as long each time: an account has one turn in `span`
+ * for all, and others are to have it, too.
+ */
 static int64_t
-wait_of(const struct control_tests *all, int64_t uid, const char *account, int64_t span_ms)
+wait_of(const struct control_tests *all, int64_t uid, const char *account, int64_t span_ms, int64_t max_ms)
 {
-    int64_t now = clock_ms(), wait = 0;
+    int64_t now = clock_ms(), next = 0, last = 0, own_ms = span_ms;
 
     for (size_t i = 0; i < REMEMBERED; i++) {
         const struct past *p = &all->last[i];
-        int64_t left = p->at_ms + span_ms - now;
-        if (p->account && (p->uid == uid || strcmp(p->account, account) == 0) && left > wait)
-            wait = left;
+        if (p->account && strcmp(p->account, account) == 0 && p->at_ms + span_ms > next)
+            next = p->at_ms + span_ms;
+        if (!p->account || p->uid != uid || p->at_ms + max_ms <= now)
+            continue;
+        if (last && own_ms < max_ms)
+            own_ms *= 2;
+        last = p->at_ms > last ? p->at_ms : last;
     }
-    return wait;
+    if (own_ms > max_ms && max_ms >= span_ms)
+        own_ms = max_ms;
+    if (last && last + own_ms > next)
+        next = last + own_ms;
+    return next > now ? next - now : 0;
 }
 
 static void
@@ -255,12 +270,33 @@ format_span(int64_t ms, char out[32])
     (void)snprintf(out, 32, s < 120 ? "%lld s" : "%lld min", (long long)(s < 120 ? s : (s + 59) / 60));
 }
 
+/* A test message is a message: RateLimit counts it, and only operators go beyond */
+static bool
+has_turn(const struct control_test *t, struct error *err)
+{
+    struct core *c = t->core;
+    const char *account = delivery_account(c, t->account);
+    int64_t wait = c->rates && t->q->naddress
+                       ? rates_wait(c->rates, account, attempt_rate(c, account), false, clock_ms())
+                       : 0;
+    char text[32];
+
+    if (wait <= 0)
+        return true;
+    format_span(wait, text);
+    return error_set(err, ERROR_TEMP,
+        "account %s: mail waits for its rate (RateLimit); a test message may go in %s, a test without an "
+        "address at once",
+        t->account, text);
+}
+
 /* Nobody's curiosity may cost the account its login: others than operators stay within its back-off */
 static bool
 is_patient(struct control_test *t, struct error *err)
 {
     struct core *core = t->core;
-    int64_t span = config_number(&core->config, 0, CONFIG_RETRY_MIN), wait;
+    int64_t span = config_number(&core->config, 0, CONFIG_RETRY_MIN),
+            most = config_number(&core->config, 0, CONFIG_RETRY_MAX), wait;
     const char *why = NULL;
     enum schedule_state state = SCHEDULE_UP;
     char text[32];
@@ -276,12 +312,14 @@ is_patient(struct control_test *t, struct error *err)
             state == SCHEDULE_FROZEN ? "is frozen" : "does not work", why ? why : "it is being tried now",
             text);
     }
-    wait = wait_of(t->all, t->peer.uid, t->account, span);
+    wait = wait_of(t->all, t->peer.uid, t->account, span, most);
     if (wait > 0) {
         format_span(wait, text);
         return error_set(
             err, ERROR_TEMP, "account %s was tested a moment ago; again in %s (RetryMin)", t->account, text);
     }
+    if (!has_turn(t, err))
+        return false;
     remember(t->all, t->peer.uid, t->account);
     return true;
 }
@@ -375,8 +413,11 @@ take_fact(struct control_test *t, const struct job_fact *f)
     t->relay = mem_dup(f->relay);
     t->reached =
         t->reached || (f->stage >= STATUS_MAIL && s.scope != STATUS_ACCOUNT) || s.outcome == STATUS_DELIVERED;
-    if (s.outcome == STATUS_DELIVERED)
+    if (s.outcome == STATUS_DELIVERED) {
+        free(t->reply);
+        t->reply = mem_dup(f->text);
         return;
+    }
     text = settings_fact_text(f);
     error_set(&err, s.class, "%s", text);
     free(text);
@@ -427,7 +468,8 @@ finish(struct control_test *t)
     struct buf answer;
 
     if (t->account)
-        log_line(LOG_LEVEL_INFO, "test: uid=%lld account=%s %s%s%s%s", (long long)t->peer.uid, t->account,
+        log_line(LOG_LEVEL_INFO, "test: id=%s uid=%lld account=%s %s%s%s%s",
+            t->sub.record.id ? t->sub.record.id : "-", (long long)t->peer.uid, t->account,
             err ? "failed at " : "ok", err ? t->step : "", err ? ": " : "", err ? err->text : "");
     buf_init(&answer, MEMORY);
     buf_add_char(&answer, ' ');
@@ -451,13 +493,19 @@ on_over(void *owner, const struct error *err, bool maybe_sent, struct slice text
 {
     struct control_test *t = owner;
 
-    (void)text;
     t->job = NULL;
     if (err) {
         (void)fail_here(t, step_of_class(err->class), err);
         t->account_failed = t->account_failed || !maybe_sent;
         t->frozen = t->frozen || err->class == ERROR_ADMIN || err->class == ERROR_CONFIG;
     }
+    if (t->q->naddress)
+        story_tested(t->core, &t->sub, t->account,
+            &(struct story_test){ .is_sent = !t->has_failed,
+                .took_ms = clock_ms() - t->begun_ms,
+                .reply = t->reply,
+                .trouble = t->has_failed ? t->err.text : NULL,
+                .used = text });
     learn(t);
     finish(t);
 }
@@ -490,6 +538,7 @@ control_test_free(struct control_test *t)
     peer_clear(&t->peer);
     free(t->account);
     free(t->relay);
+    free(t->reply);
     free(t);
 }
 
@@ -540,6 +589,10 @@ begin(struct control_test *t, struct server_transaction *st)
     if (!make_record(t, st, &err))
         return fail_here(t, "message", &err);
     account = submission_next(&t->sub, &bitmap);
+    t->begun_ms = clock_ms();
+    if (t->core->rates && t->q->naddress)
+        rates_take(t->core->rates, delivery_account(t->core, t->account),
+            attempt_rate(t->core, delivery_account(t->core, t->account)), t->begun_ms);
     t->job = pool_start_for(t->core->pool, &events, t, delivery_account(t->core, account),
         JOB_TEST | (t->q->naddress ? 0 : JOB_NO_MESSAGE), (uint32_t)t->sub.record.envelope.n, bitmap,
         t->sub.fd_read, true);

@@ -12,7 +12,10 @@
 #include "daemon/core.h"
 
 struct control_test;
-/* Who asked lately: one test per RetryMin for each user who is no operator, and for each account by all of them together */
+/*
+ * Who asked lately: one test per RetryMin for each user who is no operator, twice as long each time within RetryMax, and one per RetryMin
+ * for each account by all of them together
+ */
 struct control_tests;
 
 struct control_tests *control_tests_new(void);

@@ -195,10 +195,19 @@ used_value(struct slice used, const char *key)
     return slice_of("");
 }
 
+/* What the worker says it used */
+static void
+add_used(struct history_draft *draft, struct slice used)
+{
+    static const char *const keys[] = { "relay", "tls", "auth", "delays" };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        history_add_slice(draft, keys[i], used_value(used, keys[i]));
+}
+
 void
 story_attempt(struct delivery *d, const struct error *err, struct slice used)
 {
-    static const char *const keys[] = { "relay", "tls", "auth", "delays" };
     const struct delivery_attempt *a = &d->attempt;
     struct history_draft draft;
     struct story *s = begin(d->core, &draft, "attempt", &d->sub->record);
@@ -206,8 +215,7 @@ story_attempt(struct delivery *d, const struct error *err, struct slice used)
     if (!s)
         return;
     history_add(&draft, "account", d->account);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        history_add_slice(&draft, keys[i], used_value(used, keys[i]));
+    add_used(&draft, used);
     history_add_number(&draft, "took", clock_ms() - a->begun_ms);
     history_add_number(&draft, "sent", (int64_t)a->sent);
     history_add_number(&draft, "refused", (int64_t)a->refused);
@@ -226,5 +234,30 @@ story_status(const struct delivery *d, const char *status, const char *why)
     if (!s)
         return;
     history_add(&draft, "why", why);
+    end(s, &draft);
+}
+
+void
+story_tested(struct core *c, const struct submission *sub, const char *account, const struct story_test *t)
+{
+    const struct record *r = &sub->record;
+    struct history_draft draft;
+    struct story *s;
+
+    story_submitted(c, r, sub->size, NULL);
+    s = begin(c, &draft, "attempt", r);
+    if (!s)
+        return;
+    history_add(&draft, "account", account);
+    add_used(&draft, t->used);
+    history_add_number(&draft, "took", t->took_ms);
+    history_add_number(&draft, "sent", t->is_sent);
+    history_add(&draft, "reply", t->reply);
+    history_add(&draft, "trouble", t->trouble);
+    end(s, &draft);
+    s = begin(c, &draft, t->is_sent ? "sent" : "failed", r);
+    if (!s)
+        return;
+    history_add(&draft, "why", t->is_sent ? t->reply : t->trouble);
     end(s, &draft);
 }

@@ -62,6 +62,42 @@ expect_env 'mail: <alice@example.org>'
 expect_env 'rcpt: <carol@example.net>'
 finish
 
+a_login "a test message shows in why, and RateLimit counts it; only operators go beyond" RateLimit=10/h RetryMin=1ms
+run_as "$USER_UID" "$ADMIN" test carol@example.net
+expect_rc 0
+expect_messages 1
+shows 'by way of test' "$ADMIN" why carol@example.net
+expect_out 'taken: '
+expect_out 'sent to all'
+run_as "$USER_UID" "$ADMIN" why --last
+expect_out 'by way of test'
+wait_for 30 says 'test: id=' || fail "the log does not say which message"
+run "$ADMIN" test --daemon carol@example.net
+expect_rc 0
+run_as "$USER_UID" "$ADMIN" test carol@example.net
+expect_rc 75
+expect_out 'RateLimit'
+expect_messages 2
+run_as "$USER_UID" "$ADMIN" test
+expect_rc 0
+run "$ADMIN" test --daemon carol@example.net
+expect_rc 0
+expect_messages 3
+finish
+
+a_login "who tests again and again waits longer each time, and others have their turn" RetryMin=200ms RetryMax=1h
+n=0
+turns() { # of the nuisance, until it is told to wait for longer than a second
+    run_as "$USER_UID" "$ADMIN" test
+    [ "$rc" -ne 0 ] || n=$((n + 1))
+    grep -q 'again in \([2-9]\|[1-9][0-9]\) s' "$T/out"
+}
+wait_for 60 turns || fail "$n tests, and no longer wait"
+[ "$n" -le 5 ] || fail "$n tests"
+other() { run_as 2 "$ADMIN" test && [ "$rc" -eq 0 ]; }
+wait_for 20 other || fail "nobody else may test: $(cat "$T/out")"
+finish
+
 a_login "who may not hand in mail may not test" "DenyUsers=( \"$USER_LOGIN\" )"
 run_as "$USER_UID" "$ADMIN" test
 expect_rc 77
