@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * resolve: names to addresses, through /etc/hosts and DNS, with a deadline of our own. The only code that knows c-ares.
+ * resolve: names to addresses, through /etc/hosts and DNS, with a deadline of our own. c-ares is known to smtp/asking alone.
  */
 #ifndef SMTP_RESOLVE_H
 #define SMTP_RESOLVE_H
