@@ -282,14 +282,16 @@ uninstall:
 
 # what is committed; the same commit gives the same bytes
 dist:
-	$(Q)mkdir -p $(O)
-	$(Q)cd $(srcdir) && git archive --prefix=smtprelay-$(VERSION)/ HEAD | gzip -9n >$(abspath $(O))/smtprelay-$(VERSION).tar.gz
-	@echo $(O)/smtprelay-$(VERSION).tar.gz
+	$(Q)O=$(abspath $(O)) sh $(srcdir)/packaging/dist
+
+# that the tarball is all one needs to build, test, install and uninstall it
+distcheck:
+	$(Q)$(srcdir)/tests/package/dist
 
 # Debian's package, from what `dist` makes, into $(O)/deb; DEB_BUILD_OPTIONS=nocheck leaves the tests out
 deb:
-	$(Q)mkdir -p $(O) && $(MAKE) --no-print-directory -s dist >/dev/null
-	$(Q)O=$(abspath $(O)) VERSION=$(VERSION) sh $(srcdir)/packaging/build-deb
+	$(Q)$(MAKE) --no-print-directory -s dist >/dev/null
+	$(Q)O=$(abspath $(O)) VERSION="$$(sh $(srcdir)/packaging/version)" sh $(srcdir)/packaging/build-deb
 
 clean:
 	rm -rf $(O) $(O)-san $(O)-cov $(O)-clang $(O)-fuzz
@@ -300,6 +302,6 @@ distclean: clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*/  \1/p' $(srcdir)/Makefile | sort -u
 
-.PHONY: all root tests check check-san crash demo lint fuzz bench bench-scan format tidy coverage install uninstall dist deb clean distclean help
+.PHONY: all root tests check check-san crash demo lint fuzz bench bench-scan format tidy coverage install uninstall dist distcheck deb clean distclean help
 
 -include $(shell find $(O)/src $(O)/tests -type f -name '*.d' 2>/dev/null)

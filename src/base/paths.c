@@ -11,4 +11,4 @@ const char path_config[] = SYSCONFDIR "/smtprelay.conf";
 const char path_socket[] = RUNSTATEDIR "/smtprelay/socket";
 const char path_queue[] = LOCALSTATEDIR "/spool/smtprelay";
 const char path_data[] = DATADIR "/smtprelay";
-const char version[] = PACKAGE_VERSION;
+const char version[] = SMTPRELAY_VERSION;
