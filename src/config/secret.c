@@ -86,7 +86,9 @@ check_one(struct config *c, size_t account, struct error *err)
 
     if (name && !path)
         buf_add_format(&c->warnings,
-            "AuthPassFile: %s is a credential of the service, and $CREDENTIALS_DIRECTORY is not set here\n",
+            "AuthPassFile: %s is a credential that systemd gives to the service alone "
+            "($CREDENTIALS_DIRECTORY is "
+            "not set here): smtprelay test --daemon tries it\n",
             name);
     if (!path)
         return true;

@@ -98,6 +98,24 @@ other() { run_as 2 "$ADMIN" test && [ "$rc" -eq 0 ]; }
 wait_for 20 other || fail "nobody else may test: $(cat "$T/out")"
 finish
 
+mkdir -p "$T/credentials"
+printf '%s\n' "$PASSWORD" >"$T/credentials/relay"
+chmod 600 "$T/credentials/relay"
+CREDENTIALS_DIRECTORY=$T/credentials
+export CREDENTIALS_DIRECTORY
+a_login "a secret that only the service sees: root's own test and check say that the daemon tries it, and it does" \
+    AuthPass= AuthPassFile=relay
+unset CREDENTIALS_DIRECTORY
+run "$ADMIN" test
+[ "$rc" -ne 0 ] || fail "it has the secret"
+expect_out 'systemd hands this secret to the service alone (LoadCredential): smtprelay test --daemon'
+run "$ADMIN" check
+cat "$T/out" "$T/err" >"$T/both"
+grep -qF 'smtprelay test --daemon tries it' "$T/both" || fail "check does not say how: $(cat "$T/both")"
+run "$ADMIN" test --daemon
+expect_rc 0
+finish
+
 a_login "who may not hand in mail may not test" "DenyUsers=( \"$USER_LOGIN\" )"
 run_as "$USER_UID" "$ADMIN" test
 expect_rc 77
