@@ -4,271 +4,20 @@
  * few as in the configuration, with direct delivery as the domains that mail waits for, so they are walked over. An account stays once
  * its name was heard, for its back-off outlives its mail; when they are many, those go that nothing is known against.
  */
-#include "queue/schedule.h"
+#include "queue/schedule_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/heap.h"
 #include "base/mem.h"
-#include "queue/health.h"
 
 /* Nothing real is longer; keeps every sum far from overflow. */
 #define SPAN_MAX ((int64_t)100 * 366 * 86400 * 1000)
-
-#define ACCOUNTS_MANY 256
-
-struct account {
-    char *name;
-    struct health health;
-    struct heap waiting; /* its entries that are not active, */
-    struct heap alerts;  /* and those of them that overtake */
-    unsigned in_a_row;   /* alerts taken while others waited */
-    size_t entries;      /* active ones included */
-    bool blocked;        /* may_start said no in the last schedule_take */
-};
-
-/* Alerts of a user that are in the schedule */
-struct alerting {
-    int64_t uid;
-    unsigned n; /* 0: the place is free */
-};
-enum { ALERTING_MAX = 100, ALERTS_IN_A_ROW = 4 };
-
-/* A hundred thousand of them fit in little memory: 64 bytes and the id. */
-struct schedule_entry {
-    struct heap_node node; /* first: a node is its entry */
-    uint8_t failures;      /* see schedule_is_expired; stops at 255 */
-    uint8_t alert;         /* its user's place + 1, 0 = it is none */
-    bool active, held;
-    struct schedule_entry *before, *after; /* in the list */
-    struct schedule_entry *chain;          /* in the table */
-    struct account *account;
-    int64_t due;         /* HEALTH_NEVER: at the next run */
-    int64_t born, added; /* by the account's clock */
-    char id[];
-};
-
-struct schedule {
-    struct schedule_limits limits;
-    uint64_t seed;
-    bool doubts; /* of new accounts */
-    struct account **account;
-    size_t accounts, turn; /* where schedule_take begins */
-    size_t accounts_max;   /* before some are forgotten */
-    struct schedule_entry **table;
-    size_t buckets, count; /* buckets is a power of two */
-    struct alerting alerting[ALERTING_MAX];
-    struct schedule_entry *first, *last;
-};
 
 static int64_t
 clamp(int64_t v, int64_t min, int64_t max)
 {
     return v < min ? min : v > max ? max : v;
-}
-
-/* Ids sort by time, so the older message goes first */
-static bool
-is_before(const struct heap_node *x, const struct heap_node *y)
-{
-    const struct schedule_entry *a = (const struct schedule_entry *)x, *b = (const struct schedule_entry *)y;
-
-    return a->due != b->due ? a->due < b->due : strcmp(a->id, b->id) < 0;
-}
-
-/* ---------------------------------------------------------------- accounts */
-
-static struct account *
-find_account(const struct schedule *s, const char *name)
-{
-    for (size_t i = 0; i < s->accounts; i++)
-        if (strcmp(s->account[i]->name, name) == 0)
-            return s->account[i];
-    return NULL;
-}
-
-static void
-free_account(struct account *a)
-{
-    heap_clear(&a->waiting);
-    heap_clear(&a->alerts);
-    health_clear(&a->health);
-    free(a->name);
-    free(a);
-}
-
-/* Is all forgotten with it that it would be asked for? */
-static bool
-is_of_no_interest(const struct schedule *s, const struct account *a, int64_t now)
-{
-    const struct health *h = &a->health;
-
-    return a->entries == 0 && (h->state == SCHEDULE_UP || now - h->next > s->limits.retry_max_ms);
-}
-
-static void
-forget_accounts(struct schedule *s, int64_t now)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < s->accounts; i++) {
-        struct account *a = s->account[i];
-        if (is_of_no_interest(s, a, now))
-            free_account(a);
-        else
-            s->account[kept++] = a;
-    }
-    s->accounts = kept;
-    s->turn = 0;
-    s->accounts_max = 2 * kept > ACCOUNTS_MANY ? 2 * kept : ACCOUNTS_MANY;
-}
-
-static struct account *
-want_account(struct schedule *s, const char *name, int64_t now)
-{
-    struct account *a = find_account(s, name);
-
-    if (a)
-        return a;
-    if (s->accounts >= s->accounts_max)
-        forget_accounts(s, now);
-    a = mem_alloc(sizeof *a);
-    a->name = mem_dup(name);
-    a->health.untested = s->doubts;
-    heap_init(&a->waiting, is_before);
-    heap_init(&a->alerts, is_before);
-    s->account = mem_resize(s->account, s->accounts + 1, sizeof(struct account *));
-    s->account[s->accounts++] = a;
-    return a;
-}
-
-void
-schedule_account(
-    struct schedule *s, const char *account, enum schedule_state state, const char *reason, int64_t now)
-{
-    health_report(&want_account(s, account, now)->health, state, reason, &s->limits, &s->seed, now);
-}
-
-enum schedule_state
-schedule_account_state(const struct schedule *s, const char *account, int64_t now, const char **reason)
-{
-    enum schedule_state last = schedule_account_last(s, account, reason);
-
-    return last == SCHEDULE_UP ? last : health_state(&find_account(s, account)->health, now);
-}
-
-enum schedule_state
-schedule_account_last(const struct schedule *s, const char *account, const char **reason)
-{
-    const struct account *a = find_account(s, account);
-
-    if (reason)
-        *reason = a ? a->health.reason : NULL;
-    return a ? a->health.state : SCHEDULE_UP;
-}
-
-const char *
-schedule_account_name(const struct schedule *s, size_t i)
-{
-    return i < s->accounts ? s->account[i]->name : NULL;
-}
-
-size_t
-schedule_account_waiting(const struct schedule *s, size_t i)
-{
-    return s->account[i]->entries;
-}
-
-int64_t
-schedule_account_since(const struct schedule *s, const char *account, int64_t now)
-{
-    const struct account *a = find_account(s, account);
-
-    return a && a->health.state != SCHEDULE_UP ? now - a->health.since : 0;
-}
-
-int64_t
-schedule_account_next(const struct schedule *s, const char *account, int64_t now)
-{
-    const struct account *a = find_account(s, account);
-
-    return a && a->health.state != SCHEDULE_UP && a->health.next > now ? a->health.next - now : 0;
-}
-
-void
-schedule_probe(struct schedule *s, const char *account, int64_t now)
-{
-    struct account *a = find_account(s, account);
-
-    if (a)
-        health_claim(&a->health, now);
-}
-
-/* ---------------------------------------------------------------- the table */
-
-static struct schedule_entry **
-bucket(const struct schedule *s, const char *id)
-{
-    uint64_t h = 14695981039346656037U; /* FNV-1a */
-
-    for (; *id; id++)
-        h = (h ^ (unsigned char)*id) * 1099511628211U;
-    return &s->table[(h ^ (h >> 32)) & (s->buckets - 1)];
-}
-
-static void
-link_in(struct schedule *s, struct schedule_entry *e)
-{
-    struct schedule_entry **b = bucket(s, e->id);
-
-    e->chain = *b;
-    *b = e;
-}
-
-static void
-grow(struct schedule *s)
-{
-    s->buckets *= 2;
-    free(s->table);
-    s->table = mem_array(s->buckets, sizeof(struct schedule_entry *));
-    for (struct schedule_entry *e = s->first; e; e = e->after)
-        link_in(s, e);
-}
-
-struct schedule_entry *
-schedule_find(const struct schedule *s, const char *id)
-{
-    struct schedule_entry *e = *bucket(s, id);
-
-    while (e && strcmp(e->id, id) != 0)
-        e = e->chain;
-    return e;
-}
-
-static void
-table_add(struct schedule *s, struct schedule_entry *e)
-{
-    if (s->count == s->buckets)
-        grow(s);
-    link_in(s, e);
-    e->before = s->last;
-    *(s->last ? &s->last->after : &s->first) = e;
-    s->last = e;
-    s->count++;
-}
-
-static void
-table_remove(struct schedule *s, struct schedule_entry *e)
-{
-    struct schedule_entry **p = bucket(s, e->id);
-
-    while (*p != e)
-        p = &(*p)->chain;
-    *p = e->chain;
-    *(e->before ? &e->before->after : &s->first) = e->after;
-    *(e->after ? &e->after->before : &s->last) = e->before;
-    s->count--;
 }
 
 /* ---------------------------------------------------------------- life */
@@ -279,7 +28,7 @@ schedule_new(const struct schedule_limits *limits, uint64_t seed)
     struct schedule *s = mem_alloc(sizeof *s);
 
     s->seed = seed;
-    s->accounts_max = ACCOUNTS_MANY;
+    s->accounts_max = SCHEDULE_ACCOUNTS_MANY;
     s->buckets = 16;
     s->table = mem_array(s->buckets, sizeof(struct schedule_entry *));
     schedule_set_limits(s, limits);
@@ -294,7 +43,7 @@ schedule_free(struct schedule *s)
     while (s->first)
         schedule_remove(s, s->first);
     for (size_t i = 0; i < s->accounts; i++)
-        free_account(s->account[i]);
+        schedule_free_account(s->account[i]);
     free(s->account);
     free(s->table);
     free(s);
@@ -386,12 +135,12 @@ schedule_add(struct schedule *s, const char *id, const char *account, int64_t ag
         return e;
     e = mem_alloc(sizeof *e + size);
     memcpy(e->id, id, size);
-    e->account = want_account(s, account, now);
+    e->account = schedule_want_account(s, account, now);
     e->account->entries++;
     e->added = health_clock(&e->account->health, now);
     e->born = e->added - clamp(age_ms, 0, SPAN_MAX);
     e->failures = attempts > 0;
-    table_add(s, e);
+    schedule_table_add(s, e);
     e->held = due == SCHEDULE_HELD;
     if (e->held)
         return e;
@@ -426,7 +175,7 @@ schedule_remove(struct schedule *s, struct schedule_entry *e)
     if (e->alert)
         s->alerting[e->alert - 1].n--;
     e->account->entries--;
-    table_remove(s, e);
+    schedule_table_remove(s, e);
     free(e);
 }
 
@@ -503,7 +252,7 @@ size_t
 schedule_line(const struct schedule *s, const char *account, int64_t now, const struct schedule_entry **line,
     size_t max)
 {
-    const struct account *a = find_account(s, account);
+    const struct account *a = schedule_find_account(s, account);
     size_t alerts = a ? add_due(&a->alerts, now, line, max) : 0;
 
     return a ? alerts + add_due(&a->waiting, now, line + alerts, max - alerts) : 0;
