@@ -5,47 +5,14 @@
 . "$(dirname "$0")/lib.sh"
 
 ROOT=$O/root-listener
-SENDMAIL=$ROOT/sbin/sendmail
-DAEMON=$ROOT/sbin/smtprelayd
-QUEUE=$T/queue
-LOG=$T/daemon.log
-HOME=$T
-D=''
-export HOME
-unset XDG_CONFIG_HOME NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC
-mkdir -p "$ROOT/etc" "$ROOT/run" "$ROOT/var"
-[ "$(id -u)" -ne 0 ] || chmod 755 "$T"
-letter
-
-serves() { grep -qF -e 'serves at' "$LOG"; }
-says() { grep -qF -e "$1" "$LOG"; }
-arrived() { [ "$(count_messages)" -ge "$1" ]; }
+daemon_stage
 
 # A port nobody has: that of a hub that is gone
 hub_start - --tls none
 hub_stop
 PORT=$HUB_PORT
+DAEMON_SETTINGS="Listen=(\"127.0.0.1:$PORT\")"
 
-listener() { # "sentence" SCRIPT|- [settings]
-    begin "$1"
-    rm -rf "$QUEUE" "$ROOT/run/smtprelay" "$LOG"
-    hub_start "$2" --tls none
-    shift 2
-    conf UseTLS=false "QueueDir=$QUEUE" LogFile=- RetryMin=1s RetryMax=2s User=nobody MinFree=1M \
-        "Listen=( \"127.0.0.1:$PORT\" )" "$@"
-    cp "$T/conf" "$ROOT/etc/smtprelay.conf"
-    : >"$LOG" # what the last one said
-    "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
-    D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
-}
-daemon_stop() {
-    [ -n "$D" ] || return 0
-    kill "$D" 2>/dev/null
-    wait "$D" 2>/dev/null
-    D=
-}
-trap 'daemon_stop; hub_stop' EXIT
 finish() {
     daemon_stop
     end || { sed -n '1,12s/^/    daemon: /p' "$LOG"; sed 's/^/    out: /' "$T/out"; }
@@ -58,7 +25,7 @@ talk() {
 expect_out() { grep -q -e "$1" "$T/out" || fail "no $1 in the replies"; }
 
 printf '%s\n' 'on RCPT *<bad@*' '    reply 550 5.1.1 no such user here' >"$T/script"
-listener "some refused: 250 for the others, and the sender gets a report" "$T/script"
+a_daemon "some refused: 250 for the others, and the sender gets a report" "$T/script"
 talk <<END
 EHLO client.example.com
 MAIL FROM:<alice@example.org>
@@ -77,7 +44,7 @@ grep -qF 'mail: <>' "$HUB_DIR/2.env" || fail "no report came"
 grep -qF 'Final-Recipient: rfc822; bad@example.net' "$HUB_DIR/2.msg" || fail "the report does not name the recipient"
 finish
 
-listener "a message by TCP is answered with the smarthost's verdict" -
+a_daemon "a message by TCP is answered with the smarthost's verdict" -
 talk <<END
 EHLO client.example.com
 MAIL FROM:<alice@example.org>
@@ -100,7 +67,7 @@ grep -qF ', from [127.0.0.1]' "$T/out" || fail "why does not say from where: $(c
 finish
 
 printf 'on RCPT *<bad@*\n    reply 550 5.1.1 no such user\n' >"$T/script"
-listener "a refusal of the smarthost is the client's, too" "$T/script"
+a_daemon "a refusal of the smarthost is the client's, too" "$T/script"
 talk <<END
 EHLO client.example.com
 MAIL FROM:<alice@example.org>
@@ -117,7 +84,7 @@ expect_messages 0
 finish
 
 printf 'on dot\n    reply 552 5.3.4 too big for us\n' >"$T/script"
-listener "what the smarthost says of the text is the answer, code and all" "$T/script"
+a_daemon "what the smarthost says of the text is the answer, code and all" "$T/script"
 talk <<END
 EHLO client.example.com
 MAIL FROM:<alice@example.org>
@@ -136,7 +103,7 @@ begin "with the smarthost away, 250 means that it is on disk, and it comes later
 hub_start - --tls none
 hub_stop
 away=$HUB_PORT
-listener "with the smarthost away, 250 means that it is on disk, and it comes later" - "mailhub=127.0.0.1:$away"
+a_daemon "with the smarthost away, 250 means that it is on disk, and it comes later" - "mailhub=127.0.0.1:$away"
 talk <<END
 EHLO client.example.com
 MAIL FROM:<alice@example.org>
@@ -154,14 +121,14 @@ hub_start - --tls none --port "$away"
 wait_for 30 arrived 1 || fail "it did not come"
 finish
 
-listener "bare line feeds in the text end the session with 550 5.5.2, and nothing is sent" -
+a_daemon "bare line feeds in the text end the session with 550 5.5.2, and nothing is sent" -
 printf 'EHLO x\r\nMAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\nSubject: x\r\n\r\nhello\n.\nMAIL FROM:<evil@example.org>\r\n.\r\nQUIT\r\n' |
     timeout 60 "$HUB" --talk "$PORT" --in-turn >"$T/out" 2>"$T/err"
 expect_out '^550 5.5.2'
 expect_messages 0
 finish
 
-listener "HTTP is cut off at its first line" -
+a_daemon "HTTP is cut off at its first line" -
 talk <<END
 POST / HTTP/1.1
 Host: localhost
@@ -176,7 +143,7 @@ expect_out '^554 5.5.1'
 expect_messages 0
 finish
 
-listener "AUTH, private extensions and X-BS are not for strangers" -
+a_daemon "AUTH, private extensions and X-BS are not for strangers" -
 talk <<END
 X-BS
 EHLO client.example.com
@@ -189,7 +156,7 @@ if grep -q -e AUTH -e X-SMTPRELAY -e CHUNKING "$T/out"; then fail "EHLO offers w
 expect_messages 0
 finish
 
-listener "idle connections do not keep others from sending" -
+a_daemon "idle connections do not keep others from sending" -
 mkfifo "$T/nothing"
 exec 9<>"$T/nothing"
 pids=''
@@ -209,7 +176,7 @@ wait $pids 2>/dev/null
 exec 9>&-
 finish
 
-listener "what the client left out is put in: Date, Message-ID, From, and a domain for each address (RFC 6409, 8)" - rewriteDomain=example.org
+a_daemon "what the client left out is put in: Date, Message-ID, From, and a domain for each address (RFC 6409, 8)" - rewriteDomain=example.org
 talk <<END
 EHLO client.example.com
 MAIL FROM:<alice>
@@ -232,7 +199,7 @@ done
 if grep -q -i -e '^Bcc' -e '^Return-Path' "$HUB_DIR/1.msg"; then fail "Bcc or Return-Path are still there"; fi
 finish
 
-listener "who is denied sends nothing by TCP either" - "DenyUsers=( \"$(id -un)\" )"
+a_daemon "who is denied sends nothing by TCP either" - "DenyUsers=( \"$(id -un)\" )"
 talk <<END
 EHLO client.example.com
 END
@@ -240,7 +207,7 @@ expect_out '^554 5.7.1 .*not permitted'
 expect_messages 0
 finish
 
-listener "at SIGHUP the addresses stay, and the log says that a change waits for the next start" -
+a_daemon "at SIGHUP the addresses stay, and the log says that a change waits for the next start" -
 sed "s/127.0.0.1:$PORT/127.0.0.1:1/" "$T/conf" >"$ROOT/etc/smtprelay.conf"
 kill -HUP "$D"
 wait_for 20 says "Listen: has changed" || fail "the log does not say so"
@@ -249,7 +216,7 @@ expect_out '^250 2.0.0'
 finish
 
 if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
-    listener "it listens at IPv6, too, beside IPv4 at the same port" - "Listen=( \"127.0.0.1:$PORT\", \"[::1]:$PORT\" )"
+    a_daemon "it listens at IPv6, too, beside IPv4 at the same port" - "Listen=( \"127.0.0.1:$PORT\", \"[::1]:$PORT\" )"
     if command -v python3 >/dev/null; then
         python3 -c 'import smtplib, sys; print(smtplib.SMTP("::1", int(sys.argv[1]), "x", 20).sendmail("a@example.org", ["bob@example.net"], "Subject: six\r\n\r\nx\r\n"))' \
             "$PORT" >"$T/out" 2>&1 || fail "$(tail -n 1 "$T/out")"
@@ -260,7 +227,7 @@ if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
     finish
 fi
 
-listener "250 survives a crash of the daemon right behind it" - Delivery=queue
+a_daemon "250 survives a crash of the daemon right behind it" - Delivery=queue
 talk <<END
 EHLO client.example.com
 MAIL FROM:<alice@example.org>
@@ -279,7 +246,7 @@ D=
 [ "$(find "$QUEUE/queue" -type f | wc -l)" -eq 1 ] || fail "it is not in the queue"
 finish
 
-listener "with few descriptors the sessions are fewer, and sendmail has its own" -
+a_daemon "with few descriptors the sessions are fewer, and sendmail has its own" -
 daemon_stop
 # shellcheck disable=SC3045 # each sh of today has it
 (ulimit -n 256 && exec "$DAEMON") >"$T/daemon.out" 2>"$LOG" &
@@ -307,7 +274,7 @@ exec 9>&-
 finish
 
 if command -v python3 >/dev/null; then
-    listener "a port that systemd has opened is taken over" -
+    a_daemon "a port that systemd has opened is taken over" -
     daemon_stop
     # what systemd does: it listens, and executes with the descriptors
     cat >"$T/activate.py" <<'END'
