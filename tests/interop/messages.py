@@ -46,7 +46,7 @@ MESSAGES = [
     Message("dsn", b"From: carol@example.org\nTo: bob@example.net\nSubject: tell me\n", b"text\n",
             ["-i", "-N", "success,failure", "-R", "hdrs", "-V", "QQ1", "-t"], wants_report=True),
     Message("big", b"From: carol@example.org\nTo: bob@example.net\nSubject: big\n",
-            lines(80000, b"is a line of a message of five megabytes, or a bit more"), ["-i", "-t"]),
+            lines(85000, b"is a line of a message of five megabytes, or a bit more"), ["-i", "-t"]),
     Message("empty", b"From: carol@example.org\nTo: bob@example.net\nSubject: empty\n", b"", ["-i", "-t"]),
 ]
 SHORT = ("cron", "attachment", "long", "empty")
