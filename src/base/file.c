@@ -210,13 +210,19 @@ file_sealed(const char *name, struct slice content, struct error *err)
 bool
 file_open_standard(void)
 {
-    for (;;) {
+    bool all = true;
+
+    /* a chroot may have no /dev */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        all = all && fcntl(fd, F_GETFD) >= 0;
+    while (!all) {
         int fd = open("/dev/null", O_RDWR | O_NOCTTY);
         if (fd < 0)
             return false;
         if (fd > STDERR_FILENO)
             return close(fd) == 0;
     }
+    return true;
 }
 
 bool

@@ -141,6 +141,7 @@ struct config {
     bool own_commands;   /* the caller's own file: what it runs gets the caller's environment */
     bool foreign;        /* given to sendmail -C and not all root's: it may have been injected */
     uid_t uid;           /* who calls */
+    bool by_caller;      /* for one call of sendmail, not for the daemon */
     struct buf warnings; /* lines for the administrator */
     int handed_over;     /* of a daemon: the descriptor they came by, for config/explanations; 0: none */
 };

@@ -261,6 +261,7 @@ config_load(const struct config_request *req, struct config *c, struct error *er
 {
     config_begin(c);
     c->uid = req->uid;
+    c->by_caller = req->by_caller;
     if (load_chosen(req, c, err) && complete(c, err) && secret_check(c, err))
         return true;
     config_end(c);

@@ -69,10 +69,16 @@ check_file(struct config *c, const char *path, const struct stat *st, struct err
 }
 
 static bool
-fail_file(const char *path, int e, struct error *err)
+fail_file(const struct config *c, const char *path, int e, struct error *err)
 {
-    if (e == EACCES || e == EPERM)
+    if ((e == EACCES || e == EPERM) && c->by_caller)
         return error_set(err, ERROR_TEMP, "the daemon is not running, and %s may not be read by you", path);
+    if (e == EACCES || e == EPERM)
+        return error_set(err, ERROR_CONFIG,
+            "%s: user %ld, who smtprelayd was started as, may not read it; let his group read it, or use "
+            "LoadCredential= of "
+            "the unit",
+            path, (long)geteuid());
     return error_sys(err, ERROR_CONFIG, e, "%s", path);
 }
 
@@ -92,7 +98,7 @@ check_one(struct config *c, size_t account, struct error *err)
             name);
     if (!path)
         return true;
-    ok = stat(path, &st) == 0 ? check_file(c, path, &st, err) : fail_file(path, errno, err);
+    ok = stat(path, &st) == 0 ? check_file(c, path, &st, err) : fail_file(c, path, errno, err);
     if (ok && (st.st_mode & 04))
         buf_add_format(&c->warnings, "AuthPassFile: %s: others may read it\n", path);
     if (ok && st.st_size == 0)
@@ -153,7 +159,7 @@ read_secret(struct config *c, size_t account, const char *path, struct error *er
     bool ok;
 
     if (fd < 0)
-        return errno == EACCES ? fail_file(path, errno, err) : false;
+        return errno == EACCES ? fail_file(c, path, errno, err) : false;
     buf_init(&b, SECRET_MAX);
     ok = check_file(c, path, &st, err) && file_read_all(fd, &b, path, err) &&
          take_first_line(c, account, &b, path, err);
