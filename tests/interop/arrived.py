@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: ISC
 """Wait for one message (or N, of which the first is looked at) in a Maildir and say what is wrong with it; silent and 0 when nothing is.
 
-usage: arrived.py MAILDIR --to RCPT [--from SENDER] [--subject S] [--body FILE] [--has TEXT] [--attachment FILE] [--count N]
-                  [--wait SECONDS]
+usage: arrived.py MAILDIR --to RCPT [--about TEXT] [--from SENDER] [--author ADDRESS] [--subject S] [--body FILE] [--has TEXT]
+                  [--attachment FILE] [--count N] [--wait SECONDS]
 
-The recipient is what Postfix wrote into Delivered-To, the sender what it wrote into Return-Path.  Subject, body and
-attachment are compared as a reader sees them, after all decoding; --body wants every byte, --has a part of the text.
+The recipient is what Postfix wrote into Delivered-To, the sender what it wrote into Return-Path, the author the address in
+From.  Subject, body and attachment are compared as a reader sees them, after all decoding; --body wants every byte, --has a
+part of the text.  With --about only messages with TEXT in subject or text are looked at, where several callers write to one.
 """
 import argparse
 import email
@@ -22,7 +23,9 @@ def options():
     p = argparse.ArgumentParser()
     p.add_argument("maildir")
     p.add_argument("--to", required=True)
+    p.add_argument("--about", default="")
     p.add_argument("--from", dest="sender")
+    p.add_argument("--author")
     p.add_argument("--subject")
     p.add_argument("--body")
     p.add_argument("--has")
@@ -32,21 +35,27 @@ def options():
     return p.parse_args()
 
 
-def messages_to(maildir, rcpt):
-    found = []
-    for name in glob.glob(maildir + "/new/*"):
+def messages_to(opt, seen):
+    """Those that were not there before are read; what is for others is not looked at again."""
+    for name in glob.glob(opt.maildir + "/new/*"):
+        if name in seen:
+            continue
+        seen[name] = None
         with open(name, "rb") as f:
             raw = f.read()
+        if b"\nDelivered-To: " + opt.to.encode() + b"\n" not in b"\n" + raw:
+            continue
         m = email.message_from_bytes(raw, policy=email.policy.default)
-        if rcpt in [str(v) for v in m.get_all("Delivered-To", [])]:
-            found.append((raw, m))
-    return found
+        if opt.about in str(m["Subject"]) or opt.about.encode() in text_of(m):
+            seen[name] = (raw, m)
+    return [found for found in seen.values() if found]
 
 
 def waited_for(opt):
     end = time.monotonic() + opt.wait
+    seen = {}
     while True:
-        found = messages_to(opt.maildir, opt.to)
+        found = messages_to(opt, seen)
         if len(found) >= opt.count or time.monotonic() > end:
             return found
         time.sleep(0.2)
@@ -75,6 +84,8 @@ def text_of(m):
 def content_faults(opt, m):
     if opt.sender is not None and m["Return-Path"] != "<%s>" % opt.sender:
         yield "the envelope sender is %s" % m["Return-Path"]
+    if opt.author is not None and [a.addr_spec for a in m["From"].addresses] != [opt.author]:
+        yield "it is from %s" % m["From"]
     if opt.subject is not None and m["Subject"] != opt.subject:
         yield "the subject is %r" % m["Subject"]
     if opt.body is not None:
