@@ -23,7 +23,7 @@ ask_for_worker(struct pool *p, struct pool_job *job)
         if (p->helper_watch)
             error_sys(&err, ERROR_TEMP, errno, "smtprelay-worker: cannot be asked for");
         else
-            error_set(&err, ERROR_TEMP, "smtprelayd: its helper process has ended");
+            error_set(&err, ERROR_TEMP, "smtprelayd: its main process has ended; it has to be started again");
         (void)pool_queue_remove(pool_queue_of(job), job);
         pool_job_fail_soon(job, &err);
         return;

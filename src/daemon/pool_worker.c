@@ -251,7 +251,7 @@ worker_ready(void *ctx, int fd, short revents)
         return;
     }
     if (untouched)
-        error_set(&err, ERROR_TEMP, "smtprelay-worker: ended before it took the message");
+        error_set(&err, ERROR_TEMP, "smtprelay-worker: ended before it took the message; it is tried again");
     else if (r == 0)
         error_set(&err, ERROR_TEMP, "smtprelay-worker: ended unexpectedly; the message may have been sent");
     else

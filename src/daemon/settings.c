@@ -18,7 +18,9 @@ settings_receive(struct config *c, struct start_options *o, int helper_sock, str
 
     config_begin(c);
     if (r != 1)
-        return r == 0 ? error_set(err, ERROR_TEMP, "smtprelayd: its helper process has ended") : false;
+        return r == 0 ? error_set(err, ERROR_TEMP,
+                            "smtprelayd: its main process has ended; it has to be started again")
+                      : false;
     if (p.type != START_SETTINGS) {
         file_close(&p.fd);
         return error_set(err, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);

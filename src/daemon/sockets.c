@@ -106,7 +106,10 @@ sockets_drop_given(struct sockets *s)
 {
     for (size_t i = 0; i < s->ngiven; i++) {
         if (s->given[i] >= 0)
-            log_line(LOG_LEVEL_WARNING, "descriptor %d was handed over but is none of the sockets served",
+            log_line(LOG_LEVEL_WARNING,
+                "socket %d of those that systemd has opened (smtprelay.socket) is none of the sockets "
+                "served: it is "
+                "neither Socket nor in Listen",
                 s->given[i]);
         file_close(&s->given[i]);
     }

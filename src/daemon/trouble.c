@@ -192,7 +192,8 @@ trouble_tell(struct core *c, struct trouble_news *n, void (*also)(struct core *c
         log_line(LOG_LEVEL_WARNING, "trouble: %.*s", SLICE_ARG(first));
     if (config_text(&c->config, 0, CONFIG_TROUBLE_COMMAND) &&
         !start_send(t->helper, START_TROUBLE, ERROR_NONE, buf_str(&b), -1))
-        log_line(LOG_LEVEL_ERROR, "the helper does not hear of trouble");
+        log_line(LOG_LEVEL_ERROR,
+            "TroubleCommand: cannot be run: smtprelayd's main process does not answer; restart it");
     if (also)
         also(c, buf_str(&b));
     buf_clear(&b);
