@@ -50,6 +50,8 @@ deliver_with_it() {
     new=$T/new/smtprelay.conf
     user=$(sed -n 's/^AuthUser = "\(.*\)";  #.*/\1/p' "$new")
     [ -n "$user" ] && [ -s "$T/new/smtprelay.secret" ] || return 0
+    # which sendmail -C takes of root only
+    if [ "$(id -u)" -ne 0 ] && grep -q AuthPassCommand "$new"; then return 0; fi
     PASSWORD=$(head -n 1 "$T/new/smtprelay.secret")
     case $(sed -n 's/^mailhub = "\(.*\)";  #.*/\1/p' "$new") in
     '') return 0 ;;
@@ -111,13 +113,15 @@ ln -s "$T/new" "$T/m/etc/smtprelay.d"
 run "$SMTPRELAY" import --root "$T/m" --write
 expect_rc 0
 [ -z "$(ls -A "$T/new")" ] || fail "it was written here: $(ls -A "$T/new")"
-top=/$(printf %s "$O" | cut -d / -f 2)
+top=$O # of the system's configuration; an ordinary user's is below HOME
+[ "$(id -u)" -eq 0 ] || top=$HOME
+top=/$(printf %s "$top" | cut -d / -f 2)
 rm -rf "${T:?}/m$top"
 ln -s /smtprelay-elsewhere "$T/m$top"
 run "$SMTPRELAY" import --root "$T/m" --write
 expect_rc 0
 [ ! -e /smtprelay-elsewhere ] || fail "it was written outside"
-find "$T/m/smtprelay-elsewhere" -name smtprelay.conf | grep -q . || fail "it was written nowhere"
+find "$T/m/smtprelay-elsewhere" -type f | grep -q . || fail "it was written nowhere"
 ln -s b "$T/m/a"
 ln -s a "$T/m/b"
 run "$SMTPRELAY" import /a --root "$T/m"
