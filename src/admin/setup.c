@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -35,9 +36,11 @@ struct setup {
     const char *password_file;
     bool force, no_test, no_login;
     struct buf secret;
-    struct buf before; /* the configuration that is there; empty: none, or none that can be gone on with */
-    bool own;          /* it is the caller's own file */
-    char *hub, *hint;  /* "srv:domain"; what a provider's password has to be */
+    struct buf found; /* what is in `target`; empty and !is_there: nothing */
+    bool is_there;
+    struct buf before;                   /* the same; empty: none, or none that can be gone on with */
+    bool own;                            /* it is the caller's own file */
+    char *hub, *hint;                    /* "srv:domain"; what a provider's password has to be */
     char *provider, *user, *preset_user; /* the login that the provider wants of everybody */
     char *target;
 };
@@ -142,7 +145,9 @@ read_before(struct setup *s, struct error *err)
         return error_set(err, ERROR_TEMP, "setup: %s may not be read by you", s->target);
     if (fd < 0)
         return false;
-    ok = file_read_all(fd, &s->before, s->target, err);
+    ok = file_read_all(fd, &s->found, s->target, err);
+    buf_add_slice(&s->before, buf_slice(&s->found));
+    s->is_there = true;
     file_close(&fd);
     return ok;
 }
@@ -365,17 +370,72 @@ put(struct import_write *w, struct error *err)
     return true;
 }
 
+/* The configuration that stays goes with the former password */
+static void
+take_back(const struct import_write *w)
+{
+    if (w->state == IMPORT_WRITE_NEW ? unlink(w->path) == 0 : w->backup && rename(w->backup, w->path) == 0)
+        printf("%s: as it was\n", w->path);
+}
+
 static bool
 put_files(struct files *f, struct error *err)
 {
     struct config c;
+    bool ok;
 
     if (f->text.overflow)
         return error_set(err, ERROR_CONFIG, "setup: %s is not understood, or too large", f->config.path);
     if (!import_text_check(buf_slice(&f->text), f->config.path, &c, err))
         return error_context(err, "setup");
     config_end(&c);
-    return (f->secret_text.len == 0 || put(&f->secret, err)) && put(&f->config, err);
+    if (f->secret_text.len && !put(&f->secret, err))
+        return false;
+    ok = put(&f->config, err);
+    if (!ok && f->secret_text.len)
+        take_back(&f->secret);
+    return ok;
+}
+
+static bool
+has_changed(const char *path, struct error *err)
+{
+    return error_set(err, ERROR_TEMP,
+        "setup: %s: somebody changed it meanwhile, so nothing was written; run setup again", path);
+}
+
+/*
+ * Is in `target` still what was read? A person may have taken long to answer. *lock (to be closed either way, perhaps -1) keeps other
+ * runs of setup out until then; where there are no locks, only those that come at the same instant are not noticed.
+ */
+static bool
+is_unchanged(const struct setup *s, int *lock, struct error *err)
+{
+    struct stat st, now;
+    struct buf b;
+    bool same;
+
+    *lock = file_open_regular(s->target, &st, err);
+    if (*lock < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return !s->is_there || has_changed(s->target, err);
+    if (*lock < 0)
+        return false;
+    buf_init(&b, TEXT_MAX);
+    same = s->is_there && (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+           stat(s->target, &now) == 0 && now.st_ino == st.st_ino && now.st_dev == st.st_dev &&
+           file_read_all(*lock, &b, s->target, err) && slice_eq(buf_slice(&b), buf_slice(&s->found));
+    buf_wipe(&b);
+    return same || has_changed(s->target, err);
+}
+
+static bool
+put_in_place(const struct setup *s, struct files *f, struct error *err)
+{
+    int lock;
+    bool ok = is_unchanged(s, &lock, err) && put_files(f, err);
+
+    file_close(&lock);
+    return ok;
 }
 
 /* What is there and would change */
@@ -447,7 +507,7 @@ write_it(struct setup *s, struct error *err)
             return put_beside(s, err);
         }
     }
-    ok = ok && put_files(&f, err);
+    ok = ok && put_in_place(s, &f, err);
     files_clear(&f);
     return ok;
 }
@@ -529,6 +589,7 @@ setup_run(const struct config_request *req, const char *const words[], size_t n)
 
     error_init(&err);
     buf_init(&s.secret, SECRET_MAX);
+    buf_init(&s.found, TEXT_MAX);
     buf_init(&s.before, TEXT_MAX);
     parse_words(&s, words, n);
     ok = setup_all(&s, &code, &err);
@@ -536,6 +597,7 @@ setup_run(const struct config_request *req, const char *const words[], size_t n)
     if (!ok)
         fprintf(stderr, "smtprelay: %s\n", err.text);
     buf_wipe(&s.secret);
+    buf_wipe(&s.found);
     buf_wipe(&s.before);
     free(s.hub);
     free(s.hint);

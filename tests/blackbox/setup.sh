@@ -207,6 +207,50 @@ if grep -rqsF -e "$PASSWORD" "$TMPDIR" /dev/shm; then fail "the password is left
 expect_no_trace
 end
 
+begin "what somebody changes while the password is being typed is not lost, nor is the password"
+fresh
+echo work >"$T/password"
+TYPED=first setup --no-test --force
+expect_rc 0
+for other in change account remove; do
+    mkfifo "$T/typing"
+    "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup bob@gmail.com --no-test --force <"$T/typing" >"$T/out" 2>"$T/err" &
+    pid=$!
+    exec 7>"$T/typing"
+    rm "$T/typing"
+    wait_for 20 grep -q 'provider gmail' "$T/err" || fail "$(cat "$T/err")" # it has read the configuration
+    case $other in
+    change) echo '# by hand' >>"$T/new/smtprelay.conf" ;;
+    account)
+        "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup eve@example.org --account work --mailhub h.example --no-test \
+            --force <"$T/password" >/dev/null 2>&1 || fail "the account cannot be added"
+        ;;
+    remove) mv "$T/new/smtprelay.conf" "$T/new/elsewhere" ;;
+    esac
+    before=$(cd "$T/new" && md5sum ./*)
+    echo second >&7
+    exec 7>&-
+    wait "$pid"
+    rc=$?
+    expect_rc 75
+    expect_err 'changed it meanwhile'
+    [ "$before" = "$(cd "$T/new" && md5sum ./*)" ] || fail "$other: something changed: $(ls "$T/new")"
+done
+end
+
+begin "where the configuration cannot be written the former password stays with it"
+fresh
+TYPED=first setup --no-test
+expect_rc 0
+for n in '' $(seq 2 999); do : >"$T/new/smtprelay.conf.bak$n"; done
+TYPED=second setup --no-test --force --user somebody
+[ "$rc" -ne 0 ] || fail "it says it was written"
+[ "$(cat "$T/new/smtprelay.secret")" = first ] || fail "the secret is the new one, the configuration is not"
+rm -f "$T/new/smtprelay.secret"
+TYPED=second setup --no-test --force --user somebody
+[ ! -e "$T/new/smtprelay.secret" ] || fail "a secret is left that nothing names"
+end
+
 begin "an ordinary user gets a file of his own, and his own command for the password works"
 if [ "$(id -u)" -eq 0 ]; then
     good_hub
