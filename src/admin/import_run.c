@@ -90,7 +90,9 @@ place_of(const char *root, const char *path)
 {
     char *full = within(root, path);
 
-    return full ? full : mem_format("%s%s", root, path); /* a circle of links: whoever opens it says so */
+    if (!full) /* what is a circle there need not be one to the kernel, which would follow it to files of this machine */
+        fatal(EX_CONFIG, "import: %s%s: symbolic links lead in a circle", root, path);
+    return full;
 }
 
 static bool

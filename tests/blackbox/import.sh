@@ -127,6 +127,21 @@ ln -s a "$T/m/b"
 run "$SMTPRELAY" import /a --root "$T/m"
 expect_rc 78
 expect_one_line
+# below that root it leads to itself, to the kernel it leads out of it
+for out in "$top" "/$(printf %s "$T" | cut -d / -f 2)"; do
+    rm -rf "${T:?}/m$out"
+    ln -s "$out" "$T/m$out"
+done
+ln -sf "$T/secret" "$T/m/etc/ssmtp/revaliases"
+run "$SMTPRELAY" -C "$T/new/smtprelay.conf" import --root "$T/m"
+if grep -q S3kr1t "$T/out" "$T/err"; then fail "a file of this machine was read"; fi
+expect_rc 78
+expect_err 'in a circle'
+before=$(ls -A "$O/root/etc")
+rm "$T/m/etc/ssmtp/revaliases"
+run "$SMTPRELAY" import --root "$T/m" --write --force
+expect_rc 78
+[ "$before" = "$(ls -A "$O/root/etc")" ] || fail "it was written here"
 end
 
 # ---------------------------------------------------------------- sending with the result
