@@ -34,6 +34,7 @@ deliver_search_free(struct search *s)
     while (s->n)
         free(s->target[--s->n].name);
     free(s->proxy_host);
+    free(s->refusal);
     free(s);
 }
 
@@ -63,10 +64,18 @@ tell_failed(struct search *s)
     s->is_untold = false;
 }
 
+static bool
+is_frozen(const struct status_fact *fact)
+{
+    return status_judge(fact->stage, fact->cause, fact->code).outcome == STATUS_FROZEN;
+}
+
 void
 deliver_search_failed(struct search *s, const char *relay, const struct status_fact *fact)
 {
     tell_failed(s);
+    if (!s->refusal && is_frozen(fact))
+        s->refusal = mem_format("%s: %s", relay, fact->text);
     if (fact != s->fact)
         *s->fact = *fact;
     (void)snprintf(s->w->relay, sizeof s->w->relay, "%s", relay);
@@ -218,6 +227,19 @@ leave_behind(struct search *s)
     }
 }
 
+/*
+ * None is to be had. The last one's word counts, for it may be back in a minute; but a login that another one refused does not
+ * mend itself, and whoever reads only the last line would wait for the wrong host.
+ */
+static void
+add_refusal(struct search *s)
+{
+    size_t n = strlen(s->fact->text);
+
+    if (s->failed > 1 && s->refusal && !is_frozen(s->fact))
+        (void)snprintf(s->fact->text + n, sizeof s->fact->text - n, "; before that %.400s", s->refusal);
+}
+
 static void
 remember_session(struct search *s, const struct target *t)
 {
@@ -251,5 +273,7 @@ deliver_search(struct search *s)
         if (!s->is_closed)
             fail(s, t, &fact);
     }
+    if (s->failed && !s->w->is_direct)
+        add_refusal(s);
     return false;
 }

@@ -80,7 +80,8 @@ struct search {
     int64_t next;             /* when the next one begins, though others are under way */
     struct status_fact *fact; /* of the last one that failed */
     bool is_untold;           /* that is not in the log so far */
-    size_t failed, absent;    /* how many; those that do not exist */
+    char *refusal; /* what only an administrator can mend, of the first one that said so; NULL: nothing */
+    size_t failed, absent; /* how many; those that do not exist */
 };
 
 /* deliver_search.c */

@@ -137,6 +137,21 @@ expect_out 'account default: ok'
 expect_out '1 message'
 finish
 
+script 'option auth PLAIN' 'option auth-clear yes' 'on login' '    reply 535 5.7.8 wrong password'
+begin "where one smarthost refuses the login and the other is down, both are named, and the account is only down"
+hub_start "$T/script" --tls none
+FIRST=$HUB_PORT
+hub_start - --tls none --listen no
+daemon_conf "mailhub=( \"127.0.0.1:$FIRST\", \"127.0.0.1:$HUB_PORT\" )" AuthUser=zoe AuthPass=pencil AllowPlaintextAuth=true \
+    RetryMin=100s RetryMax=100s
+daemon_start
+send
+expect_rc 0
+run "$ADMIN" status
+expect_out 'account default: down'
+expect_out "; before that 127.0.0.1:$FIRST: 535 5.7.8 wrong password"
+finish
+
 script 'on RCPT' '    reply 550 5.1.1 nobody here'
 two "a refusal of a recipient is the answer: no other smarthost is asked" "$T/script"
 daemon_conf "mailhub=$hubs"
