@@ -10,6 +10,8 @@
 #include "admin/import.h"
 #include "base/mem.h"
 
+enum { GROUPS_MAX = 500 };
+
 static const struct import_reason reasons[] = {
     { "UseOldAUTH", "servers that offer AUTH= only are from the last century" },
     { "UseTLSCert", "without TLSCert there is nothing to send" },
@@ -224,6 +226,10 @@ read_revalias(struct import *im, struct slice line, struct import_at at)
     hub = slice_trim(hub);
     if (user.len == 0 || address.len == 0) {
         import_leave(im, at, slice_of(NULL), "no \"user:address\"");
+        return;
+    }
+    if (im->groups > GROUPS_MAX) {
+        import_leave(im, at, user, "there are too many");
         return;
     }
     group = import_add_group(im, user, at);

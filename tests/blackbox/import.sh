@@ -501,6 +501,15 @@ expect_rc 0
 if grep -q "$(printf '\033')" "$T/err" "$T/out"; then fail "a terminal would obey it"; fi
 end
 
+begin "of thousands of reverse aliases those that have no room are left out, and it still makes a configuration"
+ssmtp_machine
+awk 'BEGIN {for (i = 0; i < 5000; i++) printf "u%d:u%d@example.org:mail.example.org\n", i, i}' | file /etc/ssmtp/revaliases
+import
+expect_rc 0
+expect_out 'From = "u499@example.org"'
+expect_err 'there are too many'
+end
+
 begin "a file beside it that cannot be read is noted, and the rest goes on"
 ssmtp_machine
 mkdir "$T/m/etc/ssmtp/revaliases"
