@@ -5,12 +5,14 @@
  */
 #include "daemon/bounds.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/confine.h"
 #include "base/file.h"
+#include "base/filesys.h"
 #include "base/mem.h"
 #include "base/memfile.h"
 
@@ -77,6 +79,18 @@ can_seal(void)
     return ok;
 }
 
+/* A descriptor opened again is for reading only (base/file), the one that there is would be handed over else */
+static bool
+can_reopen(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), again = fd >= 0 ? filesys_reopen(fd) : -1;
+    bool ok = fd < 0 || again >= 0;
+
+    file_close(&fd);
+    file_close(&again);
+    return ok;
+}
+
 char *
 bounds_missing(unsigned bits)
 {
@@ -88,6 +102,7 @@ bounds_missing(unsigned bits)
         { bits & CONFINE_CALLS, "system calls are not filtered (no seccomp)" },
         { bits & CONFINE_NO_NEW_PRIVS, "it could gain privileges (no PR_SET_NO_NEW_PRIVS)" },
         { can_seal(), "settings are handed to workers unsealed (no sealed memory files)" },
+        { can_reopen(), "workers could write into the messages that they are given (no /proc)" },
     };
     struct buf b;
 

@@ -168,13 +168,14 @@ letter
 
 if [ -n "${LACKS_INSIDE-}" ]; then
     if [ "$SANITIZED" = false ]; then # which need /proc themselves
-        begin "without /proc mail goes"
+        begin "without /proc mail goes, and it is told that workers get more than they need"
         rm -rf "$QUEUE"
         hub_start - --tls none
         daemon_conf
         mount -t tmpfs tmpfs /proc || fail "no tmpfs at /proc"
         daemon_start
         mail_goes
+        says_once 'no /proc'
         daemon_stop
         umount /proc
         end || sed -n '1,12s/^/    daemon: /p' "$LOG"
