@@ -120,19 +120,27 @@ level_of(const struct control_request *q, const struct tally *t)
             return 2;
         else if (d->account[i].state == CONTROL_DOWN && !strchr(d->account[i].name, '/'))
             level = 1; /* one domain of many that is down is no news (config/road) */
-    return !d->is_daemon && t->n > t->held ? 2 : level;
+    return !d->is_daemon && (d->has_died || t->n > t->held) ? 2 : level;
 }
 
 /* ---------------------------------------------------------------- lines */
+
+/* ", and WHY" of a daemon that is not there */
+static const char *
+absence(const struct control_snapshot *d)
+{
+    if (d->has_died)
+        return ", and it left its socket behind: it was killed, or crashed; look at its log, and start it";
+    if (d->lacks_config)
+        return ", and there is no configuration: 'smtprelay setup' makes one";
+    return "; sendmail delivers by itself, sendmail -q tries what waits";
+}
 
 static void
 print_daemon(const struct control_snapshot *d, struct control_out *o)
 {
     if (!d->is_daemon) {
-        control_line(
-            o, d->lacks_config
-                   ? "smtprelayd: not running, and there is no configuration: 'smtprelay setup' makes one"
-                   : "smtprelayd: not running; sendmail delivers by itself, sendmail -q tries what waits");
+        control_line(o, "smtprelayd: not running%s", absence(d));
         return;
     }
     control_line_begin(o);
@@ -475,6 +483,8 @@ print_words(const struct control_request *q, struct control_out *o, const struct
     control_word_number(o, "level", level_of(q, t));
     control_word_text(o, "version", version);
     control_word_bool(o, "daemon", d->is_daemon);
+    if (d->has_died)
+        control_word_bool(o, "daemon_died", true);
     if (d->is_daemon) {
         control_word_number(o, "pid", d->pid);
         control_word_number(o, "uptime", d->uptime_s);

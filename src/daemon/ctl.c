@@ -132,6 +132,17 @@ is_set_up(const struct ctl *c)
     return c->has_config || c->request->file || access(path_config, F_OK) == 0;
 }
 
+/* A daemon that ends takes its socket away; systemd's socket always answers. Nobody was at this one, or we were not asked. */
+static bool
+has_died(const struct ctl *c)
+{
+    const char *own = c->has_config ? config_own_socket(&c->config) : NULL;
+
+    if (!own && c->request->file)
+        return false;
+    return access(own ? own : path_socket, F_OK) == 0;
+}
+
 /* Root looks at the queue as its owner */
 static bool
 become_owner(const char *queue_dir, struct error *err)
@@ -167,6 +178,7 @@ answer_from_queue(struct ctl *c)
     if (!find_queue(c, &err))
         return finish(c, err.class, err.text);
     c->q.snapshot.lacks_config = !is_set_up(c);
+    c->q.snapshot.has_died = has_died(c);
     if (control_explains(&c->q))
         c->q.explain = explanations_load(c->request->uid, NULL);
     control_answer(&c->q, c->out);

@@ -385,7 +385,25 @@ expect_rc 0
 expect_one_line
 expect_messages 1
 says "sent" || fail "it was not the daemon that sent it"
+end
+
+begin "status tells a daemon that was killed from one that was stopped or never began"
+run "$LIFE/sbin/smtprelay" status
+expect_rc 0
+child=$(child_of "$D")
 daemon_kill
+wait_for 20 is_zombie_or_gone "$child" || fail "its child lives"
+run "$LIFE/sbin/smtprelay" status
+expect_rc 2
+expect_out 'smtprelayd: not running, and it left its socket behind'
+launch "$LIFE/sbin/smtprelayd"
+wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+kill "$D"
+{ wait "$D"; } 2>/dev/null
+D=
+run "$LIFE/sbin/smtprelay" status
+expect_rc 0
+expect_out 'smtprelayd: not running; sendmail delivers by itself'
 end
 HUB_PORT=2525
 
