@@ -283,6 +283,19 @@ make_text(const struct setup *s, bool trial, struct buf *text, struct error *err
     return ok;
 }
 
+/* After a test that ended with `code` */
+static const char *
+what_next(const struct setup *s, int code)
+{
+    if (s->hub)
+        return "--mailhub HOST:PORT names the smarthost where the domain's records do not";
+    if (code == ERROR_ADMIN)
+        return "run it again when that is mended: with the right password, with --user LOGIN, or for a CA of "
+               "your own with "
+               "--ca-file FILE";
+    return "--no-test writes it all the same";
+}
+
 /* Up to the login, without a message. False with err */
 static bool
 try_it(const struct setup *s, struct error *err)
@@ -300,8 +313,7 @@ try_it(const struct setup *s, struct error *err)
     if (!ok || code == 0)
         return ok;
     return error_set(err, (enum error_class)code, "setup: nothing was written, since the test failed; %s",
-        s->hub ? "--mailhub HOST:PORT names the smarthost where the domain's records do not"
-               : "--no-test writes it all the same");
+        what_next(s, code));
 }
 
 static int
@@ -552,6 +564,10 @@ tell_daemon(const struct setup *s)
         printf(
             "The daemon that runs goes by this when it is told to read it again: systemctl reload smtprelay, "
             "or SIGHUP.\n");
+    else if (fd == ASK_NOBODY && s->req->uid == 0)
+        printf("No daemon runs: 'systemctl enable --now smtprelay.socket smtprelay.service' gives all users "
+               "mail and a queue "
+               "(without systemd: smtprelayd).\n");
     file_close(&fd);
 }
 

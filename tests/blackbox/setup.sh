@@ -81,6 +81,7 @@ setup
 unset TYPED
 expect_rc 77
 expect_err 'nothing was written'
+expect_err 'with the right password'
 [ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
 expect_messages 0
 expect_no_trace
@@ -363,3 +364,18 @@ for words in '' 'nobody' 'a@example.org --provider gmial' 'a@example.org b@examp
     expect_one_line
 done
 end
+
+if [ "$(id -u)" -eq 0 ]; then
+    begin "at its end root is told how the daemon is started, where none runs"
+    own=$O/root-setup # the compiled-in paths of these programs lie below it
+    rm -rf "${own:?}/etc" "${own:?}/run"
+    mkdir -p "$own/etc" "$own/run"
+    good_hub
+    SMTPRELAY=$own/sbin/smtprelay
+    printf '%s\n' "$PASSWORD" | timeout 100 "$SMTPRELAY" setup alice@example.org --mailhub "127.0.0.1:$HUB_PORT" --no-test >"$T/out" 2>"$T/err"
+    rc=$?
+    SMTPRELAY=$O/root/sbin/smtprelay
+    expect_rc 0
+    expect_out 'systemctl enable --now smtprelay.socket smtprelay.service'
+    end
+fi
