@@ -182,27 +182,31 @@ load_environment(const struct config_request *req, struct config *c, size_t *n, 
 
 /* A service whose unit hides the socket is no different from one without a daemon, but for its folder */
 static const char *
-hidden_hint(bool by_caller)
+hidden_hint(void)
 {
     char *folder = mem_dup(path_socket), *slash = strrchr(folder, '/');
     bool hidden;
 
     if (slash)
         *slash = '\0';
-    hidden = by_caller && access(folder, F_OK) != 0;
+    hidden = access(folder, F_OK) != 0;
     free(folder);
     return hidden ? "; if a unit hides the socket, add the folder it is in to BindReadOnlyPaths= of the unit"
                   : "";
 }
 
-/* Not found: the environment may be enough (containers). Not readable: the daemon could have read it, so try again later. */
+/* Not found: the environment may be enough (containers). Not readable: the daemon could have read it, so try again later; for the
+ * daemon itself it will not be another time. */
 static bool
 fail_open(const struct config_request *req, const struct config *c, int e, struct error *err)
 {
+    if ((e == EACCES || e == EPERM) && !req->by_caller)
+        return error_set(err, ERROR_CONFIG,
+            "%s: user %ld may not read it; for the service: chgrp smtprelay, chmod 640", c->path,
+            (long)geteuid());
     if (e == EACCES || e == EPERM)
-        return error_set(err, ERROR_TEMP, "%s%s may not be read by you%s",
-            req->by_caller ? "smtprelayd: the daemon is not running, and " : "", c->path,
-            hidden_hint(req->by_caller));
+        return error_set(err, ERROR_TEMP,
+            "smtprelayd: the daemon is not running, and %s may not be read by you%s", c->path, hidden_hint());
     if (e == ENOENT || e == ENOTDIR)
         return error_set(err, ERROR_CONFIG,
             "%s: there is no such file: 'smtprelay setup ADDRESS' makes one, or smtprelay.conf(5) says what "

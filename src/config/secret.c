@@ -68,6 +68,7 @@ check_file(struct config *c, const char *path, const struct stat *st, struct err
     return true;
 }
 
+/* The daemon may be able to read what its caller may not; what itself may not read only its administrator can mend */
 static bool
 fail_file(const struct config *c, const char *path, int e, struct error *err)
 {
@@ -92,9 +93,11 @@ check_one(struct config *c, size_t account, struct error *err)
 
     if (name && !path)
         buf_add_format(&c->warnings,
-            "AuthPassFile: %s is a credential that systemd gives to the service alone "
-            "($CREDENTIALS_DIRECTORY is "
-            "not set here): smtprelay test --daemon tries it\n",
+            c->own_commands
+                ? "AuthPassFile: %s: a file is named by its whole path; a bare name is a credential of "
+                  "systemd's ($CREDENTIALS_DIRECTORY is not set here)\n"
+                : "AuthPassFile: %s is a credential that systemd gives to the service alone "
+                  "($CREDENTIALS_DIRECTORY is not set here): smtprelay test --daemon tries it\n",
             name);
     if (!path)
         return true;

@@ -159,6 +159,16 @@ become_owner(const char *queue_dir, struct error *err)
     return true;
 }
 
+/* "Permission denied" alone would not tell an ordinary user that the daemon is what is missing */
+static bool
+may_look(const char *queue_dir, struct error *err)
+{
+    if (access(queue_dir, R_OK | X_OK) == 0 || errno != EACCES)
+        return true;
+    return error_set(err, ERROR_TEMP,
+        "smtprelayd: the daemon is not running, and queue %s may not be read by you", queue_dir);
+}
+
 static bool
 find_queue(struct ctl *c, struct error *err)
 {
@@ -167,7 +177,7 @@ find_queue(struct ctl *c, struct error *err)
         return false;
     }
     c->q.queue_dir = mem_dup(c->has_config ? config_text(&c->config, 0, CONFIG_QUEUE_DIR) : path_queue);
-    return become_owner(c->q.queue_dir, err);
+    return become_owner(c->q.queue_dir, err) && may_look(c->q.queue_dir, err);
 }
 
 static int

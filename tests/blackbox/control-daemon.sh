@@ -251,4 +251,72 @@ send -f alice@example.org bob@example.net
 expect_rc 0
 shows 'in 1 Request.' "$SENDMAIL" -bp
 finish
+
+# ---------------------------------------------------------------- what the service itself may not read
+
+# As systemd starts it: by an ordinary user, for whom root's files stay closed
+start_as_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        printf '#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 --clear-groups %s "$@"\n' "$ROOT/sbin/smtprelayd" >"$T/as-user"
+        chmod 755 "$T/as-user"
+        mkdir -p "$QUEUE"
+        chown 65534:65534 "$QUEUE" "$ROOT/run" "$ROOT/etc/smtprelay.conf"
+        chmod 700 "$QUEUE"
+        DAEMON=$T/as-user
+    fi
+    daemon_start
+}
+as_user() {
+    if [ "$(id -u)" -eq 0 ]; then run_as 65534 "$@"; else run "$@"; fi
+}
+finish_as_user() {
+    finish
+    DAEMON=$ROOT/sbin/smtprelayd
+    [ "$(id -u)" -ne 0 ] || chown 0:0 "$ROOT/run"
+    rm -rf "$QUEUE"
+}
+
+begin "a secret that the service may not read freezes the account, and nobody is told to start the daemon that runs"
+rm -rf "$QUEUE"
+hub_start - --tls none --auth PLAIN --require-auth --auth-clear
+printf '%s\n' "$PASSWORD" >"$T/closed"
+chmod 0 "$T/closed"
+daemon_conf "AuthUser=$USER_NAME" "AuthPassFile=$T/closed" AllowPlaintextAuth=true
+start_as_user
+as_user "$SENDMAIL" -i bob@example.net <"$MSG"
+expect_rc 0
+as_user "$ADMIN" status
+expect_rc 2
+expect_out 'account default: frozen, 1 message, '
+expect_out "AuthPassFile: $T/closed: user "
+expect_out 'may not read it'
+expect_out 'chgrp smtprelay'
+expect_out 'or the secret'
+expect_not_out 'not running'
+if [ "$(id -u)" -eq 0 ]; then chown 65534 "$T/closed"; fi
+chmod 600 "$T/closed"
+kill -HUP "$D"
+wait_for 30 arrived 1 || fail "it does not go when that is mended"
+finish_as_user
+
+begin "a configuration that the service may not read ends it with 78: no restart mends that"
+daemon_conf
+chmod 0 "$ROOT/etc/smtprelay.conf"
+as_user "$ROOT/sbin/smtprelayd"
+expect_rc 78
+expect_err 'may not read it; for the service: chgrp smtprelay, chmod 640'
+end
+
+if [ "$(id -u)" -eq 0 ]; then
+    begin "where no daemon runs mailq tells an ordinary user so, not only that permission is denied"
+    daemon_conf
+    chmod 644 "$ROOT/etc/smtprelay.conf"
+    mkdir -p "$QUEUE"
+    chmod 700 "$QUEUE"
+    run_as 64213 "$SENDMAIL" -bp
+    expect_rc 75
+    expect_one_line
+    expect_err "the daemon is not running, and queue $QUEUE may not be read by you"
+    end
+fi
 exit 0

@@ -134,6 +134,13 @@ expect_rc 77
 expect_err AuthPassCommand
 end
 
+begin "a bare name as AuthPassFile in a user's own file is told to be no file"
+home "AuthUser=$USER_NAME" AllowPlaintextAuth=true AuthPassFile=secret mailhub=127.0.0.1:1
+user "$O/root/sbin/smtprelay" check
+expect_rc 0
+expect_err 'a file is named by its whole path'
+end
+
 begin "SourceAddress is the address mail goes out from"
 command -v python3 >/dev/null || skip_all "no python3"
 hub_start - --tls none
