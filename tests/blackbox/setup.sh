@@ -215,6 +215,7 @@ TYPED=first setup --no-test --force
 expect_rc 0
 for other in change account remove; do
     mkfifo "$T/typing"
+    : >"$T/err" # what the one before said; the new one empties it only once the pipe is open
     "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup bob@gmail.com --no-test --force <"$T/typing" >"$T/out" 2>"$T/err" &
     pid=$!
     exec 7>"$T/typing"
