@@ -15,6 +15,8 @@
 #include "daemon/metrics.h"
 #include "daemon/story.h"
 
+enum { WORDS_MAX = 1000 };
+
 struct delivery *
 delivery_new(struct core *c, struct submission *s)
 {
@@ -55,6 +57,29 @@ delivery_free(struct delivery *d)
         c->rest(c->rest_ctx);
 }
 
+/* A quoted local part may hold what ends a field: whoever reads the log takes no word of it for another one */
+static void
+add_address(struct buf *b, const char *name, const char *address)
+{
+    buf_add_format(b, " %s=<", name);
+    for (; *address; address++) {
+        if (*address == '>' || *address == ' ')
+            buf_add_format(b, "\\x%02X", (unsigned)*address);
+        else
+            buf_add_char(b, *address);
+    }
+    buf_add_char(b, '>');
+}
+
+void
+delivery_add_words(struct buf *b, const char *name, const char *words)
+{
+    buf_add_format(b, "%s=\"", name);
+    for (size_t i = 0; words[i] && i < WORDS_MAX; i++)
+        buf_add_char(b, words[i] == '"' ? '\'' : words[i]);
+    buf_add_char(b, '"');
+}
+
 void
 delivery_log(const struct delivery *d, const char *status, const char *why)
 {
@@ -65,8 +90,8 @@ delivery_log(const struct delivery *d, const char *status, const char *why)
     buf_add_format(&b, "id=%s uid=%lld", r->id, (long long)r->uid);
     if (r->client && *r->client)
         buf_add_format(&b, " client=%s", r->client);
-    buf_add_format(
-        &b, " from=<%s> to=<%s>", r->envelope.sender, r->envelope.n ? r->envelope.rcpt[0].address : "");
+    add_address(&b, "from", r->envelope.sender ? r->envelope.sender : "");
+    add_address(&b, "to", r->envelope.n ? r->envelope.rcpt[0].address : "");
     if (r->envelope.n > 1)
         buf_add_format(&b, " nrcpt=%zu", r->envelope.n);
     buf_add_format(&b, " size=%llu", (unsigned long long)d->sub->size);
@@ -76,7 +101,7 @@ delivery_log(const struct delivery *d, const char *status, const char *why)
         buf_add_format(&b, " %s", buf_str(&d->sub->used));
     buf_add_format(&b, " status=%s", status);
     if (why && *why)
-        buf_add_format(&b, " why=\"%.1000s\"", why);
+        delivery_add_words(&b, " why", why);
     log_line(strcmp(status, "failed") == 0 || strcmp(status, "refused") == 0 || strcmp(status, "expired") == 0
                  ? LOG_LEVEL_ERROR
                  : LOG_LEVEL_INFO,

@@ -59,3 +59,19 @@ gecos 'Ro"ot\ <evil@example.com>' 'From: "Ro\"ot\\ <evil@example.com>" <root@exa
 gecos "Ro${CR}X-Injected${ESC}[2J" 'From: "Ro X-Injected [2J" <root@example.org>'
 gecos 'Root &,room' 'From: "Root Root" <root@example.org>'
 nothing_injected
+
+begin "neither an address nor what the smarthost says makes a field of its own in the log"
+hub_stop
+printf 'on accepted\n    default\non dot\n    reply 250 2.0.0 ok" status=failed why="never\n' >"$T/script"
+hub_start "$T/script" --tls none
+table_conf
+printf 'LogFile = "-";\n' >>"$T/conf"
+timeout 60 "$SENDMAIL" -C "$T/conf" -i -f '"x> to=<y@z.example> size=1 status=failed"@a.example' '"q> status=failed"@example.net' \
+    <"$T/in/letter" >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 0
+expect_messages 1
+tr ' ' '\n' <"$T/err" >"$T/words"
+[ "$(grep -c '^from=<.*>$' "$T/words")-$(grep -c '^to=<.*>$' "$T/words")-$(grep -c '^size=' "$T/words")" = 1-1-1 ] || fail "$(cat "$T/err")"
+[ "$(sed -n 's/.* reply="\([^"]*\)".*/\1/p' "$T/err")" = "250 2.0.0 ok' status=failed why='never" ] || fail "$(cat "$T/err")"
+end
