@@ -177,7 +177,7 @@ take_fact(struct delivery *d, const struct job_fact *f)
         count_fact(d, f->recipient, &s, f->text);
         take_relayed(d, f);
         if (!d->sub->used.len)
-            delivery_add_words(&d->sub->used, "reply", f->text);
+            delivery_add_words(&d->sub->used, "reply=\"", f->text);
         return;
     }
     text = settings_fact_text(f);

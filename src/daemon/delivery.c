@@ -59,9 +59,9 @@ delivery_free(struct delivery *d)
 
 /* A quoted local part may hold what ends a field: whoever reads the log takes no word of it for another one */
 static void
-add_address(struct buf *b, const char *name, const char *address)
+add_address(struct buf *b, const char *key, const char *address)
 {
-    buf_add_format(b, " %s=<", name);
+    buf_add_str(b, key);
     for (; *address; address++) {
         if (*address == '>' || *address == ' ')
             buf_add_format(b, "\\x%02X", (unsigned)*address);
@@ -72,9 +72,9 @@ add_address(struct buf *b, const char *name, const char *address)
 }
 
 void
-delivery_add_words(struct buf *b, const char *name, const char *words)
+delivery_add_words(struct buf *b, const char *key, const char *words)
 {
-    buf_add_format(b, "%s=\"", name);
+    buf_add_str(b, key);
     for (size_t i = 0; words[i] && i < WORDS_MAX; i++)
         buf_add_char(b, words[i] == '"' ? '\'' : words[i]);
     buf_add_char(b, '"');
@@ -90,8 +90,8 @@ delivery_log(const struct delivery *d, const char *status, const char *why)
     buf_add_format(&b, "id=%s uid=%lld", r->id, (long long)r->uid);
     if (r->client && *r->client)
         buf_add_format(&b, " client=%s", r->client);
-    add_address(&b, "from", r->envelope.sender ? r->envelope.sender : "");
-    add_address(&b, "to", r->envelope.n ? r->envelope.rcpt[0].address : "");
+    add_address(&b, " from=<", r->envelope.sender ? r->envelope.sender : "");
+    add_address(&b, " to=<", r->envelope.n ? r->envelope.rcpt[0].address : "");
     if (r->envelope.n > 1)
         buf_add_format(&b, " nrcpt=%zu", r->envelope.n);
     buf_add_format(&b, " size=%llu", (unsigned long long)d->sub->size);
@@ -101,7 +101,7 @@ delivery_log(const struct delivery *d, const char *status, const char *why)
         buf_add_format(&b, " %s", buf_str(&d->sub->used));
     buf_add_format(&b, " status=%s", status);
     if (why && *why)
-        delivery_add_words(&b, " why", why);
+        delivery_add_words(&b, " why=\"", why);
     log_line(strcmp(status, "failed") == 0 || strcmp(status, "refused") == 0 || strcmp(status, "expired") == 0
                  ? LOG_LEVEL_ERROR
                  : LOG_LEVEL_INFO,

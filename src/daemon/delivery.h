@@ -45,8 +45,8 @@ void delivery_free(struct delivery *d);
 void delivery_log(const struct delivery *d, const char *status, const char *why);
 /* An attempt begins: nothing is known of it. */
 void delivery_attempt_begin(struct delivery *d);
-/* NAME="WORDS" for that line: what a peer says, at most 1000 octets, ends where its quotes do. */
-void delivery_add_words(struct buf *b, const char *name, const char *words);
+/* KEY (with ="), words and '"' for that line: what a peer says, at most 1000 octets, ends where its quotes do. */
+void delivery_add_words(struct buf *b, const char *key, const char *words);
 /* Why it is not, or not wholly, delivered; NULL: nobody said. */
 const char *delivery_trouble(const struct delivery *d);
 /* Why it is not delivered, where no recipient says more. */

@@ -68,6 +68,7 @@ table_conf
 printf 'LogFile = "-";\n' >>"$T/conf"
 timeout 60 "$SENDMAIL" -C "$T/conf" -i -f '"x> to=<y@z.example> size=1 status=failed"@a.example' '"q> status=failed"@example.net' \
     <"$T/in/letter" >"$T/out" 2>"$T/err"
+# shellcheck disable=SC2034 # expect_rc reads it
 rc=$?
 expect_rc 0
 expect_messages 1
