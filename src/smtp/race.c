@@ -33,7 +33,8 @@ struct runner {
     int64_t next; /* when one more of its addresses joins, though others are still open */
     struct resolve *names;
     struct attempt attempts[ATTEMPTS_MAX];
-    size_t n, open;    /* attempts begun; still trying */
+    size_t n, open;    /* attempts in the list; still trying */
+    size_t begun;      /* of all */
     bool is_over;      /* there was nothing more to wait for when poll(2) began */
     size_t at, polled; /* its part of what poll(2) watches, the attempts first */
     struct buf why;    /* what the failed ones said */
@@ -134,22 +135,33 @@ begin_attempt(struct runner *h, const struct resolve_address *a)
 {
     int fd = connect_begin(a, h->port, h->o.source);
 
-    if (h->n == 0)
-        h->info.resolve_us = clock_us() - h->begun_us;
-    h->attempts[h->n].a = *a;
-    h->attempts[h->n].fd = fd;
-    if (fd >= 0)
-        h->open++;
-    else
+    if (fd < 0)
         note_failure(h, a, errno);
-    h->n++;
+    if (h->begun++ == 0)
+        h->info.resolve_us = clock_us() - h->begun_us;
+    if (fd >= 0) {
+        h->attempts[h->n++] = (struct attempt){ fd, *a };
+        h->open++;
+    }
     h->next = clock_deadline(STAGGER_MS);
 }
 
 static bool
 is_due(const struct runner *h)
 {
-    return h->n < ATTEMPTS_MAX && (h->open == 0 || clock_left(h->next) == 0);
+    return h->begun < ATTEMPTS_MAX && (h->open == 0 || clock_left(h->next) == 0);
+}
+
+/* poll(2) takes no more entries than descriptors may be open (RLIMIT_NOFILE), those that are none included */
+static void
+forget_failed(struct runner *h)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (h->attempts[i].fd >= 0)
+            h->attempts[n++] = h->attempts[i];
+    h->n = n;
 }
 
 /* One attempt after the other as names are found, STAGGER_MS apart or when none is open */
@@ -158,10 +170,11 @@ go_on(struct runner *h)
 {
     struct resolve_address a;
 
+    forget_failed(h);
     h->is_over = clock_left(h->deadline) == 0;
     while (!h->is_over && is_due(h) && resolve_next(h->names, &a))
         begin_attempt(h, &a);
-    if (h->open == 0 && (resolve_is_over(h->names) || h->n == ATTEMPTS_MAX))
+    if (h->open == 0 && (resolve_is_over(h->names) || h->begun == ATTEMPTS_MAX))
         h->is_over = true;
 }
 
@@ -257,8 +270,8 @@ race_wait(struct race *r, int64_t until, struct race_result *out)
             watch(r->runner[i], p, n, &wake);
             n += r->runner[i]->polled;
         }
-        if (poll(p, (nfds_t)n, clock_left(wake)) < 0)
-            continue; /* a signal */
+        if (poll(p, (nfds_t)n, clock_left(wake)) < 0 && errno == EINTR)
+            continue;
         for (size_t i = 0; i < r->n; i++) {
             struct runner *h = r->runner[i];
             resolve_step(h->names, p + h->at + h->n, h->polled - h->n);

@@ -184,6 +184,20 @@ next_hub "STARTTLS: the server does not offer it" --auth PLAIN
 next_hub "AUTH: 535" --tls starttls --auth PLAIN -w another-0ne
 next_hub "Connection refused" --listen no
 
+begin "where few descriptors may be open a name with more addresses than that is given up, not asked about for ever"
+if [ "$(id -u)" -eq 0 ] && unshare --mount --pid --fork true 2>/dev/null; then
+    { cat /etc/hosts; for i in $(seq 1 40); do echo "127.0.1.$i many.example"; done; } >"$T/hosts"
+    conf mailhub=many.example:1 UseTLS=false "QueueDir=$T/none"
+    # shellcheck disable=SC2016 # that shell's
+    timeout -s KILL 60 unshare --mount --pid --fork --kill-child sh -c 'mount --bind "$1" /etc/hosts && ulimit -n 24 && shift && exec "$@"' \
+        sh "$T/hosts" timeout 20 "$SENDMAIL" -C "$T/conf" bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+    # shellcheck disable=SC2034 # expect_rc reads it
+    rc=$?
+    expect_rc 75
+    expect_err 'Connection refused (127.0.1.1)'
+fi
+end
+
 begin "without a name service the message can be tried again later"
 if [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/null; then
     conf UseTLS=false mailhub=hub.example.net:25 ConnectTimeout=30s
