@@ -59,16 +59,15 @@ delivery_free(struct delivery *d)
 
 /* A quoted local part may hold what ends a field: whoever reads the log takes no word of it for another one */
 static void
-add_address(struct buf *b, const char *key, const char *address)
+escape_address(struct buf *out, const char *address)
 {
-    buf_add_str(b, key);
+    buf_init(out, 4000);
     for (; *address; address++) {
         if (*address == '>' || *address == ' ')
-            buf_add_format(b, "\\x%02X", (unsigned)*address);
+            buf_add_format(out, "\\x%02X", (unsigned)*address);
         else
-            buf_add_char(b, *address);
+            buf_add_char(out, *address);
     }
-    buf_add_char(b, '>');
 }
 
 void
@@ -84,14 +83,17 @@ void
 delivery_log(const struct delivery *d, const char *status, const char *why)
 {
     const struct record *r = &d->sub->record;
-    struct buf b;
+    struct buf b, from, to;
 
     buf_init(&b, 4000);
     buf_add_format(&b, "id=%s uid=%lld", r->id, (long long)r->uid);
     if (r->client && *r->client)
         buf_add_format(&b, " client=%s", r->client);
-    add_address(&b, " from=<", r->envelope.sender ? r->envelope.sender : "");
-    add_address(&b, " to=<", r->envelope.n ? r->envelope.rcpt[0].address : "");
+    escape_address(&from, r->envelope.sender ? r->envelope.sender : "");
+    escape_address(&to, r->envelope.n ? r->envelope.rcpt[0].address : "");
+    buf_add_format(&b, " from=<%s> to=<%s>", buf_str(&from), buf_str(&to));
+    buf_clear(&from);
+    buf_clear(&to);
     if (r->envelope.n > 1)
         buf_add_format(&b, " nrcpt=%zu", r->envelope.n);
     buf_add_format(&b, " size=%llu", (unsigned long long)d->sub->size);
