@@ -223,7 +223,7 @@ for i in 1 2; do
     send -i bob@example.net
     expect_rc 75
     expect_one_line
-    expect_err 'refused (127.0.0.1); it cannot wait here: queue '
+    expect_err 'refuses; it cannot wait here: queue '
     expect_err 'less than MinFree is left'
 done
 run "$ROOT/sbin/smtprelay" status

@@ -243,8 +243,9 @@ if $SANITIZED; then
 fi
 disk_case "with any amount of memory the daemon takes a letter or refuses it" size=16m
 daemon_stop
-for mb in 3 4 5 6 7 8 9 10 12 14 16 20 30 50 80; do
-    daemon_start prlimit --as="$((mb * 1048576))"
+# the last ones have memory enough, and no disk
+for kb in $(seq 4608 256 8192) 10240 12288 16384 20480 30720 81920; do
+    daemon_start prlimit --as="$((kb * 1024))"
     if [ -n "$D" ]; then
         hand_in 1000
         hand_in 1200000
