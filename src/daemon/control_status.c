@@ -132,7 +132,7 @@ absence(const struct control_snapshot *d)
     if (d->has_died)
         return ", and it left its socket behind: it was killed, or crashed; look at its log, and start it";
     if (d->lacks_config)
-        return ", and there is no configuration: 'smtprelay setup' makes one";
+        return ", and there is no configuration: 'smtprelay setup ADDRESS' makes one";
     return "; sendmail delivers by itself, sendmail -q tries what waits";
 }
 

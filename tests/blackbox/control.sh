@@ -156,7 +156,7 @@ for flag in -bp -q -qRbob; do
 done
 run "$ADMIN" status
 expect_rc 0
-expect_out "smtprelayd: not running, and there is no configuration: 'smtprelay setup' makes one"
+expect_out "smtprelayd: not running, and there is no configuration: 'smtprelay setup ADDRESS' makes one"
 expect_out 'queue: 0 messages'
 run "$ADMIN" queue
 expect_rc 0
