@@ -13,6 +13,7 @@
 #include "admin/explain.h"
 #include "admin/import_run.h"
 #include "admin/queue.h"
+#include "admin/service.h"
 #include "admin/setup.h"
 #include "admin/status.h"
 #include "admin/test.h"
@@ -160,6 +161,8 @@ check(const struct config_request *req)
         return fail(&err);
     ok = config_check_files(&c, &err) && expand_check(&c, &aliases, &err);
     explain_free(explanations_load(req->uid, &c.warnings));
+    if (ok)
+        service_check(&c);
     if (ok)
         printf("# configuration: %s\n\n", c.path ? c.path : "the environment alone");
     for (size_t a = 0; ok && a < c.n; a++)

@@ -407,6 +407,25 @@ expect_out 'smtprelayd: not running; sendmail delivers by itself'
 end
 HUB_PORT=2525
 
+if $ROOT; then
+    begin "check tells root which files a service that is started as User may not read"
+    printf 'secret\n' >"$T/life.secret"
+    chmod 600 "$T/life.secret"
+    life_conf AuthUser=zoe "AuthPassFile=$T/life.secret" AllowPlaintextAuth=true
+    mv "$T/conf" "$LIFE/etc/smtprelay.conf"
+    chmod 600 "$LIFE/etc/smtprelay.conf"
+    for file in "$LIFE/etc/smtprelay.conf" "$T/life.secret"; do
+        run "$LIFE/sbin/smtprelay" check
+        expect_rc 0
+        expect_err "$file: a service that is started as nobody, as systemd's is, may not read it: chgrp nobody, chmod 640"
+        chgrp "$(id -g nobody)" "$file"
+        chmod 640 "$file"
+    done
+    run "$LIFE/sbin/smtprelay" check
+    ! grep -q 'may not read' "$T/err" || fail "it still warns: $(cat "$T/err")"
+    end
+fi
+
 begin "what smtprelayd does not understand is wrong usage"
 for wrong in --serve --nonsense 'an argument' -C; do
     timeout 20 "$DAEMON" "$wrong" >"$T/out" 2>"$T/err" </dev/null 3<&-
