@@ -22,6 +22,12 @@ held() {
     done
 }
 
+# what is being sent when the daemon has begun cannot be removed before that is over
+queue_removed() {
+    chroot "$D/root" /usr/sbin/smtprelay remove --all --yes >"$D/remove.out" 2>&1
+    chroot "$D/root" /usr/bin/mailq | grep -q 'Mail queue is empty'
+}
+
 plugins_case() {
     plugin smtp 0 'SMTP OK' $plugins/check_smtp -H 127.0.0.1 -p "$PORT"
     plugin smtp-dialog 0 'SMTP OK' $plugins/check_smtp -H 127.0.0.1 -p "$PORT" -F client.example.org -f monitor@example.org -C 'RCPT TO:<bob@example.net>' -R '250 2.1.5'
@@ -40,7 +46,7 @@ plugins_case() {
     plugin mailq-down 2 'CRITICAL: Error code 75' $queue -w 2 -c 4
     plugin mailq-down-root 2 'CRITICAL: .*mailq is 5' chroot "$D/root" env -i PATH=/usr/bin:/bin $plugins/check_mailq -M postfix -w 2 -c 4
     daemon_start
-    chroot "$D/root" /usr/sbin/smtprelay remove --all --yes >"$D/remove.out" 2>&1 || bad remove "$(cat "$D/remove.out")"
+    until_true 60 queue_removed || bad remove "$(cat "$D/remove.out")"
 }
 
 # reports WORDS...: each stands in what logwatch says
