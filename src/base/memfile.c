@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* memfile: memfd_create(2) and its seals. */
+/* memfile: memfd_create(2) and its seals, of Linux and of FreeBSD from 13 on. */
 #include "base/memfile.h"
 
 #include <fcntl.h>
