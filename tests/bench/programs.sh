@@ -14,7 +14,7 @@ PROGRAMS="smtprelay smtprelay_alone postfix opensmtpd nullmailer dma msmtp ssmtp
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# The package and what it needs and the machine has not, unpacked into R; nothing is configured, nothing is started
+# The package, also where the machine has it, and what it needs and the machine has not, unpacked into R; nothing is configured or started
 install_debs() {
     if ! has apt-get || ! has dpkg-deb; then
         missing "not measured: only packages of Debian and its like can be unpacked here"
@@ -23,7 +23,7 @@ install_debs() {
     debs=$O/bench-debs/$1
     mkdir -p "$debs"
     if [ ! -e "$debs/done" ]; then
-        need=$(apt-get install -s --no-install-recommends "$1" 2>/dev/null | awk '$1 == "Inst" {print $2}')
+        need=$(apt-get install -s --reinstall --no-install-recommends "$1" 2>/dev/null | awk '$1 == "Inst" {print $2}')
         # shellcheck disable=SC2086 # a list
         if [ -z "$need" ] || ! (cd "$debs" && apt-get -o APT::Sandbox::User=root download -qq $need >"$W/apt.log" 2>&1); then
             missing "not measured: package $1 cannot be downloaded"
