@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=sh
-# A real Postfix with SASL by a real Dovecot, in a folder of its own, on free loopback ports.  Sourced; needs root (Postfix does).
+# A real Postfix with SASL by a real Dovecot, in a folder of its own, on free loopback ports.  Sourced, with $here, this folder; needs
+# root (Postfix does).
 #
 #   postfix_start DIR    sets SUBMISSION (STARTTLS) and SUBMISSIONS (implicit TLS) to port numbers, CA to a file, MAILDIR;
 #                        the login is relay@example.org / "s3cret pass"
 #   postfix_start DIR ADDRESS NAME [ALIAS]    at ports 587 and 465 of that address, with a certificate for these names
 #   postfix_stop DIR
-#   postfix_kill DIR     as a machine that loses its power; then `postfix -c DIR/etc start`
+#   postfix_kill DIR     as a machine that loses its power
+#   postfix_again DIR ADDRESS PORT    start it after that; says why where it does not listen
 #   come DIR...          the words behind "Subject: message" of all that has come there, one a line
 #   until_true SECONDS COMMAND...
 
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 "$here/ports.py"
 }
 
 make_ca() { # DIR [NAME ADDRESS [ALIAS]]: ca.pem, and hub.pem with hub.key, for localhost unless told otherwise
@@ -136,12 +138,11 @@ postfix_start() {
     master_config "$SUBMISSION" "$SUBMISSIONS" "$address" >"$1/etc/master.cf"
     dovecot -c "$1/dovecot.conf" || return 1
     postfix -c "$1/etc" start >"$1/start.log" 2>&1 || { cat "$1/start.log"; return 1; }
-    i=0
-    while ! python3 -c "import socket; socket.create_connection(('$address', $SUBMISSION), 1)" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 100 ] || { cat "$1/mail.log"; return 1; }
-        sleep 0.1
-    done
+    postfix_listens "$address" "$SUBMISSION" || { cat "$1/mail.log"; return 1; }
+}
+
+postfix_listens() { # ADDRESS PORT
+    until_true 10 python3 -c "import socket; socket.create_connection(('$1', $2), 1)" 2>/dev/null
 }
 
 postfix_stop() {
@@ -149,10 +150,28 @@ postfix_stop() {
     dovecot -c "$1/dovecot.conf" stop >/dev/null 2>&1
 }
 
+# Stopped first, it makes no child that is missed here, keeps the port and goes on to serve
 postfix_kill() {
     master=$(tr -d ' ' <"$1/queue/pid/master.pid")
+    kill -STOP "$master"
+    until_true 10 grep -q '^State:.T' "/proc/$master/status"
     # shellcheck disable=SC2046 # pids
-    kill -KILL "$master" $(pgrep -P "$master") 2>/dev/null || : # one that has just ended
+    kill -KILL $(pgrep -P "$master") "$master" 2>/dev/null || : # one that has just ended
+    # or a zombie, where nobody waits for it
+    until_true 10 sh -c "! grep -qs '^State:.[^ZX]' /proc/$master/status"
+}
+
+postfix_again() {
+    tries_again=6
+    until postfix -c "$1/etc" start >"$1/start.log" 2>&1 && postfix_listens "$2" "$3"; do
+        tries_again=$((tries_again - 1))
+        if [ $tries_again -eq 0 ]; then
+            tail -n 20 "$1/start.log" "$1/mail.log"
+            return 1
+        fi
+        postfix -c "$1/etc" stop >/dev/null 2>&1
+        sleep 2
+    done
 }
 
 come() {

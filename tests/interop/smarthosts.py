@@ -21,6 +21,7 @@ import time
 import warnings
 
 from messages import ENVELOPE_ID
+from ports import free_port
 
 USER, PASSWORD, TOKEN = "relay@example.org", "s3cret pass", "ya29.a-token_of-16.weeks"
 NOBODY = 65534
@@ -33,12 +34,6 @@ def wait_for(seconds, condition):
             return False
         time.sleep(0.02)
     return True
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def listens(port):
@@ -199,7 +194,7 @@ class Postfix(Smarthost):
     reports = True
 
     def shell(self, command):
-        return run("sh", "-c", ". %s/tests/interop/postfix.sh; %s" % (self.stage.source, command))
+        return run("sh", "-c", "here=%s/tests/interop; . $here/postfix.sh; %s" % (self.stage.source, command))
 
     def start(self):
         os.chmod(self.dir, 0o755)
