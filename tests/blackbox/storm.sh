@@ -13,4 +13,5 @@ storm() {
 
 storm --without-daemon --letters 200
 storm --letters 300
+storm --letters 60 --two-hubs
 exit $rc

@@ -132,7 +132,7 @@ class Letter:
         return self.header() + self.body
 
 
-Copy = collections.namedtuple("Copy", "number recipients whole began taken session")
+Copy = collections.namedtuple("Copy", "number recipients whole began taken session id")
 
 
 def read_copy(name):
@@ -143,19 +143,20 @@ def read_copy(name):
         envelope = f.read()
     number = re.search(rb"^X-Number: (\d+)$", header, re.M)
     wanted = re.search(rb"^X-Sum: (\w+)$", header, re.M)
+    message_id = re.search(rb"^Message-ID: *(\S+)", header, re.M | re.I)
     whole = bool(number and wanted) and hashlib.sha1(body).hexdigest() == wanted.group(1).decode()
     values = dict(re.findall(r"^(\w+): (\d+)$", envelope, re.M))
     return Copy(int(number.group(1)) if number else None, re.findall(r"^rcpt: <(.*?)>", envelope, re.M), whole,
-                int(values["began"]) / 1e6, int(values["taken"]) / 1e6, int(values["session"]))
+                int(values["began"]) / 1e6, int(values["taken"]) / 1e6, int(values["session"]), message_id.group(1).decode("latin-1") if message_id else "")
 
 
 class Hub:
-    def __init__(self, stage, script="", *options):
+    def __init__(self, stage, script="", *options, port=0):
         self.stage = stage
         self.dir = os.path.join(stage.work, "hub-%d" % stage.number())
         self.script = script
         self.options = list(options)
-        self.port = 0
+        self.port = port
         self.process = None
         os.mkdir(self.dir)
         self.start()

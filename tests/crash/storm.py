@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 """Processes killed at random moments while letters are handed in: none is lost, none is cut, few arrive twice, nothing is left over.
 
-usage: storm.py --root DIR --programs DIR [--letters N] [--seed N] [--without-daemon]
+usage: storm.py --root DIR --programs DIR [--letters N] [--seed N] [--without-daemon] [--two-hubs]
 
 Each letter has a number and a checksum; the hub writes down each copy it took. SIGKILL goes to the supervisor, to the process that
 serves, to workers, to all of them at once, and to sendmail. At the end the daemon is started once more and the queue runs dry.
+With two hubs the one that is asked first is good, out of reach, silent, or has no time, and goes from one to the other without notice;
+the configuration is written anew, and read again by SIGHUP, just as often.
 The seed is printed; the same seed makes the same letters and the same choice of victims.
 """
 import argparse
@@ -41,6 +43,19 @@ on accepted chance 5
     close
 """
 
+RUDE = "gone behind the dot"  # its 250 may be lost on the way
+# what the smarthost that is asked first may be like
+NATURES = {
+    "good": SCRIPT,
+    "black hole": "option listen blackhole\n",
+    "refusing": "option listen no\n",
+    "silent": "on greeting\n    hang\n",
+    "closing": "on connect\n    reset\n",
+    "busy": "on greeting\n    reply 421 4.3.2 too busy\n    close\n",
+    "putting off": "on MAIL chance 70\n    reply 451 4.3.0 not now\n",
+    RUDE: "on dot chance 50\n    close\non dot\n    reply 250 2.0.0 taken\n    reset\n",
+}
+
 # how a call came to its end
 TAKEN, REFUSED, UNKNOWN, NEVER = "taken", "refused", "unknown", "never"
 
@@ -62,6 +77,7 @@ def options():
     p.add_argument("--letters", type=int, default=250)
     p.add_argument("--seed", default=os.environ.get("SEED", ""))
     p.add_argument("--without-daemon", action="store_true")
+    p.add_argument("--two-hubs", action="store_true")
     return p.parse_args()
 
 
@@ -194,20 +210,88 @@ class Caller(threading.Thread):
                 time.sleep(0.05)  # nobody serves just now: not all the others into the same gap
 
 
+# ---------------------------------------------------------------- two smarthosts
+
+
+class Fickle:
+    """A smarthost at one port that is now this, now that; each of its lives has a folder of its own"""
+
+    def __init__(self, stage, dice):
+        self.stage, self.dice, self.port = stage, dice, 0
+        self.lives = []
+        self.natures = []
+
+    def begin(self, nature):
+        script = NATURES[nature]
+        hub = stages.Hub(self.stage, script % self.dice.randrange(1000) if "%d" in script else script, port=self.port)
+        self.port = hub.port
+        self.lives.append(hub)
+        self.natures.append(nature)
+
+    def change(self):
+        """How many transactions that can have torn: one for each session that was open"""
+        hub = self.lives[-1]
+        stages.kill(hub.process.pid, signal.SIGSTOP)  # no session begins behind our back
+        torn = len(stages.descendants(hub.process.pid))
+        hub.stop()
+        self.begin(self.dice.choice(sorted(NATURES)))
+        return torn
+
+    def torn(self):
+        """What it took without saying so for certain"""
+        return sum(hub.count() for hub, nature in zip(self.lives, self.natures) if nature == RUDE)
+
+
+class Smarthosts:
+    """One, or two of which the first is not to be relied upon"""
+
+    def __init__(self, stage, dice, seed, two, mode):
+        self.stage, self.dice, self.mode = stage, dice, mode
+        self.good = stages.Hub(stage, SCRIPT % seed)
+        self.fickle = Fickle(stage, dice) if two else None
+        if two:
+            self.fickle.begin(dice.choice(sorted(NATURES)))
+        self.configure()
+
+    def configure(self, **settings):
+        if self.fickle:
+            settings["mailhub"] = '("127.0.0.1:%d", "127.0.0.1:%d")' % (self.fickle.port, self.good.port)
+        self.stage.configure(self.good, mode=self.mode, InteractiveTimeout="500ms", **settings)
+
+    def reconfigure(self):
+        self.configure(Workers=self.dice.randrange(1, 6), IdleTimeout=self.dice.choice(["1s", "30s"]),
+                       hostname="h%d.example.org" % self.dice.randrange(100))
+
+    def all(self):
+        return [self.good] + (self.fickle.lives if self.fickle else [])
+
+    def running(self):
+        return [self.good] + (self.fickle.lives[-1:] if self.fickle else [])
+
+    def copies(self):
+        return [c for hub in self.all() for c in hub.copies()]
+
+    def odd(self):
+        return [line for hub in self.all() for line in hub.odd()]
+
+
 # ---------------------------------------------------------------- the storm
 
 
 class Storm:
     """Kills, and counts how many transactions each kill can have torn: at most one for each worker that it reached"""
 
-    def __init__(self, stage, daemon, dice):
-        self.stage, self.daemon, self.dice = stage, daemon, dice
+    def __init__(self, stage, daemon, hubs, dice):
+        self.stage, self.daemon, self.hubs, self.dice = stage, daemon, hubs, dice
         self.kills = collections.Counter()
         self.torn = 0
         self.faults = []
         self.last_big = None
 
     def strike(self):
+        if self.hubs.fickle and self.dice.random() < 0.2:
+            self.dice.choice([self.weather, self.reload])()
+            return
         kind = self.dice.choices(["worker", "serve", "supervisor", "all", "sendmail"], [40, 12, 12, 12, 24])[0]
         if not self.daemon and kind != "sendmail":
             kind = self.dice.choice(["worker", "direct"])
@@ -217,6 +301,17 @@ class Storm:
         if kind in ("serve", "supervisor", "all"):
             self.last_big = kind
         getattr(self, kind)()
+
+    def weather(self):
+        self.torn += self.hubs.fickle.change()
+        self.kills["weather"] += 1
+
+    def reload(self):
+        """Nobody may notice"""
+        self.hubs.reconfigure()
+        if self.daemon:
+            stages.kill(self.daemon.process.pid, signal.SIGHUP)
+            self.kills["reload"] += 1
 
     def victim(self, found):
         return self.dice.choice(sorted(found, key=lambda p: p.pid)) if found else None
@@ -286,14 +381,14 @@ def is_alive(process):
 # ---------------------------------------------------------------- afterwards
 
 
-def run_dry(stage, daemon, hub):
+def run_dry(stage, daemon, *hubs):
     """One start, and everything that waits goes out; the faults"""
     if daemon:
         if daemon.stop() not in (0, 143, -signal.SIGTERM):
             yield "the daemon does not end well: %s" % " / ".join(daemon.tail(3))
             daemon.kill_all()
-    if not stages.wait_for(60, lambda: not stage.processes([hub])):
-        yield "somebody stays: %s" % [(p.name, p.arguments) for p in stage.processes([hub])][:5]
+    if not stages.wait_for(60, lambda: not stage.processes(hubs)):
+        yield "somebody stays: %s" % [(p.name, p.arguments) for p in stage.processes(hubs)][:5]
     if daemon and not daemon.start():
         yield "the daemon does not start: %s" % " / ".join(daemon.tail(3))
         return
@@ -313,8 +408,8 @@ def run_dry(stage, daemon, hub):
         code = daemon.stop()
         if code not in (0, 143, -signal.SIGTERM):
             yield "the daemon ends with %s: %s" % (code, " / ".join(daemon.tail(3)))
-    if not stages.wait_for(60, lambda: not stage.processes([hub])):
-        yield "somebody stays: %s" % [(p.name, p.arguments) for p in stage.processes([hub])][:5]
+    if not stages.wait_for(60, lambda: not stage.processes(hubs)):
+        yield "somebody stays: %s" % [(p.name, p.arguments) for p in stage.processes(hubs)][:5]
 
 
 def deaths(daemon, kills):
@@ -366,17 +461,50 @@ def extra_copies(found):
     return sum(extra.values())
 
 
+def many_ids(copies):
+    """Whoever gets a letter twice can see that it is the same one"""
+    ids = collections.defaultdict(set)
+    for copy in copies:
+        ids[copy.number].add(copy.id)
+    for number, found in sorted(ids.items()):
+        if len(found) > 1 or not min(found):
+            yield "letter %s: %s" % (number, sorted(found))
+
+
+def judge_all(report, what, stage, storm, calls):
+    dry = list(run_dry(stage, storm.daemon, *storm.hubs.running()))
+    copies = storm.hubs.copies()
+    found = arrivals(copies)
+    extra = extra_copies(found)
+    if storm.hubs.fickle:
+        storm.torn += storm.hubs.fickle.torn()
+        report.note("the one asked first was %s" % dict(collections.Counter(storm.hubs.fickle.natures)))
+    report.note("%s; %s; %d extra copies, at most %d torn" % (
+        dict(storm.kills), dict(collections.Counter(c.end for c in calls)), extra, storm.torn))
+    report.case("%s: each call ends with 0 or 75, and none hangs" % what, odd_ends(calls))
+    report.case("%s: what was answered with exit 0 arrives, whatever was killed" % what, lost(calls, found))
+    report.case("%s: what was refused, or cut off before its last byte, does not arrive" % what, unwanted(calls, found))
+    report.case("%s: no more extra copies than transactions were on the wire at the kills" % what,
+                ["%d, and only %d transactions can have been torn" % (extra, storm.torn)] if extra > storm.torn else [])
+    report.case("%s: all copies of a letter have the same Message-ID" % what, many_ids(copies))
+    report.case("%s: no letter arrives cut" % what, ["letter %s" % c.number for c in copies if not c.whole])
+    report.case("%s: one start later the queue is empty" % what, storm.faults + dry + list(stage.leftovers()))
+    report.case("%s: the smarthost saw no bad manners" % what, storm.hubs.odd())
+    if storm.daemon:
+        report.case("%s: it dies of nothing else" % what, deaths(storm.daemon, storm.kills))
+
+
 def main():
     opt = options()
     seed = stages.seed_of(opt.seed)
     what = "without the daemon" if opt.without_daemon else "with the daemon"
+    what += " and with two smarthosts" if opt.two_hubs else ""
     report = stages.Report()
     report.note("storm %s: %d letters, SEED=%d" % (what, opt.letters, seed))
     dice = random.Random(seed)
     stage = stages.Stage(opt.root, opt.programs)
     try:
-        hub = stages.Hub(stage, SCRIPT % seed)
-        stage.configure(hub, mode=0o644 if opt.without_daemon else 0o600, InteractiveTimeout="500ms")
+        hubs = Smarthosts(stage, random.Random(dice.random()), seed, opt.two_hubs, 0o644 if opt.without_daemon else 0o600)
         daemon = None if opt.without_daemon else stages.Daemon(stage)
         if daemon and not daemon.start():
             report.case("the daemon starts", ["it does not: " + " / ".join(daemon.tail())])
@@ -384,25 +512,11 @@ def main():
         calls = make_calls(opt.letters, dice)
         todo = collections.deque(calls)
         callers = [Caller(stage, todo, dice.random()) for _ in range(CALLERS)]
-        storm = Storm(stage, daemon, random.Random(dice.random()))
+        storm = Storm(stage, daemon, hubs, random.Random(dice.random()))
         for c in callers:
             c.start()
         storm.rage(callers)
-        dry = list(run_dry(stage, daemon, hub))
-        found = arrivals(hub.copies())
-        ends = collections.Counter(c.end for c in calls)
-        extra = extra_copies(found)
-        report.note("%s; %s; %d extra copies, at most %d torn" % (dict(storm.kills), dict(ends), extra, storm.torn))
-        report.case("%s: each call ends with 0 or 75, and none hangs" % what, odd_ends(calls))
-        report.case("%s: what was answered with exit 0 arrives, whatever was killed" % what, lost(calls, found))
-        report.case("%s: what was refused, or cut off before its last byte, does not arrive" % what, unwanted(calls, found))
-        report.case("%s: no more extra copies than transactions were on the wire at the kills" % what,
-                    ["%d, and only %d transactions can have been torn" % (extra, storm.torn)] if extra > storm.torn else [])
-        report.case("%s: no letter arrives cut" % what, ["letter %s" % c.number for c in hub.copies() if not c.whole])
-        report.case("%s: one start later the queue is empty" % what, storm.faults + dry + list(stage.leftovers()))
-        report.case("%s: the smarthost saw no bad manners" % what, hub.odd())
-        if daemon:
-            report.case("%s: it dies of nothing else" % what, deaths(daemon, storm.kills))
+        judge_all(report, what, stage, storm, calls)
         if report.failed and daemon:
             for line in daemon.tail(30):
                 report.note(line)
