@@ -4,7 +4,8 @@
  * from command lines.
  *
  * Bytes come in pieces of any size, mailboxes go out one by one. Only the address being read is kept, so a list may have any
- * length and any depth of comments. Groups vanish: their members come like any other mailbox.
+ * length and any depth of comments. Groups vanish: their members come like any other mailbox. ';' separates like ',' outside
+ * groups, too.
  */
 #ifndef MAIL_ADDRLIST_H
 #define MAIL_ADDRLIST_H
@@ -18,8 +19,7 @@
 
 enum {
     /*
-     * A command-line argument: ';' separates like ',' outside groups, and line breaks are refused. Without it: the value of
-     * a header field, where they are folding.
+     * A command-line argument: line breaks are refused. Without it: the value of a header field, where they are folding.
      */
     ADDRLIST_ARGUMENT = 1,
 };
