@@ -40,6 +40,7 @@ struct compose_state {
     struct addrlist list;
     struct error err;   /* what makes the message impossible, whoever gets it */
     size_t field_start; /* in c->header */
+    size_t resent_at;   /* in c->header: where the topmost block of Resent- fields begins */
     enum header_field field;
     bool resent_begun;             /* a Resent- field was seen */
     bool resent_over;              /* the topmost block of them has ended */
@@ -253,6 +254,8 @@ note_resent(struct compose_state *s, enum header_field field)
         return;
     }
     s->resent_over = s->resent_over || again;
+    if (!s->resent_begun)
+        s->resent_at = s->c->header.len;
     s->resent_begun = true;
     if (!s->resent_over)
         s->seen[field] = true;
@@ -311,7 +314,7 @@ on_header(void *ctx, enum header_event event, struct slice text)
         end_field(s);
 }
 
-/* Resent-Date goes in front, where the block is */
+/* Resent-Date goes where the block begins: in front of a Received field above it, it would be a block of its own */
 static void
 add_date(struct compose_state *s)
 {
@@ -322,13 +325,12 @@ add_date(struct compose_state *s)
     if (s->seen[s->resent_begun ? HEADER_RESENT_DATE : HEADER_DATE])
         return;
     buf_init(&all, header->max);
-    if (!s->resent_begun)
-        buf_add_slice(&all, buf_slice(header));
+    size_t at = s->resent_begun ? s->resent_at : header->len;
+    buf_add_slice(&all, slice_sub(buf_slice(header), 0, at));
     buf_add_str(&all, s->resent_begun ? "Resent-Date: " : "Date: ");
     stamp_date(&all, now.tv_sec, zone);
     buf_add_str(&all, "\r\n");
-    if (s->resent_begun)
-        buf_add_slice(&all, buf_slice(header));
+    buf_add_slice(&all, slice_from(buf_slice(header), at));
     buf_clear(header);
     *header = all;
 }

@@ -442,6 +442,8 @@ add_absent_resent(const struct head *h, struct buf *out)
     buf_add_slice(out, buf_slice(&h->absent_from));
     if (!h->seen[HEADER_RESENT_MESSAGE_ID])
         buf_add_format(out, "Resent-Message-ID: %s\r\n", h->record->message_id);
+    if (!h->seen[HEADER_RESENT_TO] && !h->seen[HEADER_RESENT_CC])
+        buf_add_str(out, "Resent-To: undisclosed-recipients:;\r\n");
 }
 
 static void

@@ -42,6 +42,9 @@ in_ t-none 'To: undisclosed-recipients:;\nSubject: x\n\ntext\n'
 in_ t-resent 'Resent-From: zoe@example.org\nResent-To: bob@example.net\nResent-Bcc: carol@example.net\nFrom: a@example.org\nTo: x@example.net\nBcc: y@example.net\nDate: Sat, 21 Nov 2026 10:00:00 +0100\nMessage-ID: <m@example.org>\n\ntext\n'
 in_ t-resent-twice 'Resent-To: bob@example.net\nResent-Date: Sat, 21 Nov 2026 10:00:00 +0100\nResent-From: zoe@example.org\nResent-To: x@example.net\nResent-From: y@example.org\nTo: z@example.net\n\ntext\n'
 in_ t-resent-received 'Resent-To: bob@example.net\nReceived: from here\nResent-To: x@example.net\nResent-Date: Sat, 21 Nov 2026 10:00:00 +0100\n\ntext\n'
+in_ t-semicolons 'To: Bob <bob@example.net>; carol@example.net\nCc: dave;\n\ntext\n'
+in_ t-resent-bcc 'Resent-From: zoe@example.org\nResent-Bcc: bob@example.net\nFrom: a@example.org\nTo: x@example.net\n\ntext\n'
+in_ t-resent-below 'Received: from here\nResent-From: zoe@example.org\nResent-To: bob@example.net\nFrom: a@example.org\nTo: x@example.net\n\ntext\n'
 in_ t-resent-none 'Resent-Date: Sat, 21 Nov 2026 10:00:00 +0100\nTo: bob@example.net\n\ntext\n'
 
 hub_start -

@@ -166,8 +166,8 @@ START_TEST(what_is_absent_is_added_and_the_rest_keeps_its_order_and_bytes)
         { FROM "Cc: c@x.example||", SEVEN, FROM "Cc: c@x.example|Date: NOW|Message-ID: <new@h.example>||" },
         { "From someone Mon|" ALL "||x|", SEVEN, ALL "||x|" },
         { ALL "Bcc: s@x|Resent-X: y|Return-Path: <a@b>|Content-Length: 3|BCC : t@x||x|", SEVEN,
-            ALL "Resent-Date: NOW|Resent-From: login@h.example|Resent-Message-ID: <new@h.example>|Resent-X: "
-                "y||x|" },
+            ALL "Resent-Date: NOW|Resent-From: login@h.example|Resent-Message-ID: <new@h.example>|"
+                "Resent-To: undisclosed-recipients:;|Resent-X: y||x|" },
         { ALL "x-Odd:  as\t it was |  folded|||x|", SEVEN, ALL "x-Odd:  as\t it was |  folded|||x|" },
         /* without a value it is as good as absent */
         { "From: |Cc:|Date:|Message-ID: |||", SEVEN,
@@ -189,7 +189,8 @@ START_TEST(only_the_topmost_resent_block_counts)
           "s@x.example|"
           "Resent-Bcc: u@x|" FROM "|",
             SEVEN,
-            "Resent-From: r@x.example|Resent-Date: 1|Resent-Message-ID: <2>|Received: old|Resent-From: "
+            "Resent-To: undisclosed-recipients:;|Resent-From: r@x.example|Resent-Date: 1|Resent-Message-ID: "
+            "<2>|Received: old|Resent-From: "
             "s@x.example|" FROM "|" },
         { "Received: old|Resent-To: r@x.example|Received: older|Resent-From: s@x.example|Resent-Date: 1|" FROM
           "|",

@@ -218,6 +218,7 @@ START_TEST(a_date_is_added_where_it_belongs)
         { "text", "Date: ", "\r\n\r\n" },
         { "Resent-To: b@x\nA: b\n", "Resent-Date: ", "\r\nResent-To: b@x\r\nA: b\r\n\r\n" },
         { "Resent-To: b@x\nReceived: y\nResent-Date: z\n", "Resent-Date: ", "Resent-Date: z\r\n\r\n" },
+        { "Received: y\nResent-To: b@x\n", "Received: y\r\nResent-Date: ", "\r\nResent-To: b@x\r\n\r\n" },
         { "date: z\n", "date: z\r\n\r\n", "date: z\r\n\r\n" },
         { "Resent-date: z\nA: b\n", "Resent-date: z\r\nA: b\r\n\r\n", "\r\n\r\n" },
     };

@@ -328,7 +328,8 @@ START_TEST(of_a_message_sent_on_the_resent_block_is_judged)
         /* nor does the sender of the next one come in the place of one that gave way */
         { "Resent-Date: 1|Resent-Message-ID: <2>|Resent-From: me@mail.example|Resent-Sender: x@x.example|"
           "Resent-Date: 2|Resent-Sender: z@z.example|From: zoe@other.example|",
-            "Resent-Date: 1|Resent-Message-ID: <2>|Resent-From: me@mail.example|"
+            "Resent-To: undisclosed-recipients:;|Resent-Date: 1|Resent-Message-ID: <2>|Resent-From: "
+            "me@mail.example|"
             "Resent-Sender: \"www-data on web1\" " OWN "X-Original-Resent-Sender: x@x.example|"
             "Resent-Date: 2|Resent-Sender: z@z.example|From: zoe@other.example|" },
         { "From: zoe@other.example|Resent-Date: 1|Resent-Message-ID: <2>|Resent-To: b@y|",
@@ -395,7 +396,8 @@ START_TEST(keep_leaves_a_signed_senders_domain_and_qualify_rewrites_it)
     rules.policy = REWRITE_QUALIFY;
     check(&rules, &r,
         "From: root@web1.example.org|From: b|Resent-From: c|Resent-Date: 1|Resent-Message-ID: <1>|",
-        "From: root@example.org|From: b@example.org|Resent-From: c@example.org|Resent-Date: "
+        "From: root@example.org|From: b@example.org|Resent-To: undisclosed-recipients:;|Resent-From: "
+        "c@example.org|Resent-Date: "
         "1|Resent-Message-ID: <1>|");
 }
 END_TEST
