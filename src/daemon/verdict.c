@@ -25,8 +25,14 @@ static size_t rank(enum error_class class)
 
 /* A recipient as the caller named it */
 struct tally {
-    bool delivered;                      /* at least one member has it */
-    const struct verdict_member *failed; /* its worst failure */
+    bool delivered;                       /* at least one member has it */
+    const struct verdict_member *failed;  /* its worst failure */
+    const struct verdict_member *partial; /* it was served, but for this member, which was refused */
+};
+
+/* How many have it, of how many */
+struct served {
+    size_t n, of;
 };
 
 static void
@@ -47,6 +53,14 @@ same_failure(const struct verdict_member *a, const struct verdict_member *b)
     return !a->of_recipient && !b->of_recipient && a->class == b->class && strcmp(a->text, b->text) == 0;
 }
 
+/* What is said of a recipient; of one that others have got it under, the member is named, too */
+static char *
+line_of(const char *name, const struct tally *t, const struct verdict_member *m)
+{
+    return t->delivered ? mem_format("%.300s (%.300s): %.600s", name, m->address, m->text)
+                        : mem_format("%.300s: %.600s", name, m->text);
+}
+
 /* "a@x: why; b@x: why; and 3 more" */
 static void
 name_failures(struct buf *out, const char *const *names, const struct tally *tally, size_t n)
@@ -64,14 +78,16 @@ name_failures(struct buf *out, const char *const *names, const struct tally *tal
         if (!first)
             buf_add_str(out, "; ");
         first = false;
-        buf_add_format(out, "%.300s: %.600s", names[i], tally[i].failed->text);
+        char *line = line_of(names[i], &tally[i], tally[i].failed);
+        buf_add_str(out, line);
+        free(line);
     }
     if (left)
         buf_add_format(out, "; and %zu more", left);
 }
 
 static void
-word(struct verdict *v, const char *const *names, const struct tally *tally, size_t n, size_t served)
+word(struct verdict *v, const char *const *names, const struct tally *tally, size_t n, struct served served)
 {
     const struct verdict_member *worst = NULL;
     size_t failed = 0, alike = 0;
@@ -88,12 +104,12 @@ word(struct verdict *v, const char *const *names, const struct tally *tally, siz
     v->class = worst->class;
     for (size_t i = 0; i < n; i++)
         alike += tally[i].failed && same_failure(tally[i].failed, worst);
-    if (served == 0 && alike == failed) {
+    if (served.n == 0 && alike == failed) {
         buf_add_str(&v->text, worst->text); /* one trouble for all: no need to name each */
         return;
     }
-    if (served > 0)
-        buf_add_format(&v->text, "%zu of %zu recipients have it, not these: ", served, n);
+    if (served.n > 0)
+        buf_add_format(&v->text, "%zu of %zu recipients have it, not these: ", served.n, served.of);
     name_failures(&v->text, names, tally, n);
 }
 
@@ -114,7 +130,34 @@ name_refused(struct verdict *v, const char *const *names, const struct tally *ta
     v->refused = mem_array(n, sizeof *v->refused);
     for (size_t i = 0; i < n; i++)
         if (tally[i].failed)
-            v->refused[v->nrefused++] = mem_format("%.300s: %.600s", names[i], tally[i].failed->text);
+            v->refused[v->nrefused++] = line_of(names[i], &tally[i], tally[i].failed);
+}
+
+/* Without a queue no DSN tells of them: then it is said here */
+static void
+name_partial(struct verdict *v, const char *const *names, const struct tally *tally, size_t n)
+{
+    v->refused = mem_array(n, sizeof *v->refused);
+    for (size_t i = 0; i < n; i++)
+        if (tally[i].partial)
+            v->refused[v->nrefused++] = line_of(names[i], &tally[i], tally[i].partial);
+}
+
+/* Recipients as the caller named them; where one of them got it in part, members */
+static struct served
+count_served(
+    const struct tally *tally, size_t nrecipients, const struct verdict_member *members, size_t nmembers)
+{
+    struct served all = { 0, nrecipients }, each = { 0, nmembers };
+    bool in_part = false;
+
+    for (size_t i = 0; i < nrecipients; i++) {
+        all.n += tally[i].delivered;
+        in_part = in_part || (tally[i].delivered && tally[i].failed);
+    }
+    for (size_t i = 0; i < nmembers; i++)
+        each.n += members[i].delivered;
+    return in_part ? each : all;
 }
 
 void
@@ -122,7 +165,7 @@ verdict_make(struct verdict *v, const char *const *names, size_t nrecipients,
     const struct verdict_member *members, size_t nmembers, bool has_queue)
 {
     struct tally *tally = mem_array(nrecipients ? nrecipients : 1, sizeof *tally);
-    size_t served = 0;
+    struct served served;
 
     memset(v, 0, sizeof *v);
     v->class = ERROR_NONE;
@@ -130,14 +173,18 @@ verdict_make(struct verdict *v, const char *const *names, size_t nrecipients,
     count(tally, members, nmembers);
     for (size_t i = 0; i < nrecipients; i++) {
         /* one that aliases expanded counts as refused if all its members are; deferred members are still to be told of */
-        if (tally[i].delivered && tally[i].failed && tally[i].failed->class != ERROR_TEMP)
-            tally[i].failed = NULL;
-        served += tally[i].delivered;
+        if (!tally[i].delivered || !tally[i].failed || tally[i].failed->class == ERROR_TEMP)
+            continue;
+        tally[i].partial = tally[i].failed;
+        tally[i].failed = NULL;
     }
-    if (has_queue && is_served_in_part(tally, nrecipients, served))
+    served = count_served(tally, nrecipients, members, nmembers);
+    if (has_queue && is_served_in_part(tally, nrecipients, served.n))
         name_refused(v, names, tally, nrecipients);
     else
         word(v, names, tally, nrecipients, served);
+    if (!has_queue && v->class == ERROR_NONE)
+        name_partial(v, names, tally, nrecipients);
     free(tally);
 }
 

@@ -29,7 +29,8 @@ struct verdict {
     enum error_class class; /* ERROR_NONE: all have it */
     struct buf text;        /* one line */
     char **
-        refused; /* class ERROR_NONE: a line "address: why" for each recipient that was refused all the same */
+        refused; /* class ERROR_NONE: a line "address: why" for each recipient that was refused all the same, and
+                    without a queue "alias (address): why" for each that aliases expanded and that only others got it under */
     size_t nrefused;
 };
 

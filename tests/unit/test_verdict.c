@@ -12,6 +12,14 @@ static const char *const names[] = { "a@x", "b@x", "team" };
     {                                      \
         r, "", true, false, ERROR_NONE, "" \
     }
+#define GONE(r)                                                    \
+    {                                                              \
+        r, "gone@y", false, true, ERROR_NOUSER, "550 no such user" \
+    }
+#define GREY(r)                                           \
+    {                                                     \
+        r, "grey@y", false, true, ERROR_TEMP, "450 later" \
+    }
 #define REFUSED(r)                                           \
     {                                                        \
         r, "", false, true, ERROR_NOUSER, "550 no such user" \
@@ -43,6 +51,9 @@ static const struct {
         ERROR_NONE, "", "team" },
     { "an alias all of whose members were refused is refused", 3,
         { SENT(0), SENT(1), REFUSED(2), REFUSED(2) }, 4, ERROR_NOUSER, "2 of 3", NULL },
+    { "an alias of which one member has to wait names that member, and members are counted", 3,
+        { SENT(0), SENT(1), SENT(2), GREY(2) }, 4, ERROR_TEMP,
+        "3 of 4 recipients have it, not these: team (grey@y): 450 later", NULL },
 };
 
 START_TEST(the_caller_is_told_who_has_it_and_who_has_not)
@@ -61,4 +72,21 @@ START_TEST(the_caller_is_told_who_has_it_and_who_has_not)
 }
 END_TEST
 
-SUITE_MAIN("verdict", the_caller_is_told_who_has_it_and_who_has_not)
+START_TEST(without_a_queue_a_member_that_is_refused_is_named_though_its_alias_was_served)
+{
+    static const struct verdict_member m[] = { SENT(0), SENT(1), SENT(2), GONE(2) };
+    struct verdict v;
+
+    verdict_make(&v, names, 3, m, 4, false);
+    ck_assert_int_eq(v.class, ERROR_NONE);
+    ck_assert_uint_eq(v.nrefused, 1);
+    ck_assert_str_eq(v.refused[0], "team (gone@y): 550 no such user");
+    verdict_clear(&v);
+    verdict_make(&v, names, 3, m, 4, true); /* a DSN tells of it */
+    ck_assert_uint_eq(v.nrefused, 0);
+    verdict_clear(&v);
+}
+END_TEST
+
+SUITE_MAIN("verdict", the_caller_is_told_who_has_it_and_who_has_not,
+    without_a_queue_a_member_that_is_refused_is_named_though_its_alias_was_served)
