@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "config/expand.h"
 #include "config/route.h"
+#include "mail/addrlist.h"
 
 /* Whose mail it would be, and what has been found for one address */
 struct verify {
@@ -20,6 +21,8 @@ struct verify {
     bool steps;
     char **found;
     size_t n;
+    size_t listed;      /* addresses of this argument */
+    struct error first; /* what was wrong with the first that is refused */
 };
 
 static const char *
@@ -205,19 +208,32 @@ add_ways(struct verify *v)
 
 /* ---------------------------------------------------------------- all */
 
-static bool
-verify_one(struct verify *v, const char *address, struct error *err)
+static void
+add_refusal(struct verify *v, const struct error *err)
+{
+    buf_add_format(v->out, "%s refused: %s\n", v->steps ? "   >" : "", err->text);
+    if (v->first.class == ERROR_NONE)
+        v->first = *err;
+}
+
+static void
+add_name(struct verify *v, struct slice name)
+{
+    buf_add_char(v->out, ' ');
+    text_add_escaped(v->out, name);
+    buf_add_str(v->out, v->steps ? ":\n" : ":");
+}
+
+static void
+verify_address(struct verify *v, const char *address)
 {
     size_t account = route_account(v->c, v->sender, v->uid, address);
     struct expand_hooks hooks = { .found = on_found, .step = v->steps ? on_step : NULL, .ctx = v };
-    bool ok;
+    struct error err;
 
-    buf_add_char(v->out, ' ');
-    text_add_escaped(v->out, slice_of(address));
-    buf_add_str(v->out, v->steps ? ":\n" : ":");
-    ok = expand_recipient(v->c, account, address, &hooks, err);
-    if (!ok)
-        buf_add_format(v->out, "%s refused: %s\n", v->steps ? "   >" : "", err->text);
+    add_name(v, slice_of(address));
+    if (!expand_recipient(v->c, account, address, &hooks, &err))
+        add_refusal(v, &err);
     else if (v->steps)
         add_ways(v);
     else
@@ -227,7 +243,52 @@ verify_one(struct verify *v, const char *address, struct error *err)
     free(v->found);
     v->found = NULL;
     v->n = 0;
-    return ok;
+}
+
+struct listing {
+    struct verify *v;
+    struct slice text;
+};
+
+static void
+on_listed(void *ctx, const struct addrlist_item *item)
+{
+    struct listing *l = ctx;
+    struct buf b;
+
+    if (l->v->out->overflow)
+        return;
+    l->v->listed++;
+    if (item->error) {
+        add_name(
+            l->v, slice_trim(slice_sub(l->text, item->entry.start, item->entry.end - item->entry.start)));
+        add_refusal(l->v, item->error);
+        return;
+    }
+    buf_init(&b, 1000);
+    address_format(&b, &item->address);
+    verify_address(l->v, buf_str(&b));
+    buf_clear(&b);
+}
+
+/* An argument is a list with names and comments, as it is where a message is sent */
+static void
+verify_argument(struct verify *v, const char *text)
+{
+    struct listing l = { v, slice_of(text) };
+    struct addrlist *list = mem_alloc(sizeof *list);
+    struct error err;
+
+    v->listed = 0;
+    addrlist_init(list, ADDRLIST_ARGUMENT, on_listed, &l);
+    addrlist_push(list, l.text);
+    addrlist_end(list);
+    free(list);
+    if (v->listed)
+        return;
+    error_set(&err, ERROR_DATA, "there is no address in it");
+    add_name(v, l.text);
+    add_refusal(v, &err);
 }
 
 void
@@ -235,22 +296,20 @@ control_verify(const struct control_request *q, const struct config *c, struct b
 {
     bool steps = q->verb == CONTROL_TRACE;
     struct verify v = { .c = c, .out = answer, .steps = steps };
-    struct error err, first;
 
     v.uid = steps && q->filter.uid >= 0 ? q->filter.uid : q->peer.uid;
     v.sender = sender_of(q, c, v.uid);
-    error_init(&first);
+    error_init(&v.first);
     for (size_t i = 0; i < q->naddress && !answer->overflow; i++)
-        if (!verify_one(&v, q->address[i], &err) && first.class == ERROR_NONE)
-            first = err;
+        verify_argument(&v, q->address[i]);
     if (answer->overflow) {
         buf_reset(answer);
-        error_set(&first, ERROR_REFUSED, "that leads to more addresses than can be shown");
+        error_set(&v.first, ERROR_REFUSED, "that leads to more addresses than can be shown");
     }
     control_end(answer,
-        first.class == ERROR_NONE      ? ERROR_NONE
-        : first.class == ERROR_REFUSED ? ERROR_REFUSED
-                                       : ERROR_NOUSER,
-        first.text);
+        v.first.class == ERROR_NONE      ? ERROR_NONE
+        : v.first.class == ERROR_REFUSED ? ERROR_REFUSED
+                                         : ERROR_NOUSER,
+        v.first.text);
     free(v.sender);
 }

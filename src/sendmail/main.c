@@ -194,7 +194,7 @@ hand_over(const struct options *o, struct compose *c, char **note, struct error 
         settle();
     if (code != 0 && !quiet)
         fprintf(stderr, "sendmail: %s\n", err->text);
-    else if (code == 0 && *note)
+    else if (code == 0 && *note && (!quiet || o->verbose))
         fprintf(stderr, "sendmail: %s\n", *note);
     if (own) {
         file_close(&fd); /* else the end of this process does it */

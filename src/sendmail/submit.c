@@ -265,14 +265,14 @@ add_param(struct buf *b, const char *name, const char *value)
     text_percent_encode(b, slice_of(value));
 }
 
-/* The full name: one line of text, whatever it was */
+/* The full name: one line of text, whatever it was; blanks alone are none */
 static void
 add_name(struct buf *b, const struct options *o)
 {
     const char *name = o->full_name ? o->full_name : getenv("NAME");
     char *copy;
 
-    if (!name || strlen(name) >= 500)
+    if (!name || strlen(name) >= 500 || !name[strspn(name, " \t\r\n")])
         return;
     copy = mem_dup(name);
     for (char *c = copy; *c; c++)

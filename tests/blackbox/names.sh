@@ -77,7 +77,7 @@ end
 
 printf '%s\n' 'on RCPT *<bad*' '    reply 550 5.1.1 no such user' >"$T/script"
 SCRIPT=$T/script
-a_machine "what an alias expanded is refused only if all its members are"
+a_machine "what an alias expanded is refused only if all its members are, and where no queue tells of one it is said at once"
 send -i all-bad dave@example.net
 expect_rc 67
 expect_err all-bad
@@ -85,10 +85,14 @@ expect_to dave@example.net
 send -i some
 expect_rc 0
 expect_to bob@example.net
+expect_err 'some (bad@example.net)'
+send -i -oeq some
+expect_rc 0
+[ ! -s "$T/err" ] || fail "-oeq is not silent"
 send -i all-bad
 expect_rc 67
 expect_one_line
-expect_messages 2
+expect_messages 3
 end
 SCRIPT=-
 
