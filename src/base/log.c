@@ -74,12 +74,6 @@ log_open(const char *ident, const char *target, enum log_level level, struct err
 }
 
 void
-log_set_level(enum log_level level)
-{
-    out.level = level;
-}
-
-void
 log_copy(bool on)
 {
     out.copy = on;

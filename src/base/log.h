@@ -24,8 +24,6 @@ bool log_open(const char *ident, const char *target, enum log_level level, struc
 void log_offer(int fd);
 /* That of the file that lines go to, which stays the log's; -1 when they go elsewhere. */
 int log_descriptor(void);
-/* Only lines at this level or graver are written. */
-void log_set_level(enum log_level level);
 /* Write each line to standard error, too, wherever else it goes. */
 void log_copy(bool on);
 /* One line; control characters are escaped. */

@@ -176,36 +176,6 @@ provider_find_domain(const struct provider_table *t, struct slice domain)
     return find_item(t, CONFIG_PRESET_DOMAINS, domain);
 }
 
-/* "smtp.REGION.example" fits "smtp.eu.example" */
-static bool
-host_fits(struct slice host, struct slice pattern)
-{
-    struct slice rest = pattern;
-    size_t at = 0;
-
-    while (at < pattern.len && !slice_starts(slice_from(pattern, at), REGION))
-        at++;
-    if (at == pattern.len)
-        return slice_eq_nocase(host, pattern);
-    rest = slice_from(pattern, at + strlen(REGION));
-    return host.len > at + rest.len && slice_eq_nocase(slice_sub(host, 0, at), slice_sub(pattern, 0, at)) &&
-           slice_eq_nocase(slice_from(host, host.len - rest.len), rest);
-}
-
-size_t
-provider_find_host(const struct provider_table *t, struct slice host)
-{
-    for (size_t i = 1; i < t->entries.n; i++) {
-        const struct config_value *v = config_value(&t->entries, i, CONFIG_MAILHUB);
-        for (size_t k = 0; k < v->n; k++) {
-            struct slice hub = slice_of(v->item[k]);
-            if (host_fits(host, slice_sub(hub, 0, slice_find(hub, ':'))))
-                return i;
-        }
-    }
-    return 0;
-}
-
 /* ---------------------------------------------------------------- applying */
 
 static bool

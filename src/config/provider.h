@@ -39,8 +39,6 @@ size_t provider_find(
     const struct provider_table *t, const char *name, struct slice *region, const char **nearest);
 /* Whose addresses are at that domain; 0: nobody known. */
 size_t provider_find_domain(const struct provider_table *t, struct slice domain);
-/* Who has that smarthost (host without port; any region); 0: nobody known. */
-size_t provider_find_host(const struct provider_table *t, struct slice host);
 /* Its first name. */
 const char *provider_name(const struct provider_table *t, size_t entry);
 /* One of its values as text (lists: the first); NULL: it has none. */

@@ -137,8 +137,9 @@ is_domain(struct slice text)
     return true;
 }
 
-bool
-value_is_host(struct slice text)
+/* A domain, or an address literal in brackets */
+static bool
+is_host(struct slice text)
 {
     if (text.len < 3 || text.p[0] != '[')
         return is_domain(text);
@@ -279,7 +280,7 @@ is_hub(struct slice text)
 static bool
 is_host_or_none(struct slice text)
 {
-    return text.len == 0 || value_is_host(text);
+    return text.len == 0 || is_host(text);
 }
 
 static bool
@@ -292,7 +293,7 @@ static bool
 is_pattern(struct slice text)
 {
     if (text.len && text.p[0] == '@')
-        return value_is_host(slice_from(text, 1));
+        return is_host(slice_from(text, 1));
     return value_is_address(text);
 }
 
@@ -402,7 +403,7 @@ static const struct rule {
         "\"auto\", \"scram-sha-256-plus\", \"scram-sha-256\", \"scram-sha-1\", \"plain\", \"login\", "
         "\"cram-md5\", "
         "\"external\", \"xoauth2\" or \"oauthbearer\" is wanted" },
-    { CONFIG_HOSTNAME, NULL, value_is_host, "a host name or an address in brackets is wanted" },
+    { CONFIG_HOSTNAME, NULL, is_host, "a host name or an address in brackets is wanted" },
     { CONFIG_FROM, NULL, value_is_address, "an address with a domain is wanted" },
     { CONFIG_FROM_POLICY, "auto|keep|qualify|force", NULL,
         "\"auto\", \"keep\", \"qualify\" or \"force\" is wanted" },

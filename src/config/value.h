@@ -17,8 +17,6 @@ bool value_check(enum config_key key, struct slice text, int64_t *number, struct
 const char *value_wanted(enum config_type type);
 /* "true", "yes", "on", "1" and their opposites. */
 bool value_parse_bool(struct slice text, int64_t *out);
-/* A domain, or an address literal in brackets. */
-bool value_is_host(struct slice text);
 /* An address with a domain. */
 bool value_is_address(struct slice text);
 /* Cut "host", "host:port", "[v6]:port", "srv:domain", "direct": h->kind, h->host (fresh memory), h->port (0: none). */

@@ -349,8 +349,9 @@ control_add_active(struct control_request *q, const char *id)
 
 /* ---------------------------------------------------------------- answers in a thread */
 
-struct spool *
-control_open(const struct control_request *q, bool *none, struct error *err)
+/* The queue of the request; NULL and *none where there is no queue, NULL with err where it cannot be read */
+static struct spool *
+open_queue(const struct control_request *q, bool *none, struct error *err)
 {
     struct stat st;
 
@@ -382,7 +383,7 @@ control_answer(const struct control_request *q, int fd)
     ensure(control_is_answered(q));
     control_out_begin(&o, fd);
     error_init(&err);
-    s = control_open(q, &none, &err);
+    s = open_queue(q, &none, &err);
     if (!s && !none)
         ok = false;
     else if (q->verb == CONTROL_LIST)
@@ -418,8 +419,9 @@ control_means_all(const struct control_request *q)
     return q->by == 0 && q->peer.is_operator;
 }
 
-bool
-control_is_meant(const struct control_request *q, const struct record *r)
+/* run and what changes messages: is this message meant, by its owner and what is looked for? */
+static bool
+is_meant(const struct control_request *q, const struct record *r)
 {
     const struct envelope *e = &r->envelope;
 
@@ -443,7 +445,7 @@ control_select(
     struct control_walk w;
     struct record r;
     bool none;
-    struct spool *s = control_open(q, &none, err);
+    struct spool *s = open_queue(q, &none, err);
     size_t room = 0;
     int fd;
 
@@ -454,7 +456,7 @@ control_select(
     control_out_begin(&o, client);
     control_walk_begin(&w, q, s, client >= 0 ? &o : NULL);
     while (control_walk_next(&w, &r, &fd)) {
-        if (control_is_meant(q, &r)) {
+        if (is_meant(q, &r)) {
             if (*n == room)
                 *ids = mem_resize(*ids, room = room ? 2 * room : 16, sizeof **ids);
             memcpy((*ids)[(*n)++], r.id, strlen(r.id) + 1);

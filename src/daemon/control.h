@@ -201,8 +201,6 @@ void control_answer(const struct control_request *q, int fd);
 /* May this peer ask that (wake, and trace for others, are the operators')? False with err (77). */
 bool control_is_permitted(const struct control_request *q, struct error *err);
 
-/* run and what changes messages: is this message meant, by its owner and what is looked for? */
-bool control_is_meant(const struct control_request *q, const struct record *r);
 /* run: does it mean all that waits, so that no record needs to be looked at? */
 bool control_means_all(const struct control_request *q);
 /*

@@ -6,8 +6,6 @@
 #include "daemon/control_out.h"
 #include "daemon/control_rate.h"
 
-/* The queue of the request; NULL and *none where there is no queue, NULL with err where it cannot be read. */
-struct spool *control_open(const struct control_request *q, bool *none, struct error *err);
 bool control_may_see(const struct control_request *q, const struct record *r);
 bool control_is_active(const struct control_request *q, const char *id);
 /* The account as the daemon knows it, NULL = it says nothing of it. */

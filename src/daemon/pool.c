@@ -31,8 +31,9 @@ ask_for_worker(struct pool *p, struct pool_job *job)
     pool_worker_new(p, job->account, NULL);
 }
 
-bool
-pool_is_full(const struct pool *p)
+/* There are as many workers as there may be */
+static bool
+has_all_workers(const struct pool *p)
 {
     return p->n - p->aside >= p->workers_max;
 }
@@ -109,7 +110,7 @@ advance(struct pool *p, struct pool_job *job)
     }
     if (is_full(p, job->account))
         return STEP_NEXT; /* one of its own will be free */
-    if (pool_is_full(p)) {
+    if (has_all_workers(p)) {
         w = find_spare(p, job);
         if (!w)
             return STEP_BLOCKED;
@@ -378,7 +379,7 @@ pool_has_room(const struct pool *p, const char *account)
 {
     if (find_worker(p, account, WORKER_IDLE))
         return true;
-    return p->helper_watch && !is_full(p, account) && (!pool_is_full(p) || has_idle(p));
+    return p->helper_watch && !is_full(p, account) && (!has_all_workers(p) || has_idle(p));
 }
 
 bool

@@ -107,8 +107,6 @@ void pool_probe(struct pool *p, const char *account);
 void pool_probe_begin(struct pool_worker *w);
 
 /* pool.c */
-/* There are as many workers as there may be. */
-bool pool_is_full(const struct pool *p);
 /* Give out all that can be given out; tells no owner of anything. */
 void pool_dispatch(struct pool *p);
 

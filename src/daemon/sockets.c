@@ -270,12 +270,3 @@ sockets_close(struct sockets *s)
     }
     s->n = 0;
 }
-
-bool
-sockets_has(const struct sockets *s, const char *path)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (!s->one[i].control && strcmp(s->one[i].path, path) == 0)
-            return true;
-    return false;
-}

@@ -41,7 +41,5 @@ int sockets_take_tcp(struct sockets *s, const char *text);
 void sockets_drop_given(struct sockets *s);
 /* Close all, and remove those that were made here and are still there. */
 void sockets_close(struct sockets *s);
-/* Is one of them this path? */
-bool sockets_has(const struct sockets *s, const char *path);
 
 #endif

@@ -305,12 +305,6 @@ header_identify(struct slice name)
     return slice_starts_nocase(name, "Resent-") ? HEADER_RESENT_OTHER : HEADER_OTHER;
 }
 
-const char *
-header_name(enum header_field field)
-{
-    return fields[field].name;
-}
-
 bool
 header_is_resent(enum header_field field)
 {
@@ -321,13 +315,4 @@ bool
 header_has_addresses(enum header_field field)
 {
     return fields[field].is & IS_ADDRESSES;
-}
-
-bool
-header_is_name(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++)
-        if (!is_name_byte(name.p[i]))
-            return false;
-    return name.len > 0 && name.len <= HEADER_NAME_MAX;
 }

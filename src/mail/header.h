@@ -103,13 +103,9 @@ enum header_field {
 
 /* Which field that is, without case; blanks behind the name do not count. */
 enum header_field header_identify(struct slice name);
-/* The usual spelling, "Message-ID"; "" for HEADER_OTHER and HEADER_RESENT_OTHER. */
-const char *header_name(enum header_field field);
 /* One of the Resent- block? */
 bool header_is_resent(enum header_field field);
 /* Is the value an address list, Return-Path not counted? */
 bool header_has_addresses(enum header_field field);
-/* Could this stand before a colon: 33..126 without ':' (RFC 5322 3.6.8), not empty, at most HEADER_NAME_MAX? */
-bool header_is_name(struct slice name);
 
 #endif

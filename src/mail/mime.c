@@ -77,6 +77,23 @@ push_level(struct mime *m)
     m->depth++;
 }
 
+/* The value of a Content-Transfer-Encoding field */
+static enum mime_encoding
+parse_encoding(struct slice value)
+{
+    static const struct {
+        const char *name;
+        enum mime_encoding encoding;
+    } names[] = { { "", MIME_ENCODING_NONE }, { "7bit", MIME_7BIT }, { "8bit", MIME_8BIT },
+        { "binary", MIME_BINARY }, { "quoted-printable", MIME_QP }, { "base64", MIME_BASE64 } };
+    struct slice token = mime_token(value);
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (slice_is_nocase(token, names[i].name))
+            return names[i].encoding;
+    return MIME_ENCODING_OTHER;
+}
+
 /* The header is over: what it says decides what comes */
 static void
 end_header(struct mime *m, bool blank)
@@ -85,7 +102,7 @@ end_header(struct mime *m, bool blank)
 
     mime_type_parse(buf_slice(&m->type), &p->type);
     if (p->has_encoding)
-        p->encoding = mime_encoding_parse(buf_slice(&m->encoding));
+        p->encoding = parse_encoding(buf_slice(&m->encoding));
     p->has_blank = blank;
     p->kind = kind_of(m, p);
     p->is_text = p->kind == MIME_LEAF && (!p->type.type[0] || strcmp(p->type.type, "text") == 0);
@@ -470,28 +487,6 @@ mime_end(struct mime *m)
     }
     pass_break(m);
     end_entity(m);
-    mime_clear(m);
-}
-
-void
-mime_clear(struct mime *m)
-{
     buf_clear(&m->type);
     buf_clear(&m->encoding);
-}
-
-enum mime_encoding
-mime_encoding_parse(struct slice value)
-{
-    static const struct {
-        const char *name;
-        enum mime_encoding encoding;
-    } names[] = { { "", MIME_ENCODING_NONE }, { "7bit", MIME_7BIT }, { "8bit", MIME_8BIT },
-        { "binary", MIME_BINARY }, { "quoted-printable", MIME_QP }, { "base64", MIME_BASE64 } };
-    struct slice token = mime_token(value);
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (slice_is_nocase(token, names[i].name))
-            return names[i].encoding;
-    return MIME_ENCODING_OTHER;
 }

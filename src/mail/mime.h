@@ -99,10 +99,5 @@ void mime_init_body(
 void mime_push(struct mime *m, struct slice s);
 /* The message ends here. Frees what is kept. */
 void mime_end(struct mime *m);
-/* Frees what is kept, without an event. */
-void mime_clear(struct mime *m);
-
-/* The value of a Content-Transfer-Encoding field. */
-enum mime_encoding mime_encoding_parse(struct slice value);
 
 #endif

@@ -203,12 +203,6 @@ needs(struct slice s, bool eight_bit)
     return false;
 }
 
-bool
-mime_word_needed(struct slice value, bool eight_bit)
-{
-    return needs(value, eight_bit);
-}
-
 static size_t
 space_length(struct slice s, size_t at)
 {
@@ -238,16 +232,6 @@ mime_word_text(struct buf *out, struct slice value, size_t column, bool eight_bi
             take_plain(&c, word);
         i += n;
     }
-    coder_end(&c);
-}
-
-void
-mime_word_phrase(struct buf *out, struct slice text, size_t column)
-{
-    struct coder c;
-
-    coder_init(&c, out, column, true);
-    take_encoded(&c, text);
     coder_end(&c);
 }
 

@@ -15,9 +15,6 @@
 /* A word longer than this cannot be folded and is encoded, whatever it holds. */
 enum { MIME_WORD_LONG = 900 };
 
-/* Is there something to encode: with `eight_bit` bytes over 127, in any case words over MIME_WORD_LONG? */
-bool mime_word_needed(struct slice value, bool eight_bit);
-
 /*
  * Add the value of a field, its folding kept where nothing has to change. `column` is how long the line is already ("Subject:").
  * mime_word_text is for unstructured fields, mime_word_addresses for address lists: there only display names, group names and
@@ -25,8 +22,5 @@ bool mime_word_needed(struct slice value, bool eight_bit);
  */
 void mime_word_text(struct buf *out, struct slice value, size_t column, bool eight_bit);
 void mime_word_addresses(struct buf *out, struct slice value, size_t column, bool eight_bit);
-
-/* Add one display name or phrase, all of it, as encoded-words. */
-void mime_word_phrase(struct buf *out, struct slice text, size_t column);
 
 #endif

@@ -65,8 +65,9 @@ local_seconds(int64_t when, int zone_minutes)
     return when < FIRST_S ? FIRST_S : when > LAST_S ? LAST_S : when;
 }
 
-void
-stamp_zone(struct buf *out, int zone_minutes)
+/* "+0530", of minutes east of Greenwich; beyond a day it is cut to 23:59 */
+static void
+add_zone(struct buf *out, int zone_minutes)
 {
     int z = cut_zone(zone_minutes);
     int m = z < 0 ? -z : z;
@@ -84,7 +85,7 @@ stamp_date(struct buf *out, int64_t when, int zone_minutes)
 
     buf_add_format(out, "%s, %02d %s %04d %02d:%02d:%02d ", days[c.weekday], c.day, months[c.month - 1],
         (int)c.year, c.hour, c.minute, c.second);
-    stamp_zone(out, zone_minutes);
+    add_zone(out, zone_minutes);
 }
 
 /* ---------------------------------------------------------------- foreign text */

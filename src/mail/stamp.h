@@ -14,8 +14,6 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-/* Add a zone, "+0530", of minutes east of Greenwich; beyond a day it is cut to 23:59. */
-void stamp_zone(struct buf *out, int zone_minutes);
 /*
  * Add `when` (seconds since 1970) as that zone's clocks show it: "Mon, 01 Jun 2026 10:00:00 +0200". Years before 1900 and after
  * 9999 cannot be written and are cut to those.

@@ -392,47 +392,6 @@ tls_write_some(struct tls *t, const void *data, size_t len, size_t *done, struct
     return io;
 }
 
-size_t
-tls_pending(const struct tls *t)
-{
-    return (size_t)SSL_pending(t->ssl);
-}
-
-ssize_t
-tls_read(struct tls *t, void *data, size_t size, int64_t deadline, struct error *err)
-{
-    size_t done;
-    enum tls_io io;
-
-    while ((io = tls_read_some(t, data, size, &done, err)) == TLS_IO_WANT_READ || io == TLS_IO_WANT_WRITE)
-        if (!wait_for(t, io == TLS_IO_WANT_WRITE, deadline)) {
-            (void)error_set(err, ERROR_TEMP, "no answer in time");
-            return -1;
-        }
-    if (io == TLS_IO_EOF)
-        return 0;
-    return io == TLS_IO_DONE ? (ssize_t)done : -1;
-}
-
-bool
-tls_write(struct tls *t, const void *data, size_t len, int64_t deadline, struct error *err)
-{
-    const char *p = data;
-    size_t done;
-
-    while (len > 0) {
-        enum tls_io io = tls_write_some(t, p, len, &done, err);
-
-        if (io == TLS_IO_ERROR)
-            return false;
-        if (io != TLS_IO_DONE && !wait_for(t, io == TLS_IO_WANT_WRITE, deadline))
-            return error_set(err, ERROR_TEMP, "the server does not take our data in time");
-        p += done;
-        len -= done;
-    }
-    return true;
-}
-
 /* ---------------------------------------------------------------- what was agreed */
 
 void
@@ -485,16 +444,6 @@ exporter(SSL *ssl, struct buf *out)
     buf_add(out, data, sizeof data);
     mem_wipe(data, sizeof data);
     return true;
-}
-
-bool
-tls_channel_binding(struct tls *t, const char *type, struct buf *out)
-{
-    if (strcmp(type, "tls-exporter") == 0)
-        return exporter(t->ssl, out);
-    if (strcmp(type, "tls-server-end-point") == 0)
-        return end_point(t->ssl, out);
-    return false;
 }
 
 const char *

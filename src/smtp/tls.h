@@ -88,13 +88,6 @@ enum tls_io {
  */
 enum tls_io tls_read_some(struct tls *t, void *data, size_t size, size_t *done, struct error *err);
 enum tls_io tls_write_some(struct tls *t, const void *data, size_t len, size_t *done, struct error *err);
-/* Bytes that can be read without the socket becoming readable: poll(2) does not know of them. */
-size_t tls_pending(const struct tls *t);
-
-/* Wait for at least one byte: how many came, 0 at the end, -1 with err. */
-ssize_t tls_read(struct tls *t, void *data, size_t size, int64_t deadline, struct error *err);
-/* Write all, or false with err. */
-bool tls_write(struct tls *t, const void *data, size_t len, int64_t deadline, struct error *err);
 
 /* Until when the client certificate in this text is good, in seconds since 1970; 0: there is none, or it does not say. */
 int64_t tls_client_expiry(struct slice cert_pem);
@@ -124,7 +117,5 @@ void tls_info(const struct tls *t, struct tls_info *info);
  * "tls-server-end-point" (RFC 5929), with its data added to `out`; NULL when there is none.
  */
 const char *tls_binding(struct tls *t, struct buf *out);
-/* Data for one type by name. False when it does not exist here. */
-bool tls_channel_binding(struct tls *t, const char *type, struct buf *out);
 
 #endif

@@ -150,8 +150,9 @@ bits_of(const struct recode_plan *plan, const struct mime_part *part)
                                                                   : 0;
 }
 
-enum mime_encoding
-recode_leaf(const struct recode_plan *plan, const struct mime_part *part, const struct recode_peer *peer)
+/* The encoding a leaf gets; MIME_ENCODING_NONE: it stays as it is */
+static enum mime_encoding
+leaf_encoding(const struct recode_plan *plan, const struct mime_part *part, const struct recode_peer *peer)
 {
     unsigned bits = bits_of(plan, part);
     bool too_long = (bits & RECODE_LONG) && !peer->binary,
@@ -173,7 +174,7 @@ recode_encoding(const struct recode_plan *plan, const struct mime_part *part, co
     enum mime_encoding e;
 
     if (part->kind == MIME_LEAF) {
-        e = recode_leaf(plan, part, peer);
+        e = leaf_encoding(plan, part, peer);
         if (e == MIME_ENCODING_NONE || e == part->encoding)
             return NULL;
         return e == MIME_QP ? "quoted-printable" : "base64";
@@ -332,7 +333,7 @@ encode_qp(void *ctx, struct slice s)
 static void
 begin_body(struct recode *r, const struct mime_part *part)
 {
-    enum mime_encoding e = r->is_raw ? MIME_ENCODING_NONE : recode_leaf(r->plan, part, &r->peer);
+    enum mime_encoding e = r->is_raw ? MIME_ENCODING_NONE : leaf_encoding(r->plan, part, &r->peer);
 
     r->mode = RECODE_PASS;
     if (e == MIME_QP) {

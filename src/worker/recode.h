@@ -70,9 +70,6 @@ void recode_plan_clear(struct recode_plan *plan);
 
 /* Does the body need the second pass for this peer? */
 bool recode_is_needed(const struct recode_plan *plan, const struct recode_peer *peer);
-/* The encoding a leaf gets; MIME_ENCODING_NONE: it stays as it is. */
-enum mime_encoding recode_leaf(
-    const struct recode_plan *plan, const struct mime_part *part, const struct recode_peer *peer);
 /* What Content-Transfer-Encoding has to say where that changes, for any part; NULL: the field stays as it is. */
 const char *recode_encoding(
     const struct recode_plan *plan, const struct mime_part *part, const struct recode_peer *peer);

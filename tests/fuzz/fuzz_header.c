@@ -11,6 +11,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* RFC 5322, 3.6.8 */
+static bool
+is_name(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] < 33 || s.p[i] > 126 || s.p[i] == ':')
+            return false;
+    return s.len > 0 && s.len <= HEADER_NAME_MAX;
+}
+
 static void
 take(void *ctx, enum header_event event, struct slice s)
 {
@@ -19,7 +29,7 @@ take(void *ctx, enum header_event event, struct slice s)
     buf_add_slice(out, s);
     if (event == HEADER_FIELD) {
         (void)header_identify(s);
-        ensure(header_is_name(slice_trim(s)));
+        ensure(is_name(slice_trim(s)));
         buf_add_char(out, ':');
     } else if (event == HEADER_FIELD_END) {
         buf_add_str(out, "\r\n");

@@ -264,26 +264,6 @@ START_TEST(an_address_in_a_shared_domain_allows_no_other_whatever_the_smarthost)
 }
 END_TEST
 
-START_TEST(a_smarthost_tells_its_provider)
-{
-    static const struct {
-        const char *host, *name;
-    } t[] = { { "smtp.gmail.com", "gmail" }, { "SMTP.qq.com", "qq" },
-        { "email-smtp.eu-west-1.amazonaws.com", "ses" }, { "smtp.zoho.com.au", "zoho" },
-        { "smtp.corp.example", NULL }, { "email-smtp.amazonaws.com", NULL }, { "", NULL } };
-    struct provider_table table;
-
-    open_installed(&table);
-    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
-        size_t entry = provider_find_host(&table, slice_of(t[i].host));
-        ck_assert_msg((entry != 0) == (t[i].name != NULL), "%s", t[i].host);
-        if (entry)
-            ck_assert_str_eq(provider_name(&table, entry), t[i].name);
-    }
-    provider_clear(&table);
-}
-END_TEST
-
 START_TEST(a_table_that_is_wrong_is_refused_with_its_line)
 {
     static const struct {
@@ -319,5 +299,5 @@ SUITE_MAIN("provider", every_entry_of_the_installed_table_can_be_used_and_says_w
     each_account_has_the_preset_it_names_and_inherits_none_beside_its_own_smarthost,
     the_key_of_a_service_whose_login_all_share_goes_to_no_other_smarthost,
     a_region_goes_into_the_smarthosts_name,
-    an_address_in_a_shared_domain_allows_no_other_whatever_the_smarthost, a_smarthost_tells_its_provider,
+    an_address_in_a_shared_domain_allows_no_other_whatever_the_smarthost,
     a_table_that_is_wrong_is_refused_with_its_line)
