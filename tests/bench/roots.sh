@@ -83,17 +83,6 @@ processes() {
     done
 }
 
-# Give a command time to become true: wait_for SECONDS COMMAND...
-wait_for() {
-    tries=$(($1 * 20))
-    shift
-    until "$@"; do
-        tries=$((tries - 1))
-        [ "$tries" -le 0 ] && return 1
-        sleep 0.05
-    done
-}
-
 nobody_left() { [ -z "$(processes)" ]; }
 
 root_clear() {

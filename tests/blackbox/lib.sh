@@ -13,6 +13,7 @@
 
 : "${O:?the build folder}" "${T:?a folder of its own}"
 TESTS=$(cd "$(dirname "$0")/.." && pwd)
+. "$TESTS/wait.sh"
 HUB=$O/tests/hub/hub
 SENDMAIL=$O/root/sbin/sendmail
 CERTS=$T/certs
@@ -57,17 +58,6 @@ skip_all() {
 }
 
 # ---------------------------------------------------------------- the hub
-
-# Give a command time to become true: wait_for SECONDS COMMAND...
-wait_for() {
-    tries=$(($1 * 20))
-    shift
-    until "$@"; do
-        tries=$((tries - 1))
-        [ "$tries" -le 0 ] && return 1
-        sleep 0.05
-    done
-}
 
 hub_start() {
     script=$1
@@ -155,6 +145,7 @@ END
     done
 }
 
+# It has a line with a single dot: without `-i` it ends there.
 letter() {
     cat >"$MSG" <<END
 From: Alice <alice@example.org>
@@ -167,7 +158,6 @@ This is the text.
 END
 }
 
-# It has a line with a single dot: without `-i` it ends there.
 # A letter of about $1 kB.
 big_letter() {
     letter "a big letter"

@@ -46,7 +46,7 @@ plugins_case() {
     plugin mailq-down 2 'CRITICAL: Error code 75' $queue -w 2 -c 4
     plugin mailq-down-root 2 'CRITICAL: .*mailq is 5' chroot "$D/root" env -i PATH=/usr/bin:/bin $plugins/check_mailq -M postfix -w 2 -c 4
     daemon_start
-    until_true 60 queue_removed || bad remove "$(cat "$D/remove.out")"
+    wait_for 60 queue_removed || bad remove "$(cat "$D/remove.out")"
 }
 
 # reports WORDS...: each stands in what logwatch says

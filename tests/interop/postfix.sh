@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=sh
-# A real Postfix with SASL by a real Dovecot, in a folder of its own, on free loopback ports.  Sourced, with $here, this folder; needs
-# root (Postfix does).
+# A real Postfix with SASL by a real Dovecot, in a folder of its own, on free loopback ports.  Sourced, behind
+# tests/wait.sh, with $here, this folder; needs root (Postfix does).
 #
 #   postfix_start DIR    sets SUBMISSION (STARTTLS) and SUBMISSIONS (implicit TLS) to port numbers, CA to a file, MAILDIR;
 #                        the login is relay@example.org / "s3cret pass"
@@ -10,7 +10,6 @@
 #   postfix_kill DIR     as a machine that loses its power
 #   postfix_again DIR ADDRESS PORT    start it after that; says why where it does not listen
 #   come DIR...          the words behind "Subject: message" of all that has come there, one a line
-#   until_true SECONDS COMMAND...
 
 free_port() {
     python3 "$here/ports.py"
@@ -142,7 +141,7 @@ postfix_start() {
 }
 
 postfix_listens() { # ADDRESS PORT
-    until_true 10 python3 -c "import socket; socket.create_connection(('$1', $2), 1)" 2>/dev/null
+    wait_for 10 python3 -c "import socket; socket.create_connection(('$1', $2), 1)" 2>/dev/null
 }
 
 postfix_stop() {
@@ -154,11 +153,11 @@ postfix_stop() {
 postfix_kill() {
     master=$(tr -d ' ' <"$1/queue/pid/master.pid")
     kill -STOP "$master"
-    until_true 10 grep -q '^State:.T' "/proc/$master/status"
+    wait_for 10 grep -q '^State:.T' "/proc/$master/status"
     # shellcheck disable=SC2046 # pids
     kill -KILL $(pgrep -P "$master") "$master" 2>/dev/null || : # one that has just ended
     # or a zombie, where nobody waits for it
-    until_true 10 sh -c "! grep -qs '^State:.[^ZX]' /proc/$master/status"
+    wait_for 10 sh -c "! grep -qs '^State:.[^ZX]' /proc/$master/status"
 }
 
 postfix_again() {
@@ -178,15 +177,5 @@ come() {
     for dir; do
         [ -d "$dir/mail/all/new" ] || continue
         find "$dir/mail/all/new" -type f -exec sed -n 's/^Subject: message \([^ ]*\)\.$/\1/p' {} +
-    done
-}
-
-until_true() {
-    tries=$(($1 * 10))
-    shift
-    until "$@"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
-        sleep 0.1
     done
 }

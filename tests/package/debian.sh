@@ -3,24 +3,13 @@
 # Debian's package and a Debian of its own to try it in.  Sourced; needs root, a mirror of Debian, src (the source), D (a folder) and
 # TREE (a folder to be).  What takes time to make is kept for the next script in PACKAGE_CACHE, else in build/package of the source.
 #
-#   ok/bad SENTENCE [WHY], is SENTENCE COMMAND...    count in passed and failed
 #   build FOLDER             builds the package from the committed state into $D/FOLDER
 #   built FOLDER             the same, or what an earlier script built of this commit
 #   base_tree PACKAGE...     makes $TREE; packages are only of those that debootstrap's minbase and the mirror have
 #   inside COMMAND...        runs there
 
-passed=0 failed=0
 CACHE=${PACKAGE_CACHE:-$src/build/package}
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
-
-ok() { passed=$((passed + 1)); echo "ok $1"; }
-bad() { failed=$((failed + 1)); echo "not ok $1: $2"; }
-# the command is silent about what is wrong, or says it
-is() {
-    local sentence=$1 text
-    shift
-    if text=$("$@" 2>&1); then ok "$sentence"; else bad "$sentence" "$(printf %s "$text" | tail -n 12)"; fi
-}
 
 # in a folder of its own
 build() {

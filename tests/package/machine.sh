@@ -6,7 +6,6 @@
 #   machine_make DIR          sets ROOT: what is here, above it what is changed, with /proc, /dev/null and empty /run and /tmp;
 #                             no mail program is in there
 #   inside COMMAND...         run it in there
-#   is SENTENCE COMMAND...    a test: the command is silent about what is wrong, or says it; ok, bad, finish count
 
 machine_alone() {
     [ "$(id -u)" -eq 0 ] || { echo "$1: needs root" >&2; exit 1; }
@@ -32,16 +31,3 @@ machine_unmake() { # DIR
     umount -R -l "$1" 2>/dev/null
 }
 inside() { chroot "$ROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
-
-passed=0 failed=0
-ok() { passed=$((passed + 1)); echo "ok $1"; }
-bad() { failed=$((failed + 1)); echo "not ok $1: $2"; }
-is() {
-    local sentence=$1 text
-    shift
-    if text=$("$@" 2>&1); then ok "$sentence"; else bad "$sentence" "$(printf %s "$text" | tail -n 12)"; fi
-}
-finish() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ]
-}

@@ -46,7 +46,7 @@ PHP
     mkdir -p "$TREE/run/php"
     fpm=$(cd "$TREE/usr/sbin" && ls -d php-fpm[78]*)
     begin "$fpm" --nodaemonize
-    wait_for inside sh -c 'test -S /run/php/php*-fpm.sock' || { echo "no php-fpm"; return 1; }
+    soon inside sh -c 'test -S /run/php/php*-fpm.sock' || { echo "no php-fpm"; return 1; }
     says_so inside sh -c 'SCRIPT_FILENAME=/srv/mail.php REQUEST_METHOD=GET cgi-fcgi -bind -connect /run/php/php*-fpm.sock' &&
         grep -q 'bool(true)' "$C.out" || { cat "$C.out"; return 1; }
     there fpm $account $account --subject 'a form' --body "$D/body-and-line"

@@ -25,7 +25,7 @@ anacron_case() {
 says at "what at and batch jobs print comes back to who gave them"
 at_case() {
     [ -n "$own" ] || begin atd -f -l 1000 -b 1
-    wait_for test -s "$TREE/run/atd.pid" || { echo "no atd"; return 1; }
+    soon test -s "$TREE/run/atd.pid" || { echo "no atd"; return 1; }
     says_so as_carol sh -c "cd && echo 'cat /home/carol/body; echo from-at$r.' | at now && echo 'echo from-batch$r.' | batch" || return 1
     for how in at batch; do
         there carol@client.example.org $account $account --about "from-$how$r." || return 1

@@ -163,7 +163,7 @@ service pop3-login {
 }
 CONF
     begin dovecot -F -c /srv/pop3.conf
-    wait_for python3 -c 'import socket; socket.create_connection(("127.0.0.1", 1110), 1)'
+    soon python3 -c 'import socket; socket.create_connection(("127.0.0.1", 1110), 1)'
     echo 'poll localhost protocol pop3 port 1110 user grace password secret is "fetchmail@example.net" here sslproto ""' >"$TREE/home/carol/.fetchmailrc"
     chmod 600 "$TREE/home/carol/.fetchmailrc"
     inside chown carol:carol /home/carol/.fetchmailrc

@@ -71,7 +71,7 @@ logcheck_case() {
     inside logger -t interop 'something is wrong here'
     printf '/var/log/syslog\n' >"$TREE/etc/logcheck/logcheck.logfiles"
     rm -f "$TREE"/etc/logcheck/logcheck.logfiles.d/*
-    wait_for grep -q 'wrong here' "$TREE/var/log/syslog"
+    soon grep -q 'wrong here' "$TREE/var/log/syslog"
     says_so inside setpriv --reuid logcheck --regid logcheck --init-groups env -i HOME=/var/lib/logcheck LOGNAME=logcheck PATH=/usr/sbin:/usr/bin:/sbin:/bin nice -n10 /usr/sbin/logcheck &&
         there admin $account $account --about 'something is wrong here'
 }
@@ -82,9 +82,9 @@ fail2ban_case() {
         >"$TREE/etc/fail2ban/jail.local"
     mkdir -p "$TREE/run/fail2ban"
     inside logger -p auth.info -t 'sshd[4711]' 'Server listening on 0.0.0.0 port 22.'
-    wait_for test -s "$TREE/var/log/auth.log"
+    soon test -s "$TREE/var/log/auth.log"
     begin fail2ban-server -f -x start
-    wait_for inside fail2ban-client status interop || { cat "$C.daemon"; return 1; }
+    soon inside fail2ban-client status interop || { cat "$C.daemon"; return 1; }
     for _ in 1 2 3 4; do inside logger -p auth.info -t 'sshd[4711]' 'Failed password for root from 192.0.2.7 port 4711 ssh2'; done
     there fail2ban $account $account --about 'banned 192.0.2.7' --has 192.0.2.7 || { tail "$TREE/var/log/fail2ban.log"; return 1; }
 }
@@ -92,7 +92,7 @@ fail2ban_case() {
 # as Debian configures it
 says sudo_badpass "sudo reports wrong passwords to root's address"
 sudo_badpass_case() {
-    wait_for test -S "$TREE/dev/log"
+    soon test -S "$TREE/dev/log"
     printf 'Defaults mail_badpass\nroot ALL=(ALL:ALL) ALL\ndave ALL=(root) ALL\n' >"$TREE/etc/sudoers"
     inside useradd -m -u 4713 dave && echo dave:secret | inside chpasswd || return 1
     printf 'wrong\nwrong\nwrong\n' | inside setpriv --reuid dave --regid dave --init-groups sudo -S true >"$C.out" 2>&1 && return 1
