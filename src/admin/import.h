@@ -169,8 +169,6 @@ void import_set_domain(struct import *im, struct slice domain, struct import_at 
 /* "90s" of a number of seconds, or noted. */
 void import_set_seconds(
     struct import *im, enum config_key key, struct slice seconds, const char *name, struct import_at at);
-/* Aliases for all that is not named ("default:", "*:"), which our aliases do not have, are noted. */
-void import_check_aliases(struct import *im);
 /* The first line of /etc/mailname or so, empty when there is none. */
 struct slice import_first_line(const struct import_source *s);
 /* What all programs need at the end: login without TLS, certificate checks. False with err when there is no smarthost. */

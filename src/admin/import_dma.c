@@ -156,7 +156,6 @@ set_files(struct import *im, struct import_pairs *p)
         (void)import_set(im, 0, CONFIG_TLS_CERT, slice_of(cert->value), cert->at);
     if (aliases && aliases->value[0])
         (void)import_set(im, 0, CONFIG_ALIASES, slice_of(aliases->value), aliases->at);
-    import_check_aliases(im);
     if (defer)
         (void)import_set(im, 0, CONFIG_DELIVERY, slice_of("queue"), defer->at);
     im->verified = import_pairs_find(p, "VERIFYCERT") || (pin && pin->value[0]);

@@ -400,7 +400,6 @@ set_global(struct import *im, struct import_pairs *p)
     set_proxy(im, p);
     set_log(im, p);
     set_path(im, 0, CONFIG_ALIASES, import_pairs_find(p, "aliases"));
-    import_check_aliases(im);
     if (ip && ip->value[0])
         (void)import_set(im, 0, CONFIG_SOURCE_ADDRESS, slice_of(ip->value), ip->at);
     if (time && !slice_is(slice_of(time->value), "off") && time->value[0])

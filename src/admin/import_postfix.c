@@ -243,11 +243,36 @@ set_limits(struct import *im, struct import_pairs *p)
 
 /* ---------------------------------------------------------------- all of it */
 
+/* Nothing, or what is so here without saying: not worth a line to whoever reads what is missing */
+static bool
+is_as_here(struct import_pairs *p, const struct import_pair *pair)
+{
+    static const struct {
+        const char *key, *value;
+    } same[] = { { "mailbox_size_limit", "0" }, { "inet_protocols", "all" }, { "default_transport", "smtp" },
+        { "relay_transport", "relay" }, { "relay_transport", "smtp" }, { "mydestination", "localhost" },
+        { "smtp_tls_CApath", "/etc/ssl/certs" }, { "smtp_tls_CApath", "/etc/pki/tls/certs" },
+        { "smtp_always_send_ehlo", "yes" } };
+
+    if (!*pair->value)
+        return true;
+    if (strcmp(pair->key, "alias_database") == 0)
+        return slice_is(import_pairs_value(p, "alias_maps"), pair->value);
+    if (strcmp(pair->key, "local_transport") == 0)
+        return strncmp(pair->value, "error:", 6) ==
+               0; /* nothing is delivered locally: that is said with it */
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+        if (strcmp(pair->key, same[i].key) == 0 && strcmp(pair->value, same[i].value) == 0)
+            return true;
+    return false;
+}
+
 static void
 forget_uninteresting(struct import_pairs *p)
 {
     for (size_t i = 0; i < p->n; i++)
-        p->pair[i].used = p->pair[i].used || is_of_no_interest(slice_of(p->pair[i].key));
+        if (!p->pair[i].used)
+            p->pair[i].used = is_of_no_interest(slice_of(p->pair[i].key)) || is_as_here(p, &p->pair[i]);
 }
 
 bool

@@ -343,26 +343,6 @@ tell_of_certificates(struct import *im)
             im->program);
 }
 
-void
-import_check_aliases(struct import *im)
-{
-    const char *path = import_get(im, 0, CONFIG_ALIASES);
-    const struct import_source *s = path && *path ? import_open(im, path) : NULL;
-    struct slice rest, name;
-    struct import_lines l;
-
-    if (!s)
-        return;
-    import_lines_begin(&l, s);
-    while (import_lines_next_content(&l)) {
-        rest = l.line;
-        name = slice_trim(import_cut(&rest, ':'));
-        if (slice_is(name, "default") || slice_is(name, "*"))
-            import_leave(im, l.at, name,
-                "no alias is for all the others here; `root` gets the mail of accounts below MinUserId");
-    }
-}
-
 bool
 import_finish(struct import *im, struct error *err)
 {
