@@ -2,23 +2,18 @@
 /* direct: runs the worker and shows its lines. */
 #include "admin/direct.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/ask.h"
+#include "admin/look.h"
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
 #include "base/text.h"
 #include "config/road.h"
 
-enum { LOOK_MS = 20000, END_MS = 1000, LINES_MAX = 100000 };
+enum { LINES_MAX = 100000 };
 
 /* The domain that mail of this account comes from */
 static const char *
@@ -28,25 +23,6 @@ sender_domain(const struct config *c, size_t a)
     const char *domain = config_text(c, a, CONFIG_REWRITE_DOMAIN);
 
     return at ? at + 1 : domain ? domain : config_text(c, a, CONFIG_HOSTNAME);
-}
-
-/* All it says until it ends, or until LOOK_MS have passed */
-static void
-read_all(int fd, struct buf *out)
-{
-    int64_t deadline = clock_deadline(LOOK_MS);
-    char piece[4096];
-
-    for (;;) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        int left = clock_left(deadline);
-        if (left == 0 || (poll(&p, 1, left) < 0 && errno != EINTR))
-            return;
-        ssize_t n = p.revents ? read(fd, piece, sizeof piece) : 0;
-        if (p.revents && n <= 0)
-            return;
-        buf_add(out, piece, (size_t)n);
-    }
 }
 
 static void
@@ -75,22 +51,15 @@ check_account(const struct config *c, size_t a)
         source ? mem_dup(source) : NULL, NULL };
     struct error err;
     struct buf lines;
-    pid_t pid;
-    int fd = ask_start(argv, false, &pid, &err);
 
     buf_init(&lines, LINES_MAX);
-    if (fd < 0) {
+    if (!look_by_worker(argv, &lines, &err))
         fprintf(stderr, "smtprelay: warning: account %s: %s\n", config_account_name(c, a), err.text);
-    } else {
-        read_all(fd, &lines);
-        if (lines.len)
-            show(config_account_name(c, a), buf_slice(&lines));
-        else
-            fprintf(stderr, "smtprelay: warning: account %s: what others see of this machine is not known\n",
-                config_account_name(c, a));
-    }
-    file_close(&fd);
-    ask_finish(pid, END_MS);
+    else if (lines.len)
+        show(config_account_name(c, a), buf_slice(&lines));
+    else
+        fprintf(stderr, "smtprelay: warning: account %s: what others see of this machine is not known\n",
+            config_account_name(c, a));
     buf_clear(&lines);
     for (char **p = argv; *p; p++)
         free(*p);

@@ -9,15 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "admin/import_text.h"
 #include "admin/import_write.h"
-#include "admin/setup_ask.h"
 #include "admin/setup_edit.h"
+#include "admin/setup_state.h"
 #include "admin/setup_text.h"
 #include "admin/setup_try.h"
 #include "base/ask.h"
@@ -28,22 +27,7 @@
 #include "config/provider.h"
 #include "config/value.h"
 
-enum { TEXT_MAX = 1 << 21, SECRET_MAX = 4096 };
-
-struct setup {
-    const struct config_request *req;
-    struct setup_account a;
-    const char *password_file;
-    bool force, no_test, no_login;
-    struct buf secret;
-    struct buf found; /* what is in `target`; empty and !is_there: nothing */
-    bool is_there;
-    struct buf before;                   /* the same; empty: none, or none that can be gone on with */
-    bool own;                            /* it is the caller's own file */
-    char *hub, *hint;                    /* "srv:domain"; what a provider's password has to be */
-    char *provider, *user, *preset_user; /* the login that the provider wants of everybody */
-    char *target;
-};
+enum { LOGINS_MAX = 3 };
 
 /* ---------------------------------------------------------------- the command line */
 
@@ -160,7 +144,7 @@ keep_hub(struct setup *s)
     struct slice before = buf_slice(&s->before);
     struct buf text;
 
-    buf_init(&text, SECRET_MAX);
+    buf_init(&text, SETUP_SECRET_MAX);
     if (!a->mailhub && !a->provider && setup_edit_find(before, a->account, "From", &text) &&
         slice_is_nocase(buf_slice(&text), a->address) &&
         (setup_edit_has(before, a->account, "mailhub") || setup_edit_has(before, a->account, "provider"))) {
@@ -210,57 +194,6 @@ find_hub(struct setup *s, struct error *err)
     return true;
 }
 
-/* ---------------------------------------------------------------- the password */
-
-static bool
-first_line(int fd, const char *name, struct buf *out, struct error *err)
-{
-    bool ok = file_read_all(fd, out, name, err);
-    size_t end = slice_find(buf_slice(out), '\n');
-
-    if (!ok)
-        return false;
-    if (end < out->len)
-        buf_truncate(out, end);
-    if (out->len && out->data[out->len - 1] == '\r')
-        buf_truncate(out, out->len - 1);
-    return out->len > 0 || error_set(err, ERROR_USAGE, "the first line of %s is empty", name);
-}
-
-static bool
-read_secret_file(struct setup *s, struct error *err)
-{
-    struct stat st;
-    int fd = file_open_regular(s->password_file, &st, err);
-    bool ok = fd >= 0 && first_line(fd, s->password_file, &s->secret, err);
-
-    file_close(&fd);
-    return ok;
-}
-
-static bool
-get_secret(struct setup *s, struct error *err)
-{
-    char *prompt;
-    bool ok;
-
-    if (s->no_login || s->a.command)
-        return true;
-    if (s->password_file)
-        return read_secret_file(s, err);
-    if (!isatty(STDIN_FILENO))
-        return first_line(STDIN_FILENO, "standard input", &s->secret, err) ||
-               error_context(err, "setup: no password was given (there is no terminal to ask at)");
-    if (s->hint)
-        fprintf(stderr, "The password has to be %s\n", s->hint);
-    prompt = mem_format("Password of %s (it is not shown): ", s->a.user        ? s->a.user
-                                                              : s->preset_user ? s->preset_user
-                                                                               : s->a.address);
-    ok = setup_ask_secret(prompt, &s->secret, err);
-    free(prompt);
-    return ok;
-}
-
 /* ---------------------------------------------------------------- trying */
 
 /* As it will be, but with the password in it, where `trial` */
@@ -287,31 +220,49 @@ make_text(const struct setup *s, bool trial, struct buf *text, struct error *err
 static const char *
 what_next(const struct setup *s, int code)
 {
-    if (s->hub)
-        return "--mailhub HOST:PORT names the smarthost where the domain's records do not";
     if (code == ERROR_ADMIN)
         return "run it again when that is mended: with the right password, with --user LOGIN, or for a CA of "
                "your own with "
                "--ca-file FILE";
+    if (s->hub)
+        return "--mailhub HOST:PORT names the smarthost where the domain's records do not";
     return "--no-test writes it all the same";
 }
 
-/* Up to the login, without a message. False with err */
+/* Once: *code is the test's. False with err */
 static bool
-try_it(const struct setup *s, struct error *err)
+try_once(const struct setup *s, int *code, struct test_outcome *outcome, struct error *err)
 {
     struct test_options o = { .request = *s->req, .account = s->a.account };
     struct buf text;
-    int code = 0;
     bool ok;
 
-    buf_init(&text, TEXT_MAX);
+    buf_init(&text, SETUP_TEXT_MAX);
     o.request.name = s->target;
     o.request.own = s->own;
-    ok = make_text(s, true, &text, err) && setup_try(&o, buf_slice(&text), &code, err);
+    ok = make_text(s, true, &text, err) && setup_try(&o, buf_slice(&text), code, outcome, err);
     buf_wipe(&text);
-    if (!ok || code == 0)
-        return ok;
+    return ok;
+}
+
+/*
+ * Up to the login, without a message. False with err. A person may mistype a password; more than a few wrong ones in a row lock accounts
+ * at many providers.
+ */
+static bool
+try_it(struct setup *s, struct error *err)
+{
+    struct test_outcome outcome = { false };
+    int code = 0;
+
+    for (unsigned turn = 1;; turn++) {
+        if (!try_once(s, &code, &outcome, err))
+            return false;
+        if (code == 0)
+            return true;
+        if (!outcome.is_login_refused || turn == LOGINS_MAX || !setup_secret_again(s))
+            break;
+    }
     return error_set(err, (enum error_class)code, "setup: nothing was written, since the test failed; %s",
         what_next(s, code));
 }
@@ -323,205 +274,6 @@ send_test(struct setup *s)
 
     printf("\nA message to %s:\n", s->a.address);
     return setup_try_file(&o);
-}
-
-/* ---------------------------------------------------------------- writing */
-
-struct files {
-    struct import_write secret, config;
-    char *secret_path;
-    struct buf secret_text, text;
-};
-
-static char *
-secret_path(const struct setup *s, const char *target)
-{
-    struct slice stem = slice_of(target);
-    const char *name = s->a.account;
-
-    if (slice_ends_nocase(stem, ".conf"))
-        stem = slice_sub(stem, 0, stem.len - 5);
-    return mem_format("%.*s.secret%s%s", SLICE_ARG(stem), name ? "-" : "", name ? name : "");
-}
-
-static void
-files_make(struct setup *s, const char *target, struct files *f)
-{
-    struct setup_account a = s->a;
-
-    memset(f, 0, sizeof *f);
-    f->secret_path = secret_path(s, target);
-    buf_init(&f->secret_text, SECRET_MAX + 2);
-    buf_init(&f->text, TEXT_MAX);
-    if (s->secret.len) {
-        buf_add_format(&f->secret_text, "%s\n", buf_str(&s->secret));
-        a.secret_file = f->secret_path;
-    }
-    f->text.overflow = !setup_text_write(buf_slice(&s->before), &a, &f->text);
-    f->secret = (struct import_write){ .path = f->secret_path, .text = buf_slice(&f->secret_text) };
-    f->config = (struct import_write){ .path = target, .text = buf_slice(&f->text) };
-}
-
-static void
-files_clear(struct files *f)
-{
-    buf_wipe(&f->secret_text);
-    buf_wipe(&f->text);
-    free(f->secret_path);
-    free(f->secret.backup);
-    free(f->config.backup);
-}
-
-static bool
-put(struct import_write *w, struct error *err)
-{
-    if (!import_write_look(w, err) || !import_write_put(w, err))
-        return false;
-    printf("%s: %s", w->path, w->state == IMPORT_WRITE_SAME ? "it is the same already" : "written");
-    printf(w->backup ? "; the former is %s\n" : "\n", w->backup ? w->backup : "");
-    return true;
-}
-
-/* The configuration that stays goes with the former password */
-static void
-take_back(const struct import_write *w)
-{
-    if (w->state == IMPORT_WRITE_NEW ? unlink(w->path) == 0 : w->backup && rename(w->backup, w->path) == 0)
-        printf("%s: as it was\n", w->path);
-}
-
-static bool
-put_files(struct files *f, struct error *err)
-{
-    struct config c;
-    bool ok;
-
-    if (f->text.overflow)
-        return error_set(err, ERROR_CONFIG, "setup: %s is not understood, or too large", f->config.path);
-    if (!import_text_check(buf_slice(&f->text), f->config.path, &c, err))
-        return error_context(err, "setup");
-    config_end(&c);
-    if (f->secret_text.len && !put(&f->secret, err))
-        return false;
-    ok = put(&f->config, err);
-    if (!ok && f->secret_text.len)
-        take_back(&f->secret);
-    return ok;
-}
-
-static bool
-has_changed(const char *path, struct error *err)
-{
-    return error_set(err, ERROR_TEMP,
-        "setup: %s: somebody changed it meanwhile, so nothing was written; run setup again", path);
-}
-
-/*
- * Is in `target` still what was read? A person may have taken long to answer. *lock (to be closed either way, perhaps -1) keeps other
- * runs of setup out until then; where there are no locks, only those that come at the same instant are not noticed.
- */
-static bool
-is_unchanged(const struct setup *s, int *lock, struct error *err)
-{
-    struct stat st, now;
-    struct buf b;
-    bool same;
-
-    *lock = file_open_regular(s->target, &st, err);
-    if (*lock < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return !s->is_there || has_changed(s->target, err);
-    if (*lock < 0)
-        return false;
-    buf_init(&b, TEXT_MAX);
-    same = s->is_there && (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
-           stat(s->target, &now) == 0 && now.st_ino == st.st_ino && now.st_dev == st.st_dev &&
-           file_read_all(*lock, &b, s->target, err) && slice_eq(buf_slice(&b), buf_slice(&s->found));
-    buf_wipe(&b);
-    return same || has_changed(s->target, err);
-}
-
-static bool
-put_in_place(const struct setup *s, struct files *f, struct error *err)
-{
-    int lock;
-    bool ok = is_unchanged(s, &lock, err) && put_files(f, err);
-
-    file_close(&lock);
-    return ok;
-}
-
-/* What is there and would change */
-static bool
-show_difference(const struct files *f, struct error *err)
-{
-    struct buf old, diff;
-    struct stat st;
-    int fd = file_open_regular(f->config.path, &st, err);
-    bool ok;
-
-    if (fd < 0)
-        return false;
-    buf_init(&old, TEXT_MAX);
-    buf_init(&diff, TEXT_MAX * 4);
-    ok = file_read_all(fd, &old, f->config.path, err);
-    file_close(&fd);
-    setup_text_compare(buf_slice(&old), f->config.text, &diff);
-    if (ok)
-        printf("%s is there already; this would change:\n%s", f->config.path, buf_str(&diff));
-    buf_wipe(&old);
-    buf_wipe(&diff);
-    return ok;
-}
-
-static bool
-may_replace(const struct setup *s, const char *path)
-{
-    char *question = mem_format("Change it? The former is kept as %s.bak [y/N] ", path);
-    bool yes;
-
-    (void)fflush(stdout);
-    yes = s->force || setup_ask_yes(question);
-    free(question);
-    return yes;
-}
-
-/* What is there stays, comments and all; the new one lies beside it */
-static bool
-put_beside(struct setup *s, struct error *err)
-{
-    char *beside = mem_format("%s.new", s->target);
-    struct files f;
-    bool ok;
-
-    files_make(s, beside, &f);
-    ok = put_files(&f, err);
-    files_clear(&f);
-    if (ok)
-        ok = error_set(err, ERROR_CONFIG,
-            "setup: %s is left as it is, the new one is %s: take over what you want of it, or use --force",
-            s->target, beside);
-    free(beside);
-    return ok;
-}
-
-static bool
-write_it(struct setup *s, struct error *err)
-{
-    struct files f;
-    bool ok;
-
-    files_make(s, s->target, &f);
-    ok = import_write_look(&f.config, err);
-    if (ok && f.config.state == IMPORT_WRITE_OTHER) {
-        ok = show_difference(&f, err);
-        if (ok && !may_replace(s, s->target)) {
-            files_clear(&f);
-            return put_beside(s, err);
-        }
-    }
-    ok = ok && put_in_place(s, &f, err);
-    files_clear(&f);
-    return ok;
 }
 
 /* ---------------------------------------------------------------- all of it */
@@ -536,7 +288,7 @@ choose_before(struct setup *s, struct error *err)
 
     if (s->before.len == 0)
         return true;
-    buf_init(&text, TEXT_MAX);
+    buf_init(&text, SETUP_TEXT_MAX);
     ok = make_text(s, false, &text, &why);
     buf_wipe(&text);
     if (!ok && s->a.account) {
@@ -586,8 +338,11 @@ setup_all(struct setup *s, int *code, struct error *err)
         return false;
     if (!s->no_login && !s->a.user && !s->preset_user)
         s->a.user = s->a.address;
-    if (!get_secret(s, err) || !choose_before(s, err) || (!s->no_test && !try_it(s, err)) ||
-        !write_it(s, err))
+    if (!s->no_test && !s->a.keeps_hub && s->a.mailhub && strncmp(s->a.mailhub, "srv:", 4) == 0 &&
+        !setup_find(s, err))
+        return false;
+    if (!setup_secret_get(s, err) || !choose_before(s, err) || (!s->no_test && !try_it(s, err)) ||
+        !setup_put(s, err))
         return false;
     tell_daemon(s);
     if (!s->no_test)
@@ -604,9 +359,9 @@ setup_run(const struct config_request *req, const char *const words[], size_t n)
     bool ok;
 
     error_init(&err);
-    buf_init(&s.secret, SECRET_MAX);
-    buf_init(&s.found, TEXT_MAX);
-    buf_init(&s.before, TEXT_MAX);
+    buf_init(&s.secret, SETUP_SECRET_MAX);
+    buf_init(&s.found, SETUP_TEXT_MAX);
+    buf_init(&s.before, SETUP_TEXT_MAX);
     parse_words(&s, words, n);
     ok = setup_all(&s, &code, &err);
     (void)fflush(stdout);

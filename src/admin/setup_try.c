@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -42,8 +43,25 @@ setup_try_file(const struct test_options *o)
     return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
 }
 
+/* As above; what the test knows besides comes from its process by memory that both have */
+static int
+try_file(struct test_options *o, struct test_outcome *outcome)
+{
+    struct test_outcome *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int code;
+
+    o->outcome = shared == MAP_FAILED ? NULL : shared;
+    code = setup_try_file(o);
+    *outcome = o->outcome ? *shared : (struct test_outcome){ false };
+    if (o->outcome)
+        (void)munmap(shared, sizeof *shared);
+    return code;
+}
+
 bool
-setup_try(const struct test_options *o, struct slice text, int *code, struct error *err)
+setup_try(const struct test_options *o, struct slice text, int *code, struct test_outcome *outcome,
+    struct error *err)
 {
     struct test_options of_trial = *o;
     int fd = file_sealed("smtprelay-setup", text, err);
@@ -56,7 +74,7 @@ setup_try(const struct test_options *o, struct slice text, int *code, struct err
     ok = path != NULL;
     of_trial.request.file = path;
     if (ok)
-        *code = setup_try_file(&of_trial);
+        *code = try_file(&of_trial, outcome);
     else
         error_set(err, ERROR_OS, "setup: cannot try it where /proc is missing; --no-test writes it untried");
     file_close(&fd);

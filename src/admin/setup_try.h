@@ -11,9 +11,10 @@
 
 /*
  * Test `text` as if it stood in the file o->request.name; it is in memory only, whatever happens to this process. False with err: it
- * could not be tried; else *code is test_run()'s, which has said what is wrong.
+ * could not be tried; else *code is test_run()'s, which has said what is wrong, and *outcome what it knows besides.
  */
-bool setup_try(const struct test_options *o, struct slice text, int *code, struct error *err);
+bool setup_try(const struct test_options *o, struct slice text, int *code, struct test_outcome *outcome,
+    struct error *err);
 /* test_run() in a process of its own, so that Ctrl-C ends the test and not its caller. The exit code. */
 int setup_try_file(const struct test_options *o);
 

@@ -179,6 +179,16 @@ say_failure(const struct test *t, const struct error *err)
 }
 
 static void
+tell_outcome(const struct test *t)
+{
+    static const int refused = 535; /* RFC 4954, 6 */
+
+    if (t->o->outcome)
+        t->o->outcome->is_login_refused = strcmp(text_of(t->failed, "step"), "login") == 0 &&
+                                          json_integer_value(json_object_get(t->failed, "code")) == refused;
+}
+
+static void
 ask(struct test *t, struct queue_request *q, int *code)
 {
     struct error err;
@@ -190,6 +200,7 @@ ask(struct test *t, struct queue_request *q, int *code)
     if (t->summary)
         test_show_end(
             &t->show, t->summary, advise(t, &advice) ? buf_str(&advice) : NULL, t->o->address != NULL);
+    tell_outcome(t);
     if (fflush(stdout) != 0 || ferror(stdout))
         *code = EX_IOERR;
     say_failure(t, &err);

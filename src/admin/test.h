@@ -11,12 +11,18 @@
 
 #include "config/file.h"
 
+/* What a caller may want to know besides */
+struct test_outcome {
+    bool is_login_refused; /* 535: name or password are not right */
+};
+
 struct test_options {
     struct config_request request; /* as of the other commands; a file of its own is what is tested */
     const char *account;           /* NULL: as mail to `address` goes */
     const char *address;           /* who gets a test message; NULL: none is sent */
     bool json;                     /* an object a line, the last one sums up */
     bool by_daemon;                /* root, too, asks the daemon, as others do */
+    struct test_outcome *outcome;  /* NULL: nobody asks */
 };
 
 /* Walk, and print each step to standard output. Returns the exit code, by what failed. */

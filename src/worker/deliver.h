@@ -5,9 +5,17 @@
 #ifndef WORKER_DELIVER_H
 #define WORKER_DELIVER_H
 
+#include <stdint.h>
+
+#include "base/buf.h"
 #include "config/config.h"
 
 /* Serve jobs from `sock` (ipc/job) with the settings of the one account in `c` until the daemon hangs up. */
 void deliver_run(int sock, const struct config *c);
+/*
+ * The submission servers that SRV records of `domain` name, for `smtprelay setup`, which executes the worker for it: lines "found HOST
+ * port NUMBER" in the order to try them; else "none", or "unknown WHY".
+ */
+void deliver_find(const char *domain, int64_t deadline, struct buf *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* deliver_hubs: the smarthosts of an account, as configured or as SRV says, and what is remembered of them. */
-#include "worker/deliver_state.h"
+#include "worker/deliver.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "ipc/job.h"
 #include "mail/token.h"
 #include "smtp/resolve.h"
+#include "worker/deliver_state.h"
 
 static bool
 greet_hub(struct search *s, int fd, const struct target *t, struct status_fact *fact)
@@ -17,41 +18,69 @@ greet_hub(struct search *s, int fd, const struct target *t, struct status_fact *
     return deliver_greet(s->w, fd, deliver_tls_mode(t->tls), fact) || deliver_greet_bare(s, t, fact);
 }
 
-/* srv:domain: implicit TLS where _submissions is offered, else STARTTLS by _submission (RFC 8314, 5.1). What is offered is what there is. */
-static void
-add_srv(struct search *s, const struct config_hub *h)
+struct srv {
+    struct resolve_target *target; /* DELIVER_HUBS_MAX */
+    size_t n;
+    enum config_tls tls;
+    bool unknown; /* no name server said that there are none */
+};
+
+/* Implicit TLS where _submissions is offered, else STARTTLS by _submission (RFC 8314, 5.1). False with *why: there are none */
+static bool
+ask_srv(const char *host, int64_t deadline, struct srv *srv, struct status_fact *why)
 {
     static const struct {
         const char *service;
         enum config_tls tls;
     } services[] = { { "_submissions._tcp", CONFIG_TLS_IMPLICIT },
         { "_submission._tcp", CONFIG_TLS_STARTTLS } };
-    bool asks_tls = h->tls != CONFIG_TLS_NONE && h->tls != CONFIG_TLS_OPPORTUNISTIC;
-    struct worker *w = s->w;
-    int64_t deadline = clock_deadline(w->options.greeting_ms);
-    struct resolve_target *targets = mem_array(DELIVER_HUBS_MAX, sizeof *targets);
-    struct status_fact none;
     struct error err;
     char domain[256];
-    size_t n = 0;
 
-    session_fact(
-        &none, STATUS_RESOLVE, STATUS_NETWORK, "srv:%s: the domain names no submission server", h->host);
-    if (deliver_to_ascii(h->host, domain, &none)) {
-        for (size_t i = 0; n == 0 && i < 2; i++) {
-            char *name = mem_format("%s.%s", services[i].service, domain);
-            if (!resolve_srv(name, deadline, targets, DELIVER_HUBS_MAX, &n, &err))
-                session_fact(&none, STATUS_RESOLVE, STATUS_NETWORK, "%s", err.text);
-            free(name);
-            for (size_t k = 0; k < n; k++)
-                deliver_search_add(s, targets[k].host, targets[k].port, asks_tls ? services[i].tls : h->tls);
+    session_fact(why, STATUS_RESOLVE, STATUS_NETWORK, "srv:%s: the domain names no submission server", host);
+    if (!deliver_to_ascii(host, domain, why))
+        return false;
+    for (size_t i = 0; srv->n == 0 && i < 2; i++) {
+        char *name = mem_format("%s.%s", services[i].service, domain);
+        srv->tls = services[i].tls;
+        if (!resolve_srv(name, deadline, srv->target, DELIVER_HUBS_MAX, &srv->n, &err)) {
+            session_fact(why, STATUS_RESOLVE, STATUS_NETWORK, "%s", err.text);
+            srv->unknown = true;
         }
+        free(name);
     }
-    if (n == 0)
+    return srv->n > 0;
+}
+
+/* srv:domain. What is offered is what there is. */
+static void
+add_srv(struct search *s, const struct config_hub *h)
+{
+    bool asks_tls = h->tls != CONFIG_TLS_NONE && h->tls != CONFIG_TLS_OPPORTUNISTIC;
+    struct worker *w = s->w;
+    struct srv srv = { .target = mem_array(DELIVER_HUBS_MAX, sizeof *srv.target) };
+    struct status_fact none;
+
+    if (!ask_srv(h->host, clock_deadline(w->options.greeting_ms), &srv, &none))
         deliver_search_failed(s, "", &none);
-    w->known += n; /* known as one so far */
+    for (size_t k = 0; k < srv.n; k++)
+        deliver_search_add(s, srv.target[k].host, srv.target[k].port, asks_tls ? srv.tls : h->tls);
+    w->known += srv.n; /* known as one so far */
     w->known--;
-    free(targets);
+    free(srv.target);
+}
+
+void
+deliver_find(const char *domain, int64_t deadline, struct buf *out)
+{
+    struct srv srv = { .target = mem_array(DELIVER_HUBS_MAX, sizeof *srv.target) };
+    struct status_fact why;
+
+    if (!ask_srv(domain, deadline, &srv, &why))
+        buf_add_format(out, srv.unknown ? "unknown %s\n" : "none\n", why.text);
+    for (size_t k = 0; k < srv.n; k++)
+        buf_add_format(out, "found %s port %u\n", srv.target[k].host, srv.target[k].port);
+    free(srv.target);
 }
 
 /* Names are asked for when it is their turn */

@@ -338,6 +338,91 @@ expect_out 'exit 0'
 [ "$(cat "$T/new/smtprelay.conf.bak")" = '# mine' ] || fail "the former is not kept"
 end
 
+# The pair that the configuration is: its login and the password in the file that it names
+pair() {
+    name=$(sed -n 's/^AuthPassFile = "\(.*\)";.*/\1/p' "$T/new/smtprelay.conf")
+    echo "$(sed -n 's/^AuthUser = "\(.*\)";.*/\1/p' "$T/new/smtprelay.conf") $(cat "$name")"
+}
+
+begin "killed between the password and the configuration, the former login still has the former password"
+fresh
+TYPED=first setup --no-test --user former
+expect_rc 0
+awk 'BEGIN {for (i = 0; i < 40; i++) print "# a comment that makes the configuration longer than what may be written"}' >>"$T/new/smtprelay.conf"
+# the password fits into the limit of a file's size, the configuration does not: the kernel ends it there
+(
+    cd "$T" || exit
+    ulimit -f 1
+    TYPED=second
+    printf '%s\n' "$TYPED" | "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup alice@example.org --mailhub "127.0.0.1:1" \
+        --user later --no-test --force 2>&1 | cat >/dev/null
+)
+[ "$(pair)" = 'former first' ] || fail "the pair is $(pair)"
+grep -q second "$T"/new/smtprelay.secret* || fail "it was not ended between the two"
+TYPED=third setup --no-test --force --user later
+expect_rc 0
+[ "$(pair)" = 'later third' ] || fail "the pair is $(pair)"
+expect_out "$T/new/smtprelay.secret: left as it is, for $T/new/smtprelay.conf.bak"
+[ "$(cat "$T/new/smtprelay.secret")" = first ] || fail "the former configuration has lost its password"
+TYPED=fourth setup --no-test --user later
+expect_rc 0
+[ "$(pair)" = 'later fourth' ] || fail "the pair is $(pair)"
+end
+
+begin "the configuration that lies beside goes with the password that was written, under the names that were shown"
+fresh
+TYPED=first setup --no-test --user former
+TYPED=second setup --no-test --user later
+expect_rc 78
+shown=$(sed -n 's/^+ AuthPassFile = "\(.*\)";$/\1/p' "$T/out")
+[ "$(cat "${shown:-/dev/null}")" = second ] || fail "the password is not in '$shown', as shown"
+[ "$(pair)" = 'former first' ] || fail "the pair is $(pair)"
+mv "$T/new/smtprelay.conf.new" "$T/new/smtprelay.conf"
+[ "$(pair)" = 'later second' ] || fail "taken over, the pair is $(pair)"
+end
+
+begin "where no provider can be found that is said before a password is asked for"
+fresh
+timeout 100 python3 "$TESTS/blackbox/terminal.py" 'Password=typed\n' "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup me@nobody.invalid \
+    >"$T/out" 2>"$T/err"
+expect_out 'nobody.invalid'
+expect_out '--mailhub'
+expect_not_out 'Password of'
+expect_not_out 'exit 0'
+end
+
+begin "at a terminal a refused password can be typed again"
+good_hub
+fresh
+at_terminal "Password=wrong\\n
+Password=$PASSWORD\\n"
+expect_out 'exit 0'
+expect_out 'Type the password again'
+[ "$(cat "$T/new/smtprelay.secret")" = "$PASSWORD" ] || fail "the password is another"
+expect_messages 1
+end
+
+begin "a refused password is asked for three times at most, and the same one is not sent twice"
+good_hub
+fresh
+at_terminal "Password=one\\n
+Password=two\\n
+Password=three\\n
+Password=four\\n"
+expect_out 'exit 77'
+expect_out 'nothing was written'
+[ "$(cat "$HUB_DIR"/session-*.log | grep -c 'C: AUTH\|> AUTH\|AUTH PLAIN [^ ]')" -eq 3 ] || fail "the logins: $(cat "$HUB_DIR"/session-*.log | grep AUTH)"
+hub_stop
+good_hub
+at_terminal "Password=one\\n
+Password=one\\n
+Password=two\\n"
+expect_out 'exit 77'
+expect_out 'the same password'
+[ "$(cat "$HUB_DIR"/session-*.log | grep -c 'AUTH PLAIN [^ ]')" -eq 1 ] || fail "the logins: $(cat "$HUB_DIR"/session-*.log | grep AUTH)"
+[ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
+end
+
 begin "the login that a provider wants of everybody is left to its preset"
 fresh
 printf 'p\n' | "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup me@example.org --provider sendgrid --no-test >"$T/out" 2>"$T/err" ||
