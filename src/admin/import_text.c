@@ -15,11 +15,18 @@
 void
 import_text_quote(struct buf *out, const char *text)
 {
+    struct slice rest = slice_of(text);
+
     buf_add_char(out, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
+    while (rest.len) {
+        size_t n = text_shown_length(rest);
+        if (rest.p[0] == '"' || rest.p[0] == '\\')
             buf_add_char(out, '\\');
-        buf_add_char(out, *text);
+        if (n)
+            buf_add(out, rest.p, n);
+        else
+            buf_add_format(out, "\\x%02X", (unsigned char)rest.p[0]);
+        rest = slice_from(rest, n ? n : 1);
     }
     buf_add_char(out, '"');
 }

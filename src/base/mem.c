@@ -14,6 +14,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
+enum { FATAL_MAX = 4096 };
+
 static const char *program_name = "smtprelay"; /* set once by main(); the one global of this layer */
 
 void
@@ -25,13 +29,15 @@ mem_program(const char *name)
 void
 fatal(int code, const char *format, ...)
 {
+    char raw[FATAL_MAX], shown[FATAL_MAX];
     va_list ap;
 
-    fprintf(stderr, "%s: ", program_name);
     va_start(ap, format);
-    vfprintf(stderr, format, ap);
+    (void)vsnprintf(raw, sizeof raw, format, ap); /* cut is fine: it is for people */
     va_end(ap);
-    fputc('\n', stderr);
+    (void)text_escape(
+        shown, sizeof shown, slice_of(raw)); /* it may quote an argument that somebody else has made */
+    fprintf(stderr, "%s: %s\n", program_name, shown);
     exit(code);
 }
 

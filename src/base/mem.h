@@ -31,7 +31,7 @@ void mem_wipe(void *p, size_t n);
 /* Wipe a secret string and free it; NULL is fine. */
 void mem_free_secret(char *s);
 
-/* Hopeless: one line "NAME: text" on stderr, exit `code` (sysexits.h). Only for main.c and mem.c. */
+/* Hopeless: one line "NAME: text" on stderr (escaped as base/text does), exit `code` (sysexits.h). Only for main.c and mem.c. */
 noreturn void fatal(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Impossible: a bug of ours; says where and aborts. Compiled in always. */
 noreturn void panic_at(const char *file, int line, const char *what);

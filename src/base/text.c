@@ -57,15 +57,25 @@ text_is_ascii(struct slice s)
     return true;
 }
 
-/* C1 controls and the characters that reorder a terminal line */
+/* C1 controls, the characters that reorder a terminal line, and those that end one for some */
 static bool
 is_hidden(const unsigned char *p, size_t n)
 {
-    if (n == 2 && p[0] == 0xC2 && p[1] < 0xA0)
-        return true;
-    if (n == 3 && p[0] == 0xE2 && p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE)
-        return true;
-    return n == 3 && p[0] == 0xE2 && p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9;
+    if (n == 2)
+        return (p[0] == 0xC2 && p[1] < 0xA0) || (p[0] == 0xD8 && p[1] == 0x9C);
+    if (n != 3 || p[0] != 0xE2)
+        return false;
+    if (p[1] == 0x80)
+        return p[2] == 0x8E || p[2] == 0x8F || (p[2] >= 0xA8 && p[2] <= 0xAE);
+    return p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9;
+}
+
+size_t
+text_shown_length(struct slice s)
+{
+    size_t n = text_utf8_length(s);
+
+    return n && !(n == 1 && ascii_is_control(s.p[0])) && !is_hidden((const unsigned char *)s.p, n) ? n : 0;
 }
 
 /* The next piece of `s` in harmless form in `out` (at most 16 bytes); *used says how much of s it was. */
@@ -81,7 +91,7 @@ escape_one(struct slice s, char out[16], size_t *used)
         return 1;
     }
     *used = n ? n : 1;
-    if (n && !(n == 1 && ascii_is_control(s.p[0])) && !is_hidden(p, n)) {
+    if (text_shown_length(s)) {
         memcpy(out, s.p, n);
         return n;
     }

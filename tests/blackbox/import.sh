@@ -499,6 +499,15 @@ import
 expect_rc 0
 [ "$(wc -c <"$T/err")" -lt 200000 ] || fail "$(wc -c <"$T/err") bytes of notes"
 if grep -q "$(printf '\033')" "$T/err" "$T/out"; then fail "a terminal would obey it"; fi
+machine
+printf 'mailhub=mail.example.org\nAuthUser=jo\23331m\nAuthPass=x\nhostname=h\302\23331m.example.org\n' | file /etc/ssmtp/ssmtp.conf
+import
+expect_rc 0
+expect_out 'AuthUser = "jo\x9B31m"'
+if grep -q "$(printf '\233')" "$T/err" "$T/out"; then fail "a terminal would obey a value"; fi
+import --from "$(printf 'x\rsmtprelay: all is well')"
+expect_rc 64
+if grep -q "$(printf '\r')" "$T/err"; then fail "an argument writes over the line"; fi
 end
 
 begin "of thousands of reverse aliases those that have no room are left out, and it still makes a configuration"

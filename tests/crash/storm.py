@@ -52,7 +52,7 @@ NATURES = {
     "silent": "on greeting\n    hang\n",
     "closing": "on connect\n    reset\n",
     "busy": "on greeting\n    reply 421 4.3.2 too busy\n    close\n",
-    "putting off": "on MAIL chance 70\n    reply 451 4.3.0 not now\n",
+    "putting off": "on MAIL chance 30\n    reply 451 4.3.0 not now\n",
     RUDE: "on dot chance 50\n    close\non dot\n    reply 250 2.0.0 taken\n    reset\n",
 }
 

@@ -109,8 +109,12 @@ START_TEST(no_control_character_survives_escaping)
     } cases[] = {
         { "plain text", "plain text" }, { "a\r\nb\nc\td", "a b c d" }, { "\x1b[31mred", "\\x1B[31mred" },
         { "\x7f", "\\x7F" }, { "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" }, { "\xff\xfe", "\\xFF\\xFE" },
-        { "\xc2\x9b", "\\xC2\\x9B" },                   /* C1 CSI */
-        { "\xe2\x80\xae", "\\xE2\\x80\\xAE" },          /* right-to-left override */
+        { "\xc2\x9b", "\\xC2\\x9B" },          /* C1 CSI */
+        { "\xe2\x80\xae", "\\xE2\\x80\\xAE" }, /* right-to-left override */
+        { "\xe2\x80\x8f", "\\xE2\\x80\\x8F" }, /* right-to-left mark */
+        { "\xe2\x80\xa8", "\\xE2\\x80\\xA8" }, /* line separator */
+        { "\xd8\x9c", "\\xD8\\x9C" },          /* Arabic letter mark */
+        { "\xe2\x80\x94\xe2\x80\x99", "\xe2\x80\x94\xe2\x80\x99" },
         { "\xc0\xaf", "\\xC0\\xAF" },                   /* overlong */
         { "\xed\xa0\x80", "\\xED\\xA0\\x80" },          /* surrogate */
         { "\xf4\x90\x80\x80", "\\xF4\\x90\\x80\\x80" }, /* beyond U+10FFFF */

@@ -235,6 +235,32 @@ START_TEST(a_spoilt_configuration_still_makes_one_that_parses_or_none)
 }
 END_TEST
 
+/* U+009B and 0x9B alone are what a terminal takes for ESC [ */
+START_TEST(what_a_terminal_would_obey_is_written_so_that_it_shows_and_means_the_same)
+{
+    static const char *const logins[] = { "jo\xc2\x9b"
+                                          "31m",
+        "jo\x9b"
+        "31m",
+        "jo\xe2\x80\xae\"\\x41\\", "gr\xc3\xbc\xc3\x9f" };
+
+    for (size_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+        struct config c;
+        struct error err;
+        struct buf text;
+        buf_init(&text, 1000);
+        buf_add_str(&text, "mailhub = \"mail.example.org\";\nAuthPass = \"x\";\nAuthUser = ");
+        import_text_quote(&text, logins[i]);
+        buf_add_str(&text, ";\n");
+        ck_assert(!strchr(buf_str(&text), '\x9b') && !strstr(buf_str(&text), "\x80\xae"));
+        ck_assert_msg(import_text_check(buf_slice(&text), "/etc/smtprelay.conf", &c, &err), "%s", err.text);
+        ck_assert_str_eq(config_text(&c, 0, CONFIG_AUTH_USER), logins[i]);
+        config_end(&c);
+        buf_clear(&text);
+    }
+}
+END_TEST
+
 START_TEST(a_program_is_known_by_path_then_by_content)
 {
     static const struct {
@@ -256,4 +282,5 @@ END_TEST
 
 SUITE_MAIN("import", each_configuration_says_what_its_program_would_read, logins_are_those_of_the_smarthost,
     without_a_smarthost_there_is_no_configuration, a_spoilt_configuration_still_makes_one_that_parses_or_none,
+    what_a_terminal_would_obey_is_written_so_that_it_shows_and_means_the_same,
     a_program_is_known_by_path_then_by_content)
