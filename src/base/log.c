@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,12 +41,21 @@ log_descriptor(void)
     return out.kind == TO_FD && out.fd != STDERR_FILENO ? out.fd : -1;
 }
 
+/* Root may write in a folder of somebody else's, who could have made any file known by this name, too */
 static int
 open_file(const char *target)
 {
+    struct stat st;
+    int fd;
+
     if (out.offered >= 0)
         return fcntl(out.offered, F_DUPFD_CLOEXEC, 3);
-    return open(target, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    fd = open(target, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink <= 1)
+        return fd;
+    (void)close(fd); /* nothing was written */
+    errno = EMLINK;
+    return -1;
 }
 
 bool

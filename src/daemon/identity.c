@@ -77,7 +77,7 @@ is_empty(int dir)
 }
 
 static bool
-hand_over(const struct identity *id, int dir, const char *path, bool made, struct error *err)
+hand_over(const struct identity *id, int dir, const char *path, bool made, bool is_link, struct error *err)
 {
     struct stat st;
 
@@ -85,6 +85,12 @@ hand_over(const struct identity *id, int dir, const char *path, bool made, struc
         return error_sys(err, ERROR_TEMP, errno, "QueueDir %s", path);
     if (st.st_uid == id->uid)
         return true;
+    if (is_link)
+        return error_set(err, ERROR_CONFIG,
+            "QueueDir %s: a link to a folder of user %ld's; where a link leads has to belong to user %ld "
+            "(User) "
+            "already",
+            path, (long)st.st_uid, (long)id->uid);
     if (st.st_uid != geteuid() || !(made || is_empty(dir)))
         return error_set(err, ERROR_CONFIG,
             "QueueDir %s: belongs to user %ld and not to %ld, who the daemon is (User)", path,
@@ -95,10 +101,20 @@ hand_over(const struct identity *id, int dir, const char *path, bool made, struc
     return true;
 }
 
+/* *is_link: it is a link's, which somebody may have put there, and to change */
+static int
+open_folder(const char *path, bool *is_link)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    *is_link = dir < 0 && (errno == ELOOP || errno == ENOTDIR);
+    return *is_link ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : dir;
+}
+
 bool
 identity_own_folder(const struct identity *id, const char *path, struct error *err)
 {
-    bool made, ok;
+    bool made, is_link, ok;
     int dir;
 
     file_make_parents(path);
@@ -106,10 +122,10 @@ identity_own_folder(const struct identity *id, const char *path, struct error *e
     if (!made && errno != EEXIST)
         return error_sys(err, errno == ENOSPC || errno == EDQUOT ? ERROR_TEMP : ERROR_CONFIG, errno,
             "QueueDir %s: cannot be made", path);
-    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = open_folder(path, &is_link);
     if (dir < 0)
         return error_sys(err, ERROR_CONFIG, errno, "QueueDir %s", path);
-    ok = hand_over(id, dir, path, made, err);
+    ok = hand_over(id, dir, path, made, is_link, err);
     file_close(&dir);
     return ok;
 }

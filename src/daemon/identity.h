@@ -23,7 +23,7 @@ bool identity_find(const char *user, struct identity *id, struct error *err);
 bool identity_become(const struct identity *id);
 /*
  * Make the folder `path` where it is missing, for `id` alone. An empty one of root's is handed over; any other owner is an error
- * (78). What is in it is not looked at.
+ * (78), and so is a link to one of root's. What is in it is not looked at.
  */
 bool identity_own_folder(const struct identity *id, const char *path, struct error *err);
 

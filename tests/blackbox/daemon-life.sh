@@ -335,6 +335,33 @@ if $ROOT; then
     expect_one_line
     expect_err "belongs to user 64213"
     end
+
+    # the folder that QueueDir is in may be the User's own
+    fresh "a link in the queue's place makes no folder of root's the User's"
+    mkdir "$T/roots"
+    ln -s "$T/roots" "$T/queue"
+    refused
+    expect_rc 78
+    expect_one_line
+    expect_err "$T/queue: a link to a folder"
+    [ "$(stat -c %U "$T/roots")" = root ] || fail "it belongs to $(stat -c %U "$T/roots")"
+    chown nobody "$T/roots"
+    chmod 700 "$T/roots"
+    start
+    end
+    rm -f "$T/queue"
+
+    # likewise that of LogFile, where root opens it
+    fresh "another name of a file of root's is no LogFile"
+    mkdir -p "$T/log"
+    echo "what is root's" >"$T/roots/file"
+    ln "$T/roots/file" "$T/log/other"
+    life_conf TLSVerify=false "LogFile=$T/log/other"
+    launch "$DAEMON" -C "$T/conf"
+    wait_for 20 test -S "$SOCKET.ctl" || fail "it does not serve"
+    daemon_kill
+    [ "$(cat "$T/roots/file")" = "what is root's" ] || fail "it was written to: $(cat "$T/roots/file")"
+    end
 fi
 
 fresh "what is no socket at the socket's place is left alone"
