@@ -372,7 +372,7 @@ control_is_answered(const struct control_request *q)
 }
 
 void
-control_answer(const struct control_request *q, int fd)
+control_answer(struct control_request *q, int fd)
 {
     struct control_out o;
     struct error err;
@@ -384,6 +384,7 @@ control_answer(const struct control_request *q, int fd)
     control_out_begin(&o, fd);
     error_init(&err);
     s = open_queue(q, &none, &err);
+    control_filter_find(q, s);
     if (!s && !none)
         ok = false;
     else if (q->verb == CONTROL_LIST)
@@ -439,7 +440,7 @@ is_meant(const struct control_request *q, const struct record *r)
 
 bool
 control_select(
-    const struct control_request *q, int client, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err)
+    struct control_request *q, int client, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err)
 {
     struct control_out o;
     struct control_walk w;
@@ -453,6 +454,7 @@ control_select(
     *n = 0;
     if (!s && !none)
         return false;
+    control_filter_find(q, s);
     control_out_begin(&o, client);
     control_walk_begin(&w, q, s, client >= 0 ? &o : NULL);
     while (control_walk_next(&w, &r, &fd)) {

@@ -197,7 +197,7 @@ bool control_explains(const struct control_request *q);
 /* Has control_answer the answer? Else (run, verify, trace, test, wake, what changes messages) the owner has, with the functions below. */
 bool control_is_answered(const struct control_request *q);
 /* Write the whole answer to `fd`, which stays the caller's. A client that does not read gets no more of it. */
-void control_answer(const struct control_request *q, int fd);
+void control_answer(struct control_request *q, int fd);
 /* May this peer ask that (wake, and trace for others, are the operators')? False with err (77). */
 bool control_is_permitted(const struct control_request *q, struct error *err);
 
@@ -207,8 +207,8 @@ bool control_means_all(const struct control_request *q);
  * The ids of the messages that are meant; *ids is fresh memory. `client` (-1: none) hears that it takes its time. False with err (69: one
  * named by its id is not there; 75: the client has gone).
  */
-bool control_select(const struct control_request *q, int client, char (**ids)[SPOOL_ID_MAX + 1], size_t *n,
-    struct error *err);
+bool control_select(
+    struct control_request *q, int client, char (**ids)[SPOOL_ID_MAX + 1], size_t *n, struct error *err);
 /* Who asks, for the reason of a hold: "root" */
 char *control_peer_name(const struct control_request *q);
 /*

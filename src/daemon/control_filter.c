@@ -230,6 +230,37 @@ control_walk_next(struct control_walk *w, struct record *r, int *fd)
     return false;
 }
 
+/* Is it in failed/ (or in the queue) */
+static bool
+lies_in(struct spool *s, const char *id, bool failed)
+{
+    struct record r;
+    struct error none;
+    int fd = failed ? spool_look_failed(s, id, &r, &none) : spool_look(s, id, &r, &none);
+
+    if (fd < 0)
+        return false;
+    record_clear(&r);
+    file_close(&fd);
+    return true;
+}
+
+void
+control_filter_find(struct control_request *q, struct spool *s)
+{
+    struct control_filter *f = &q->filter;
+    bool failed = false;
+
+    if (!s || f->failed || q->verb == CONTROL_HOLD || q->verb == CONTROL_RELEASE)
+        return;
+    for (size_t i = 0; i < f->nid; i++) {
+        if (lies_in(s, f->id[i], false))
+            return;
+        failed = failed || lies_in(s, f->id[i], true);
+    }
+    f->failed = failed;
+}
+
 void
 control_walk_miss(struct control_walk *w)
 {

@@ -15,6 +15,12 @@ bool control_filter_is_given(const struct control_filter *f);
 /* By all it says but the ids. */
 bool control_filter_matches(const struct control_request *q, const struct record *r);
 
+/*
+ * Ids that are not in the queue but in failed/ mean those there, as --failed would: who has an id need not know where it lies. Without
+ * effect on what failed mail knows not (hold, release), and where one of the ids is in the queue.
+ */
+void control_filter_find(struct control_request *q, struct spool *s);
+
 /* A walk over the ids of the filter, or over all that waits (--failed: that is kept). */
 struct control_walk {
     const struct control_request *q;

@@ -215,20 +215,21 @@ control_list(const struct control_request *q, struct control_out *o, struct spoo
 
 /* ---------------------------------------------------------------- a line a message */
 
+/* Those in `state` (ENVELOPE_OPEN: who it still waits for) */
 static void
-add_recipients(struct control_out *o, const struct envelope *e)
+add_recipients(struct control_out *o, const struct envelope *e, char state)
 {
-    size_t shown = 0, open = envelope_open(e);
+    size_t n = 0;
 
-    for (size_t i = 0; i < e->n && shown < RECIPIENTS_SHOWN; i++) {
-        if (e->rcpt[i].state != ENVELOPE_OPEN)
+    for (size_t i = 0; i < e->n; i++) {
+        if (e->rcpt[i].state != state || n++ >= RECIPIENTS_SHOWN)
             continue;
-        buf_add_char(&o->b, shown++ ? ',' : '<');
+        buf_add_char(&o->b, n > 1 ? ',' : '<');
         control_add_text(o, e->rcpt[i].address);
     }
-    buf_add_str(&o->b, shown ? ">" : "-");
-    if (open > shown)
-        buf_add_format(&o->b, "+%zu", open - shown);
+    buf_add_str(&o->b, n ? ">" : "-");
+    if (n > RECIPIENTS_SHOWN)
+        buf_add_format(&o->b, "+%zu", n - RECIPIENTS_SHOWN);
 }
 
 static void
@@ -272,7 +273,7 @@ print_line(const struct control_request *q, struct control_out *o, const struct 
     buf_add_str(&o->b, " <");
     control_add_text(o, sender_of(r));
     buf_add_str(&o->b, "> ");
-    add_recipients(o, &r->envelope);
+    add_recipients(o, &r->envelope, q->filter.failed ? ENVELOPE_FAILED : ENVELOPE_OPEN);
     buf_add_char(&o->b, ' ');
     control_add_text(o, *reason ? reason : "-");
     control_line_end(o);

@@ -234,6 +234,7 @@ wait_for 20 both_failed || fail "they are not under failed/"
 run "$ADMIN" queue --failed
 expect_rc 0
 expect_out 'we do not want it'
+expect_out '<bob@example.net>'
 id=$(awk 'NR == 2 {print $1}' "$T/out")
 run "$ADMIN" status
 expect_rc 1
@@ -257,6 +258,30 @@ run "$ADMIN" queue --failed
 expect_out 'nothing has failed'
 run "$ADMIN" status
 expect_rc 0
+finish
+
+a_daemon "retry, show and remove find by its id what lies in failed, too" "$T/script"
+for who in bob carol; do send -odb -f '' "$who@example.net"; done
+wait_for 20 both_failed || fail "they are not under failed/"
+bob=$("$ADMIN" queue --failed | awk '/bob@/ {print $1}')
+carol=$("$ADMIN" queue --failed | awk '/carol@/ {print $1}')
+run "$ADMIN" show "$bob"
+expect_rc 0
+expect_out '<bob@example.net> refused'
+run "$ADMIN" remove "$carol"
+expect_rc 0
+expect_out '1 message removed'
+run "$ADMIN" hold "$bob"
+expect_rc 69
+port=$HUB_PORT
+hub_stop
+hub_start - -p "$port"
+run "$ADMIN" retry "$bob"
+expect_rc 0
+wait_for 20 arrived 1 || fail "it was not tried"
+expect_env 'rcpt: <bob@example.net>'
+run "$ADMIN" queue --failed
+expect_out 'nothing has failed'
 finish
 
 # ---------------------------------------------------------------- without a daemon

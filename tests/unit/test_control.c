@@ -100,7 +100,7 @@ request(struct control_request *q, const char *line, int64_t uid, bool is_operat
 
 /* The whole answer, in fresh memory */
 static char *
-answer_to(const struct control_request *q)
+answer_to(struct control_request *q)
 {
     static const char *const dirs[] = { "/tmp", NULL };
     struct error err;
