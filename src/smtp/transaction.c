@@ -222,7 +222,9 @@ utf8_address(const struct transaction *t)
     for (size_t i = 0; i < t->n; i++)
         if (!text_is_ascii(slice_of(t->rcpt[i].path)))
             return t->rcpt[i].path;
-    return text_is_ascii(slice_of(t->sender)) ? "message" : t->sender;
+    if (!text_is_ascii(slice_of(t->sender)))
+        return t->sender;
+    return t->utf8_address ? t->utf8_address : "message";
 }
 
 static bool

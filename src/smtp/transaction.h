@@ -29,6 +29,7 @@ struct transaction {
     enum envelope_ret ret;
     const char *envid;
     bool smtputf8, eight_bit, binary;
+    const char *utf8_address; /* in the header, for which SMTPUTF8 is needed; NULL: none */
     bool
         probe; /* only ask for sender and recipients: what is accepted is taken back by RSET, a fact of RCPT TO is the last word */
     uint64_t size; /* of the content, exactly */

@@ -130,6 +130,7 @@ settle_settings(struct worker *w, struct error *err)
 struct job {
     struct worker *w;
     struct record record;
+    struct head_settings settings; /* the worker's, as they are for this message */
     struct complete complete;
     int fd;
     uint32_t *index; /* of the record's recipients */
@@ -214,14 +215,25 @@ add_path(struct job *j, const struct rewrite *r, const char *address, size_t *of
     return true;
 }
 
+/* With `force` and no address of the account's own it is the caller's: what ssmtp calls the system's From address */
+static void
+settle_for(struct job *j)
+{
+    struct rewrite *r = &j->settings.rewrite;
+
+    j->settings = j->w->complete;
+    if (r->policy == REWRITE_FORCE && !r->from && j->record.login_address && *j->record.login_address)
+        r->from = j->record.login_address;
+}
+
 /* Sender and recipients as they go out. A recipient that cannot is reported and left out. */
 static bool
 make_envelope(struct job *j, const struct job_packet *p, struct error *err)
 {
     struct envelope *e = &j->record.envelope;
-    const struct rewrite *rules = &j->w->complete.rewrite, of_sender = rewrite_for_sender(rules);
+    const struct rewrite *rules = &j->settings.rewrite, of_sender = rewrite_for_sender(rules);
     size_t *offset = mem_array(e->n + 1, sizeof *offset), sender, other = 0;
-    const char *null_sender = *e->sender ? NULL : rewrite_null_sender(rules);
+    const char *null_sender = *e->sender ? NULL : rewrite_null_sender(&j->w->complete.rewrite);
     bool ok = add_path(j, &of_sender, rewrite_sender(rules, e->sender), &sender, err) &&
               (!null_sender || add_path(j, &of_sender, null_sender, &other, err));
 
@@ -353,6 +365,7 @@ adapt(struct job *j)
         return false;
     }
     j->t.smtputf8 = j->complete.needs_utf8;
+    j->t.utf8_address = j->complete.head->utf8_address.len ? buf_str(&j->complete.head->utf8_address) : NULL;
     j->t.eight_bit = j->complete.eight_bit;
     j->t.binary = j->complete.binary;
     j->t.size = j->complete.size;
@@ -461,9 +474,11 @@ run_job(struct worker *w, const struct job_packet *p)
     w->session_us = w->sent_us = 0;
     buf_init(&j.paths, 64u << 20);
     read = record_read(p->fd, &j.record, &err) && j.record.envelope.n == p->recipients;
+    if (read)
+        settle_for(&j);
     if (read && make_envelope(&j, p, &err)) {
         j.record.smtputf8 = j.t.smtputf8;
-        completed = complete_init(&j.complete, p->fd, &j.record, &w->complete, &err);
+        completed = complete_init(&j.complete, p->fd, &j.record, &j.settings, &err);
     }
     if (completed) {
         j.t.ret = j.record.envelope.ret;

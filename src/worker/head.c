@@ -7,6 +7,7 @@
 #include "mail/mime_field.h"
 
 #define RECEIVED_MAX 100
+#define ADDRESS_MAX 2000
 
 /* ---------------------------------------------------------------- one field */
 
@@ -25,6 +26,7 @@ head_init(struct head *h, const struct head_settings *settings, const struct rec
     buf_init(&h->type, HEAD_MAX);
     buf_init(&h->encoding, HEAD_MAX);
     buf_init(&h->absent_from, HEAD_MAX);
+    buf_init(&h->utf8_address, ADDRESS_MAX);
     for (size_t i = 0; i < HEAD_SENDERS; i++) {
         buf_init(&h->senders[i].raw, HEAD_MAX);
         buf_init(&h->senders[i].text, HEAD_MAX);
@@ -42,6 +44,7 @@ head_clear(struct head *h)
     buf_clear(&h->type);
     buf_clear(&h->encoding);
     buf_clear(&h->absent_from);
+    buf_clear(&h->utf8_address);
     for (size_t i = 0; i < HEAD_SENDERS; i++) {
         buf_clear(&h->senders[i].raw);
         buf_clear(&h->senders[i].text);
@@ -52,6 +55,17 @@ static enum mime_keep
 keeps(const struct head *h)
 {
     return h->utf8 ? MIME_KEEP_UTF8 : MIME_KEEP_NONE;
+}
+
+/* `value` has an address that needs SMTPUTF8, if `needs` */
+static void
+note_utf8(struct head *h, bool needs, struct slice value)
+{
+    if (!needs)
+        return;
+    h->needs_utf8 = true;
+    if (h->utf8_address.len == 0)
+        rewrite_find_utf8(value, &h->utf8_address);
 }
 
 /* Which of the fields that say who sends; HEAD_SENDERS: none */
@@ -164,7 +178,7 @@ keep_sender(struct head *h, struct head_edit *e)
         return; /* a second one would be the first that somebody looks at */
     e->is_good = rewrite_addresses(h, &e->utf8, &e->err);
     if (!judged || (is_resent && h->block != HEAD_IN_BLOCK)) {
-        h->needs_utf8 = h->needs_utf8 || e->utf8;
+        note_utf8(h, e->utf8, buf_slice(&h->value));
         if (!e->is_good)
             fail(h, &e->err);
         keep_field(h, buf_slice(&h->fresh));
@@ -196,8 +210,10 @@ field_ended(struct head *h)
     if (sender != HEAD_SENDERS) {
         keep_sender(h, &h->senders[sender]);
     } else if (header_has_addresses(h->field)) {
-        if (!rewrite_addresses(h, &h->needs_utf8, &err))
+        bool utf8 = false;
+        if (!rewrite_addresses(h, &utf8, &err))
             fail(h, &err);
+        note_utf8(h, utf8, value);
         keep_field(h, buf_slice(&h->fresh));
     } else {
         keep_field(h, value);
@@ -266,7 +282,7 @@ add_replaced(
         add_field(h, out, "Reply-To", buf_slice(&f->reply_to));
     if (!answer || !f->all_real)
         add_original(h, out, is_resent ? "X-Original-Resent-From" : "X-Original-From", value);
-    h->needs_utf8 = h->needs_utf8 || f->utf8;
+    note_utf8(h, f->utf8, buf_slice(f->reply_to.len ? &f->reply_to : &f->value));
 }
 
 /* The field stays as it was kept */
@@ -275,7 +291,7 @@ let_stay(struct head *h, const struct head_edit *e)
 {
     if (!e->is_set)
         return;
-    h->needs_utf8 = h->needs_utf8 || e->utf8;
+    note_utf8(h, e->utf8, buf_slice(&e->raw));
     if (!e->is_good && !h->failed)
         fail(h, &e->err);
 }
@@ -323,7 +339,7 @@ judge_sender(struct head *h, struct head_edit *e, size_t authors, bool is_resent
             add_field(h, &e->text, is_resent ? "Resent-Sender" : "Sender", buf_slice(&nobody.value));
         add_original(
             h, &e->text, is_resent ? "X-Original-Resent-Sender" : "X-Original-Sender", buf_slice(&e->raw));
-        h->needs_utf8 = h->needs_utf8 || (is_said && nobody.utf8);
+        note_utf8(h, is_said && nobody.utf8, buf_slice(&nobody.value));
         rewrite_from_clear(&nobody);
     }
     rewrite_from_clear(&f);

@@ -38,8 +38,9 @@ struct head_edit {
 };
 
 struct head {
-    struct header header; /* its state tells how the header ended */
-    bool needs_utf8;      /* an address in it needs SMTPUTF8 */
+    struct header header;    /* its state tells how the header ended */
+    bool needs_utf8;         /* an address in it needs SMTPUTF8: */
+    struct buf utf8_address; /* this one */
     bool has_type, has_encoding, has_version;
     struct buf type, encoding; /* values of the first Content-Type and Content-Transfer-Encoding field */
     /* the rest is private */

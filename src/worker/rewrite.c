@@ -177,6 +177,21 @@ rewrite_list(const struct rewrite *r, struct slice value, struct buf *out, bool 
     return !l.failed;
 }
 
+static void
+on_searched(void *ctx, const struct addrlist_item *item)
+{
+    struct buf *out = ctx;
+
+    if (out->len == 0 && !item->error && item->address.is_utf8_local)
+        address_format(out, &item->address);
+}
+
+void
+rewrite_find_utf8(struct slice value, struct buf *out)
+{
+    run_list(value, on_searched, out);
+}
+
 /* ---------------------------------------------------------------- what the account may use */
 
 /* An address as all who mean the same mailbox write it: no needless quotes, A-labels. False when it is none. */

@@ -62,6 +62,9 @@ const char *rewrite_null_sender(const struct rewrite *r);
 bool rewrite_list(
     const struct rewrite *r, struct slice value, struct buf *out, bool *utf8, struct error *err);
 
+/* The first address in the value of such a field that needs SMTPUTF8, as a path without brackets: added to `out`. */
+void rewrite_find_utf8(struct slice value, struct buf *out);
+
 /* What the policy makes of the value of a From field. */
 struct rewrite_from {
     bool replaced;

@@ -287,7 +287,12 @@ send -f alice@example.org 'jürgen@example.net'
 expect_rc 67,69
 expect_one_line
 expect_err 'jürgen@example.net'
-expect_messages 0
+message 'From: Jürgen <jürgen@example.org>\nSubject: x\n\ntext\n'
+sends 69 0 -f alice@example.org bob@example.net
+expect_err 'jürgen@example.org'
+message 'From: alice@example.org\nSubject: x\nCc: carol@example.net, zoë@example.com\n\ntext\n'
+sends 69 0 -f alice@example.org bob@example.net
+expect_err 'zoë@example.com'
 end
 
 with_hub "log-newline: control characters in names are escaped on stderr"
