@@ -237,15 +237,6 @@ check_account(struct config *c, size_t a, struct error *err)
     return true;
 }
 
-static void
-warn_force(struct config *c, size_t a)
-{
-    if (slice_is_nocase(slice_of(config_text(c, a, CONFIG_FROM_POLICY)), "force") &&
-        !config_text(c, a, CONFIG_FROM))
-        buf_add_format(&c->warnings, "account %s: FromPolicy force has no effect without From\n",
-            config_account_name(c, a));
-}
-
 /* It would show at the first message; a login only where no password is sent in clear */
 static void
 warn_login(struct config *c, size_t a)
@@ -369,7 +360,6 @@ config_complete(struct config *c, const char *machine, const char *mailname, str
         if (!check_account(c, a, err))
             return a == 0 ? false : error_context(err, "account %s", config_account_name(c, a));
         set_defaults(c, a, machine, mailname);
-        warn_force(c, a);
         warn_login(c, a);
         warn_senders(c, a);
     }

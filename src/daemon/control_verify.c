@@ -17,6 +17,7 @@ struct verify {
     const struct config *c;
     struct buf *out;
     char *sender;
+    char *own; /* the caller's address */
     int64_t uid;
     bool steps;
     char **found;
@@ -163,10 +164,12 @@ goes_as(const struct verify *v, size_t account)
 {
     struct slice policy = slice_of(config_text(v->c, account, CONFIG_FROM_POLICY));
     const char *from = config_text(v->c, account, CONFIG_FROM);
-    bool replaces =
-        slice_is_nocase(policy, "force") ||
-        (slice_is_nocase(policy, "auto") && from && !is_allowed(v->c, account, slice_of(v->sender), from));
+    bool forces = slice_is_nocase(policy, "force");
+    bool replaces = forces || (slice_is_nocase(policy, "auto") && from &&
+                                  !is_allowed(v->c, account, slice_of(v->sender), from));
 
+    if (forces && !from)
+        from = v->own;
     return from && *v->sender && replaces ? from : v->sender;
 }
 
@@ -299,6 +302,7 @@ control_verify(const struct control_request *q, const struct config *c, struct b
 
     v.uid = steps && q->filter.uid >= 0 ? q->filter.uid : q->peer.uid;
     v.sender = sender_of(q, c, v.uid);
+    v.own = default_sender(c, v.uid);
     error_init(&v.first);
     for (size_t i = 0; i < q->naddress && !answer->overflow; i++)
         verify_argument(&v, q->address[i]);
@@ -312,4 +316,5 @@ control_verify(const struct control_request *q, const struct config *c, struct b
                                          : ERROR_NOUSER,
         v.first.text);
     free(v.sender);
+    free(v.own);
 }

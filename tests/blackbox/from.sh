@@ -80,6 +80,20 @@ expect_env 'mail: <carol@example.com>'
 from_is 'From: Alice <alice@example.org>'
 end
 
+begin "without From, force puts the caller's own address in envelope and header, and FromLineOverride = false with it"
+one_letter FromPolicy=force rewriteDomain=example.org
+expect_env "mail: <$(id -un)@example.org>"
+from_is "From: \"Alice\" <$(id -un)@example.org>"
+hub_stop
+one_letter FromLineOverride=false rewriteDomain=example.org
+expect_env "mail: <$(id -un)@example.org>"
+from_is "From: \"Alice\" <$(id -un)@example.org>"
+if grep -qF alice@ "$HUB_DIR/1.msg"; then fail "the old address is still in it"; fi
+hub_stop
+one_letter FromLineOverride=true rewriteDomain=example.org
+from_is 'From: Alice <alice@example.org>'
+end
+
 begin "with keep, the null sender stays the null sender or is refused"
 hub_start own-sender-only --tls none
 conf UseTLS=false From=alerts@example.org FromPolicy=keep
