@@ -445,7 +445,7 @@ control_select(
     struct control_out o;
     struct control_walk w;
     struct record r;
-    bool none;
+    bool none, all;
     struct spool *s = open_queue(q, &none, err);
     size_t room = 0;
     int fd;
@@ -470,7 +470,8 @@ control_select(
     }
     spool_close(s);
     buf_clear(&o.b);
+    all = control_walk_end(&w, err);
     if (o.is_broken) /* what was found is a part of it */
         return error_set(err, ERROR_TEMP, "nobody waits for the answer any more");
-    return control_walk_end(&w, err);
+    return all;
 }

@@ -181,10 +181,9 @@ control_walk_begin(
     struct control_walk *w, const struct control_request *q, struct spool *s, struct control_out *o)
 {
     *w = (struct control_walk){ .q = q, .s = s, .o = o };
-    if (s && q->filter.failed)
-        spool_rewind_failed(s);
-    else if (s)
-        spool_rewind(s);
+    if (s && q->filter.nid == 0)
+        w->order =
+            spool_order_new(s, q->filter.failed ? spool_rewind_failed : spool_rewind, SPOOL_ORDER_WINDOW);
 }
 
 static void
@@ -215,7 +214,7 @@ control_walk_next(struct control_walk *w, struct record *r, int *fd)
             return false;
         if (f->nid)
             name = f->id[w->at++];
-        else if (!w->s || !spool_next(w->s, id))
+        else if (!w->order || !spool_order_next(w->order, id))
             return false;
         *fd = w->s ? look(w, name, r) : -1;
         if (*fd < 0) { /* delivered meanwhile */
@@ -269,8 +268,10 @@ control_walk_miss(struct control_walk *w)
 }
 
 bool
-control_walk_end(const struct control_walk *w, struct error *err)
+control_walk_end(struct control_walk *w, struct error *err)
 {
+    spool_order_free(w->order);
+    w->order = NULL;
     if (w->missing == 0)
         return true;
     return error_set(err, ERROR_REFUSED, "%s: no such message%s", w->first_missing,

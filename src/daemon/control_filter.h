@@ -4,6 +4,7 @@
 #define DAEMON_CONTROL_FILTER_H
 
 #include "daemon/control_out.h"
+#include "queue/spool_order.h"
 
 /*
  * One word of a request: "--NAME", "--NAME=VALUE" or the id of a message. False with err (64): no such option, or not such a value.
@@ -21,13 +22,14 @@ bool control_filter_matches(const struct control_request *q, const struct record
  */
 void control_filter_find(struct control_request *q, struct spool *s);
 
-/* A walk over the ids of the filter, or over all that waits (--failed: that is kept). */
+/* A walk over the ids of the filter, or over all that waits (--failed: that is kept), oldest first. */
 struct control_walk {
     const struct control_request *q;
     struct spool *s;
     struct control_out *o; /* NULL: nobody listens meanwhile */
     size_t at, missing;    /* missing: ids of the filter that are not there */
     const char *first_missing;
+    struct spool_order *order; /* NULL: by the filter's ids */
 };
 void control_walk_begin(
     struct control_walk *w, const struct control_request *q, struct spool *s, struct control_out *o);
@@ -35,7 +37,7 @@ void control_walk_begin(
 bool control_walk_next(struct control_walk *w, struct record *r, int *fd);
 /* The message is not the peer's, who asked for it by its id: as if it were not there. */
 void control_walk_miss(struct control_walk *w);
-/* False with err (69): an id of the filter is not there. */
-bool control_walk_end(const struct control_walk *w, struct error *err);
+/* The end of every walk. False with err (69): an id of the filter is not there. */
+bool control_walk_end(struct control_walk *w, struct error *err);
 
 #endif

@@ -465,7 +465,8 @@ control_show(const struct control_request *q, struct control_out *o, struct spoo
     struct control_walk w;
     struct record r;
     size_t shown = 0;
-    bool ok = true;
+    struct error missing;
+    bool ok = true, all;
     int fd;
 
     control_walk_begin(&w, q, s, o);
@@ -480,5 +481,8 @@ control_show(const struct control_request *q, struct control_out *o, struct spoo
         record_clear(&r);
         file_close(&fd);
     }
-    return ok && control_walk_end(&w, err);
+    all = control_walk_end(&w, &missing);
+    if (ok && !all)
+        *err = missing;
+    return ok && all;
 }

@@ -223,6 +223,23 @@ expect_rc 64
 expect_one_line
 end
 
+begin "mailq and queue list what waits oldest first"
+hub_start -
+rm -rf "$Q"
+mkdir -m 700 "$Q"
+conf_tls false '' "QueueDir=$Q"
+for n in 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16; do
+    send -odq -f alice@example.org "to$n@example.net"
+    expect_rc 0
+done
+seq -f 'to%02g@example.net' 1 16 >"$T/wanted"
+for command in "$SENDMAIL -bp" "$ADMIN queue" "$ADMIN queue --json"; do
+    # shellcheck disable=SC2086 # words
+    run ${command%% *} -C "$T/conf" ${command#* }
+    grep -o 'to[0-9][0-9]@example\.net' "$T/out" | cmp -s - "$T/wanted" || fail "${command#* }: another order: $(grep -o 'to[0-9]*@' "$T/out" | tr '\n' ' ')"
+done
+end
+
 begin "mailq-escape: a queue full of hostile addresses prints no control character"
 hub_start -
 rm -rf "$Q"

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "queue/spool.h"
+#include "queue/spool_order.h"
 
 static char dir[64];
 static char calls[256]; /* a letter for each call that changed something, in order */
@@ -728,6 +729,32 @@ store_many(void *arg)
     return NULL;
 }
 
+START_TEST(the_queue_is_walked_oldest_first_however_few_ids_are_held)
+{
+    static const size_t windows[] = { 1, 2, 7, 29, 30, 31, 1000 };
+    struct spool *s = fresh(&spool_io_system);
+    char id[SPOOL_ID_MAX + 1], last[SPOOL_ID_MAX + 1];
+    struct error err;
+
+    for (unsigned i = 0; i < 30; i++) {
+        char *name = mem_format("1M5Z%02u%05X", i * 7 % 30, i * 2654435761u & 0xfffff);
+        ck_assert_msg(commit(s, name, &err), "%s", err.text);
+        free(name);
+    }
+    for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
+        struct spool_order *o = spool_order_new(s, spool_rewind, windows[w]);
+        size_t n = 0;
+        for (last[0] = '\0'; spool_order_next(o, id); n++) {
+            ck_assert_msg(strcmp(id, last) > 0, "%s behind %s, %zu held", id, last, windows[w]);
+            memcpy(last, id, sizeof last);
+        }
+        ck_assert_uint_eq(n, 30);
+        spool_order_free(o);
+    }
+    gone(s);
+}
+END_TEST
+
 START_TEST(several_threads_store_and_remove_at_once)
 {
     for (size_t k = 0; k < 2; k++) {
@@ -814,4 +841,5 @@ SUITE_MAIN("spool", a_committed_message_is_there_after_file_and_folder_were_sync
     drafts_that_nobody_writes_any_more_are_removed_by_who_has_the_queue,
     a_draft_that_was_taken_for_an_abandoned_one_is_begun_again, a_queue_whose_making_was_cut_off_is_made,
     what_could_not_be_returned_is_kept_for_its_time,
-    the_size_of_the_queue_is_kept_up_with_what_is_added_and_removed, several_threads_store_and_remove_at_once)
+    the_size_of_the_queue_is_kept_up_with_what_is_added_and_removed,
+    the_queue_is_walked_oldest_first_however_few_ids_are_held, several_threads_store_and_remove_at_once)
