@@ -29,7 +29,7 @@
 
 /* Sessions of all, of those who are no operators, of one of them */
 enum { SESSIONS_MAX = 50, SESSIONS_OF_OTHERS = 40, SESSIONS_OF_ONE = 10 };
-enum { SOCKETS_MAX = 4, QUESTION_MS = 10000, WRITE_S = 30, RUN_PIECE_MS = 2 };
+enum { SOCKETS_MAX = 4, QUESTION_MS = 10000, WRITE_S = 30, RUN_PIECE_MS = 2, AGAIN_MS = 1000 };
 /* One that waits for its reader, or for a long queue, holds up no other; they begin when they are needed */
 enum { THREADS = SESSIONS_MAX };
 
@@ -65,6 +65,7 @@ struct control_desk {
     size_t n;
     struct control_tests *tests;
     int64_t group, begun_ms, next_run_ms;
+    struct loop_timer *again; /* accepting rests until then */
 };
 
 /* ---------------------------------------------------------------- sessions */
@@ -496,6 +497,26 @@ has_room(const struct control_desk *d, const struct control_peer *peer)
 }
 
 static void
+accept_again(void *ctx)
+{
+    struct control_desk *d = ctx;
+
+    d->again = NULL;
+    for (size_t i = 0; i < d->nsockets; i++)
+        loop_events(d->watches[i], POLLIN);
+}
+
+/* Short of something: who waits would be reported again and again */
+static void
+rest_a_while(struct control_desk *d)
+{
+    for (size_t i = 0; i < d->nsockets; i++)
+        loop_events(d->watches[i], 0);
+    if (!d->again)
+        d->again = loop_at(d->core->loop, clock_deadline(AGAIN_MS), accept_again, d);
+}
+
+static void
 on_ready(void *ctx, int fd, short revents)
 {
     struct control_desk *d = ctx;
@@ -504,6 +525,8 @@ on_ready(void *ctx, int fd, short revents)
     struct session *s;
 
     (void)revents;
+    if (client < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+        rest_a_while(d);
     if (client < 0)
         return;
     (void)control_identify(client, d->group, &peer); /* else nobody's rights */
@@ -555,6 +578,8 @@ control_desk_add(struct control_desk *d, int fd)
 void
 control_desk_stop(struct control_desk *d)
 {
+    loop_cancel(d->again);
+    d->again = NULL;
     for (size_t i = 0; i < d->nsockets; i++) {
         loop_unwatch(d->watches[i]);
         file_close(&d->sockets[i]);

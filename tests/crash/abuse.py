@@ -9,11 +9,13 @@ import random
 import socket
 import subprocess
 import sys
+import time
 
 import stage as stages
 from storm import run_dry
 
 MEMORY_KB = 64000
+FEW = 48  # descriptors: fewer than a daemon and its control sessions may have
 ENVELOPE = b"EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<c@example.net>\r\n"
 # what random changes are made to
 SAYINGS = (ENVELOPE + b"BDAT 10 LAST\r\n0123456789", b"X-BS\n" + ENVELOPE.replace(b"\r\n", b"\n"),
@@ -153,6 +155,32 @@ class Abuse:
         if not stages.wait_for(20, lambda: self.descriptors() <= before + 1):
             yield "%d descriptors became %d" % (before, self.descriptors())
 
+    def few_descriptors(self):
+        """None is left for those who wait at its sockets: it serves them later, and is at rest until then"""
+        self.daemon.stop()
+        if not self.daemon.start(prefix=["prlimit", "--nofile=%d:%d" % (FEW, FEW)]):
+            yield "it does not start: " + " / ".join(self.daemon.tail())
+            return
+        self.serving = self.daemon.parts()[0][0].pid
+        waiting = [self.connect(self.daemon.socket + ".ctl") for _ in range(FEW)]
+        time.sleep(0.2)
+        before = self.ticks()
+        time.sleep(1)
+        busy = self.ticks() - before
+        if busy > os.sysconf("SC_CLK_TCK") // 4:
+            yield "%d of %d ticks a second" % (busy, os.sysconf("SC_CLK_TCK"))
+        for s in waiting:
+            s.close()
+        if not stages.wait_for(20, lambda: self.stage.run("-bp")[0] == 0):
+            yield "nobody is served when they have gone"
+        yield from self.still_good()
+
+    def ticks(self):
+        """What the process that serves has had of the processor"""
+        with open("/proc/%d/stat" % self.serving) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
     def half_messages(self):
         held = []
         for _ in range(30):
@@ -228,6 +256,7 @@ class Abuse:
             case("a user who holds all sessions he can get keeps nobody out", self.flood(self.daemon.socket, 1200))
             case("a user who holds all control sessions he can get keeps nobody out", self.flood(self.daemon.socket + ".ctl", 200))
         case("files that were tampered with in the queue stop nobody and are named", self.strange_files())
+        case("without a descriptor for who comes it waits in peace", self.few_descriptors())
         case("afterwards nothing is left over", list(run_dry(self.stage, self.daemon, self.hub)) + list(self.stage.leftovers()))
 
 
