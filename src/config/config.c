@@ -286,6 +286,18 @@ config_number(const struct config *c, size_t account, enum config_key key)
     return config_value(c, account, key)->number;
 }
 
+struct config_rate
+config_rate(const struct config *c, size_t account, enum config_key key)
+{
+    const struct config_value *v = config_value(c, account, key);
+    struct config_rate r = { 0, 1 };
+
+    ensure(infos[key].type == CONFIG_RATE);
+    if (v->n)
+        (void)value_parse_rate(slice_of(v->item[0]), &r); /* it was checked when it was set */
+    return r;
+}
+
 bool
 config_flag(const struct config *c, size_t account, enum config_key key)
 {

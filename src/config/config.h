@@ -191,6 +191,12 @@ const char *config_text(const struct config *c, size_t account, enum config_key 
 /* Where a daemon may serve that was chosen by -C or the caller's own file: `Socket`, if that file itself sets it; else NULL. */
 const char *config_own_socket(const struct config *c);
 int64_t config_number(const struct config *c, size_t account, enum config_key key);
+/* So many in so long; n 0: no limit. */
+struct config_rate {
+    int64_t n, period_ms;
+};
+/* A setting of CONFIG_RATE in its own words: "5/m" is not 300 an hour all at once. */
+struct config_rate config_rate(const struct config *c, size_t account, enum config_key key);
 bool config_flag(const struct config *c, size_t account, enum config_key key);
 const struct config_value *config_value(const struct config *c, size_t account, enum config_key key);
 const char *config_account_name(const struct config *c, size_t account);

@@ -13,6 +13,7 @@
 #include "mail/address.h"
 
 #define TIME_MAX_MS (3650 * (int64_t)86400000)
+#define HOUR_MS ((int64_t)3600000)
 
 /* ---------------------------------------------------------------- types */
 
@@ -23,10 +24,12 @@ static const struct unit {
     { "w", 604800000 }, { NULL, 0 } },
   size_units[] = { { "K", 1024 }, { "M", 1 << 20 }, { "G", 1 << 30 }, { "T", (int64_t)1 << 40 }, { "", 1 },
       { NULL, 0 } },
-  rate_units[] = { { "/s", 3600 }, { "/m", 60 }, { "/min", 60 }, { "/h", 1 }, { "/d", 0 }, { NULL, 0 } };
+  rate_units[] = { { "/s", 1000 }, { "/m", 60000 }, { "/min", 60000 }, { "/h", HOUR_MS }, { "/d", 86400000 },
+      { NULL, 0 } };
 
-static bool
-parse_with_unit(struct slice text, const struct unit *units, int64_t *out)
+/* "25M": a number and the unit behind it. NULL: something else */
+static const struct unit *
+split_unit(struct slice text, const struct unit *units, int64_t *number)
 {
     size_t n = 0;
     uint64_t v;
@@ -34,17 +37,47 @@ parse_with_unit(struct slice text, const struct unit *units, int64_t *out)
     while (n < text.len && ascii_is_digit(text.p[n]))
         n++;
     if (!slice_number(slice_sub(text, 0, n), INT64_MAX / 2, &v))
+        return NULL;
+    *number = (int64_t)v;
+    for (; units->suffix; units++)
+        if (slice_is_nocase(slice_from(text, n), units->suffix))
+            return units;
+    return NULL;
+}
+
+static bool
+parse_with_unit(struct slice text, const struct unit *units, int64_t *out)
+{
+    int64_t n;
+    const struct unit *unit = split_unit(text, units, &n);
+
+    return unit && !__builtin_mul_overflow(n, unit->factor, out);
+}
+
+bool
+value_parse_rate(struct slice text, struct config_rate *out)
+{
+    const struct unit *unit;
+
+    *out = (struct config_rate){ 0, HOUR_MS };
+    if (slice_is(text, "0")) /* none is none in any unit */
+        return true;
+    unit = split_unit(text, rate_units, &out->n);
+    if (unit)
+        out->period_ms = unit->factor;
+    return unit;
+}
+
+/* As an hour's, upwards */
+static bool
+parse_rate(struct slice text, int64_t *out)
+{
+    struct config_rate r;
+
+    if (!value_parse_rate(text, &r) || __builtin_mul_overflow(r.n, HOUR_MS, out))
         return false;
-    for (; units->suffix; units++) {
-        if (!slice_is_nocase(slice_from(text, n), units->suffix))
-            continue;
-        if (units->factor == 0) { /* a day's rate as an hour's, upwards */
-            *out = ((int64_t)v + 23) / 24;
-            return true;
-        }
-        return !__builtin_mul_overflow((int64_t)v, units->factor, out);
-    }
-    return false;
+    *out = *out / r.period_ms + (*out % r.period_ms > 0);
+    return true;
 }
 
 bool
@@ -90,9 +123,8 @@ parse_typed(enum config_type type, struct slice text, int64_t *out)
         return parse_with_unit(text, time_units, out) && *out <= TIME_MAX_MS;
     case CONFIG_SIZE:
         return parse_with_unit(text, size_units, out);
-    case CONFIG_RATE: /* none is none in any unit */
-        *out = 0;
-        return slice_is(text, "0") || parse_with_unit(text, rate_units, out);
+    case CONFIG_RATE:
+        return parse_rate(text, out);
     case CONFIG_NUMBER:
         if (!slice_number(text, INT32_MAX, &v))
             return false;
@@ -441,7 +473,7 @@ static const struct range {
     { CONFIG_QUEUE_LIFETIME, 1, TIME_MAX_MS, "more than nothing is wanted" },
     { CONFIG_RETRY_MIN, 1, TIME_MAX_MS, "more than nothing is wanted" },
     { CONFIG_RETRY_MAX, 1, TIME_MAX_MS, "more than nothing is wanted" },
-    { CONFIG_RATE_LIMIT, 1, INT32_MAX, "at least one message is wanted" },
+    { CONFIG_RATE_LIMIT, 1, INT32_MAX, "one message at least and two billion an hour at most are wanted" },
     { CONFIG_RUNAWAY_LIMIT, 0, INT32_MAX, "less is wanted" },
     { CONFIG_MAX_MESSAGE_SIZE, 1, INT64_MAX, "more than nothing is wanted" },
     { CONFIG_CONNECTIONS, 1, 64, "1 to 64 is wanted" },

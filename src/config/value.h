@@ -13,6 +13,8 @@
  * stand for. False with err (ERROR_CONFIG, names the setting; a secret is not in it).
  */
 bool value_check(enum config_key key, struct slice text, int64_t *number, struct error *err);
+/* "100/h"; "0": none. False: no rate. */
+bool value_parse_rate(struct slice text, struct config_rate *out);
 /* What the type wants, in words. */
 const char *value_wanted(enum config_type type);
 /* "true", "yes", "on", "1" and their opposites. */

@@ -20,13 +20,13 @@
 #include "mail/status.h"
 #include "mail/throttle.h"
 
-int64_t
+struct config_rate
 attempt_rate(const struct core *c, const char *account)
 {
+    static const struct config_rate none = { 0, 1 };
     size_t a = road_account(&c->config, account);
-    const struct config_value *v = a < c->config.n ? config_value(&c->config, a, CONFIG_RATE_LIMIT) : NULL;
 
-    return c->rates && v && v->set ? v->number : 0;
+    return c->rates && a < c->config.n ? config_rate(&c->config, a, CONFIG_RATE_LIMIT) : none;
 }
 
 /*
@@ -141,7 +141,8 @@ static void
 slow_down(struct delivery *d, const struct job_fact *f, const char *text)
 {
     struct core *c = d->core;
-    int64_t rate = attempt_rate(c, d->account), now = clock_ms();
+    struct config_rate rate = attempt_rate(c, d->account);
+    int64_t now = clock_ms();
 
     if (!c->rates || is_direct(d) || f->cause != STATUS_REPLY ||
         !throttle_is_said(f->code, f->enhanced, slice_of(f->text)))

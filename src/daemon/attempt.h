@@ -13,8 +13,8 @@
 void attempt_next(struct delivery *d);
 /* The road by the account that may take the place of member i's, in fresh memory; NULL: there is none for this message's user. */
 char *attempt_fallback(const struct delivery *d, size_t i);
-/* RateLimit of the road's account in messages an hour, 0: there is none. */
-int64_t attempt_rate(const struct core *c, const char *account);
+/* RateLimit of the road's account. */
+struct config_rate attempt_rate(const struct core *c, const char *account);
 
 /* pool: the events of its jobs (pool.h). */
 void attempt_packet(void *owner, const struct job_packet *p);

@@ -251,8 +251,8 @@ static void
 add_rate(const struct core *c, struct control_request *q, const char *name)
 {
     const struct schedule_entry *line[CONTROL_TURNS_MAX];
-    int64_t limit = attempt_rate(c, name), now = clock_ms(),
-            wait = rates_wait(c->rates, name, limit, false, now),
+    struct config_rate limit = attempt_rate(c, name);
+    int64_t now = clock_ms(), wait = rates_wait(c->rates, name, limit, false, now),
             every = rates_every_ms(c->rates, name, limit, now);
     size_t n = wait > 0 ? schedule_line(c->schedule, name, now, line, CONTROL_TURNS_MAX) : 0;
 

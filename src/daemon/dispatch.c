@@ -217,13 +217,14 @@ is_over_rate(struct delivery *d)
     struct core *c = d->core;
     const char *account = delivery_account(c, d->sub->member[0].account);
     bool reserve = delivery_is_of_system(c, d->sub->record.uid);
-    int64_t per_hour = attempt_rate(c, account), now = clock_ms();
+    struct config_rate rate = attempt_rate(c, account);
+    int64_t now = clock_ms();
     char text[100];
 
-    if (rates_wait(c->rates, account, per_hour, reserve, now) == 0)
+    if (rates_wait(c->rates, account, rate, reserve, now) == 0)
         return false;
-    (void)snprintf(text, sizeof text, "over the rate of %lld/h",
-        (long long)rates_limit(c->rates, account, per_hour, now));
+    (void)snprintf(
+        text, sizeof text, "over the rate of %lld/h", (long long)rates_limit(c->rates, account, rate, now));
     delivery_because(d, text);
     return true;
 }

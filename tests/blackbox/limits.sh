@@ -25,24 +25,33 @@ finish
 
 # ---------------------------------------------------------------- rates
 
-a_daemon "mail over the rate waits, and queue, mailq and status say why and until when" - RateLimit=10/h
+a_daemon "mail over the rate waits, and queue, mailq and status say why and until when" - RateLimit=1/h
 for r in bob carol dave; do
     send -f alice@example.org $r@example.net
     expect_rc 0
 done
 expect_messages 1
 queue_line 'carol' >"$T/carol"
-grep -Eq 'over the rate of 10/h, goes at ([A-Z][a-z][a-z] )?[0-2][0-9]:[0-5][0-9]$' "$T/carol" || fail "queue says $(cat "$T/carol")"
-grep -Eq '[56]m ' "$T/carol" || fail "and the time: $(cat "$T/carol")"
-queue_line 'dave' | grep -Eq '1[234]m ' || fail "the second one: $(queue_line dave)"
-"$SENDMAIL" -bp | grep -q 'over the rate of 10/h, goes at' || fail "mailq says $("$SENDMAIL" -bp)"
+grep -Eq 'over the rate of 1/h, goes at ([A-Z][a-z][a-z] )?[0-2][0-9]:[0-5][0-9]$' "$T/carol" || fail "queue says $(cat "$T/carol")"
+grep -Eq ' (1h|59m) ' "$T/carol" || fail "and the time: $(cat "$T/carol")"
+queue_line 'dave' | grep -Eq ' (2h|1h|119m) ' || fail "the second one: $(queue_line dave)"
+"$SENDMAIL" -bp | grep -q 'over the rate of 1/h, goes at' || fail "mailq says $("$SENDMAIL" -bp)"
 "$ADMIN" status >"$T/out"
-grep -q 'rate: 10/h, 2 over it: the next goes at .*, the last at' "$T/out" || fail "status says $(cat "$T/out")"
+grep -q 'rate: 1/h, 2 over it: the next goes at .*, the last at' "$T/out" || fail "status says $(cat "$T/out")"
 "$ADMIN" status --json | grep -q '"over_rate": *2' || fail "status --json says $("$ADMIN" status --json)"
 finish
 
+a_daemon "a rate per minute is one of each minute, not of the hour" - RateLimit=2/m
+for r in bob carol dave erin; do
+    send -f alice@example.org $r@example.net
+    expect_rc 0
+done
+expect_messages 2
+queue_line 'dave' | grep -q 'over the rate of' || fail "dave's waits for nothing: $("$ADMIN" queue)"
+finish
+
 if [ "$(id -u)" -eq 0 ]; then
-    a_daemon "when the rate is short an alert overtakes what waits" - RateLimit=10/h
+    a_daemon "when the rate is short an alert overtakes what waits" - RateLimit=1/h
     chmod 755 "$T"
     for r in bob carol dave; do
         send_as_person -f alice@example.org $r@example.net
@@ -51,8 +60,8 @@ if [ "$(id -u)" -eq 0 ]; then
     expect_messages 1
     send root-alert@example.net
     expect_rc 0
-    queue_line 'root-alert' | grep -Eq ' [56]m ' || fail "it does not go first: $("$ADMIN" queue)"
-    daemon_conf RateLimit=11/h # begins anew: one may go
+    queue_line 'root-alert' | grep -Eq ' (1h|59m) ' || fail "it does not go first: $("$ADMIN" queue)"
+    daemon_conf RateLimit=1/d # begins anew: one may go
     kill -HUP "$D"
     expect_messages 2
     grep -q 'root-alert' "$HUB_DIR/2.env" || fail "another one went first"

@@ -62,7 +62,7 @@ expect_env 'mail: <alice@example.org>'
 expect_env 'rcpt: <carol@example.net>'
 finish
 
-a_login "a test message shows in why, and RateLimit counts it; only operators go beyond" RateLimit=10/h RetryMin=1ms
+a_login "a test message shows in why, and RateLimit counts it; only operators go beyond" RateLimit=1/h RetryMin=1ms
 run_as "$USER_UID" "$ADMIN" test carol@example.net
 expect_rc 0
 expect_messages 1
