@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "admin/absent.h"
 #include "admin/direct.h"
 #include "admin/explain.h"
 #include "admin/import_run.h"
@@ -163,6 +164,8 @@ check(const struct config_request *req)
     explain_free(explanations_load(req->uid, &c.warnings));
     if (ok)
         service_check(&c);
+    if (ok)
+        absent_check(&c);
     if (ok)
         printf("# configuration: %s\n\n", c.path ? c.path : "the environment alone");
     for (size_t a = 0; ok && a < c.n; a++)

@@ -7,7 +7,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,4 +196,45 @@ run_environment(void)
         if (getenv(kept[i]))
             env[n++] = mem_format("%s=%s", kept[i], getenv(kept[i]));
     return env;
+}
+
+static bool
+is_program(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* As execvpe() looks for it */
+static bool
+is_in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    struct slice rest = slice_of(path ? path : "/bin:/usr/bin"), folder;
+    bool found = false;
+
+    while (!found && rest.len) {
+        size_t end = slice_find(rest, ':');
+        folder = slice_sub(rest, 0, end);
+        rest = slice_from(rest, end < rest.len ? end + 1 : end);
+        char *whole = mem_format("%.*s/%s", SLICE_ARG(folder), name);
+        found = is_program(whole);
+        free(whole);
+    }
+    return found;
+}
+
+bool
+run_is_there(const char *command, struct error *err)
+{
+    char *copy = mem_dup(command), *words[WORDS_MAX];
+    bool ok = split_words(copy, words);
+
+    if (!ok)
+        error_set(err, ERROR_ADMIN, "%s: it has no words, too many, or a quote that is not closed", command);
+    else if (!(ok = strchr(words[0], '/') ? is_program(words[0]) : is_in_path(words[0])))
+        error_set(err, ERROR_ADMIN, "%s: there is no such program that may be executed", words[0]);
+    free(copy);
+    return ok;
 }

@@ -16,7 +16,9 @@
  * Over the limit it is killed with its children. False with err (ERROR_ADMIN, says what failed but not what was printed).
  */
 bool run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct error *err);
-/* The same with `input` as its standard input. */
+/* Could its program be started by the caller: is there one, in PATH or where it says, and may it be executed? False with err (ERROR_ADMIN). */
+bool run_is_there(const char *command, struct error *err);
+/* The same as run_command() with `input` as its standard input. */
 bool run_command_with(const char *command, struct slice input, char *const *env, int64_t limit_ms,
     struct buf *out, struct error *err);
 /*

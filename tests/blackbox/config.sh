@@ -90,6 +90,39 @@ expect_rc 0
 expect_err "AuthPassFile: $T/empty: is empty; its first line has to be the password"
 end
 
+begin "check warns of what a setting names and this machine has not, and it is no error"
+warns() {
+    conf mailhub=127.0.0.1:25 "$1"
+    check -C "$T/conf"
+    expect_rc 0
+    if [ "$2" = nothing ]; then
+        expect_not_err warning
+    else
+        expect_err "warning: $T/conf line"
+        expect_err "$2"
+    fi
+}
+warns 'AllowUsers=( "root", "nosuchuser", "4711" )' 'AllowUsers: nosuchuser: there is no such user'
+warns 'AllowUsers=( "root", "4711" )' nothing
+warns DenyUsers=nosuchuser 'DenyUsers: nosuchuser: there is no such user'
+warns 'accounts=( { name = "a"; user = "nosuchuser"; } )' 'user: nosuchuser: there is no such user'
+warns "aliases=$T/nosuch" "aliases: $T/nosuch: it is not there"
+warns 'aliases=""' nothing
+warns "TroubleCommand=$T/nosuch now" "TroubleCommand: $T/nosuch: there is no such program"
+warns 'TroubleCommand=cat /dev/null' nothing
+warns "MetricsFile=$T/nosuch/smtprelay.prom" 'its folder is not there'
+warns "LogFile=$T/smtprelay.log" nothing
+warns SourceAddress=192.0.2.77 'this machine has no such address'
+warns SourceAddress=127.0.0.1 nothing
+warns 'Listen=( "127.0.0.1:2525", "0.0.0.0:2526" )' nothing
+warns 'Listen=( "192.0.2.77:2525" )' 'Listen: 192.0.2.77:2525: this machine has no such address'
+conf mailhub=127.0.0.1:25 User=nosuchuser AuthUser=u AllowPlaintextAuth=true "AuthPassCommand=$T/nosuch a"
+check -C "$T/conf"
+expect_rc 0
+expect_err 'User: nosuchuser: there is no such user'
+expect_err "AuthPassCommand: $T/nosuch: there is no such program"
+end
+
 begin "a FIFO or a folder as configuration is named at once"
 for f in "$T/fifo" "$T"; do
     check -C "$f"
