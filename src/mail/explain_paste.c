@@ -5,6 +5,7 @@
  */
 #include "mail/explain_paste.h"
 
+#include "mail/explain_decode.h"
 #include "mail/explain_text.h"
 
 static bool
@@ -139,9 +140,21 @@ find_line(struct slice rest, bool enhanced, struct buf *reply)
     return true;
 }
 
+static bool
+find_reply(struct slice text, struct buf *host, struct buf *reply)
+{
+    return find_diagnostic(text, host, reply) || find_line(text, false, reply) ||
+           find_line(text, true, reply);
+}
+
 bool
 explain_paste(struct slice given, struct buf *host, struct buf *reply)
 {
-    return find_diagnostic(given, host, reply) || find_line(given, false, reply) ||
-           find_line(given, true, reply);
+    struct buf text;
+    bool found;
+
+    buf_init(&text, given.len + 2);
+    found = find_reply(explain_decode(given, &text) ? buf_slice(&text) : given, host, reply);
+    buf_clear(&text);
+    return found;
 }

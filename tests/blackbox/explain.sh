@@ -84,6 +84,14 @@ for how in '' -; do
     expect_out 'reply:  535 5.7.139 Authentication unsuccessful,'
     expect_out 'do:     SMTP AUTH is switched off at Microsoft 365'
 done
+# the same as some servers write it: the part encoded
+awk '/^Reporting-MTA/ {at = 1} /^--x/ {at = 0} at' "$T/bounce" | base64 >"$T/part"
+awk -v part="$T/part" '/^Content-Type: message.delivery/ {print; print "Content-Transfer-Encoding: base64\n"; while ((getline line <part) > 0) print line; skip = 1; next}
+    /^--x/ {skip = 0} !skip' "$T/bounce" >"$T/encoded"
+if grep -q 535 "$T/encoded"; then fail "nothing was encoded"; fi
+timeout 20 "$SMTPRELAY" explain <"$T/encoded" >"$T/out" 2>"$T/err" || fail "exit code $?"
+expect_out 'reply:  535 5.7.139 Authentication unsuccessful,'
+expect_out 'do:     SMTP AUTH is switched off at Microsoft 365'
 explain 'Nov 21 14:02:04 mx postfix/smtp[9]: 4Y: to=<bob@example.net>, relay=smtp.gmail.com[1.2.3.4]:587, delay=2, dsn=5.7.8, status=deferred (SASL authentication failed; server smtp.gmail.com[1.2.3.4] said: 535-5.7.8 Username and Password not accepted. 535 5.7.8 - gsmtp)'
 expect_rc 0
 expect_out 'app password'

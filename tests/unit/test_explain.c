@@ -324,6 +324,27 @@ START_TEST(the_reply_is_found_within_what_is_pasted)
             "mx.example.com", "550-5.7.1 not\n5.7.1 you" },
         { "The response was:\n\n550 5.1.1 The account\nthat you tried does not exist.\n\n----- 554 -----\n",
             "", "550 5.1.1 The account\nthat you tried does not exist." },
+        /* base64, its lines anywhere; the same without a message in front; CRLF */
+        { "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: text/plain\n\nIt was 421 "
+          "today.\n\n--b\n"
+          "Content-Type: message/delivery-status\nContent-Transfer-Encoding: base64\n\n"
+          "UmVwb3J0aW5nLU1UQTogZG5zOyB1cwoKUmVtb3RlLU1UQTogZG5zOyBteC5leGFtcGxlLmNv\n"
+          "bQpEaWFnbm9zdGljLUNvZGU6IHNtdHA7IDU1MCA1LjcuMSBub3QgeW91Cg==\n\n--b--\n",
+            "mx.example.com", "550 5.7.1 not you" },
+        { "content-transfer-encoding: BASE64\r\n\r\nNTUwIDUuMS4x\r\nIG5v\r\n", "", "550 5.1.1 no" },
+        { "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\nNTUwIDUuMS4xIG5v\n\n--b\n\n551 "
+          "5.7.1 x\n",
+            "", "551 5.7.1 x" },
+        /* quoted-printable: a code that is cut, and one behind the part */
+        { "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: "
+          "quoted-printable\n\nSorry:=20\n5=\n50 "
+          "5.7.=31 m=C3=A4h\n\n--b\n\n554 no\n",
+            "", "550 5.7.1 m\xc3\xa4h" },
+        { "Content-Transfer-Encoding: quoted-printable\n\n-- =\nx\n--b\n\n550 =20x\n", "", "550 =20x" },
+        /* the header of the message that came back: its body is not there */
+        { "550 5.7.1 no\n--b\nContent-Type: text/rfc822-headers\n\nContent-Transfer-Encoding: "
+          "base64\n\n--b--\n",
+            "", "550 5.7.1 no\n--b\nContent-Type: text/rfc822-headers" },
         { "Remote-MTA: dns; a\n\nsome words\n", NULL, NULL }, { "no code\nat all\n", NULL, NULL },
         { "Status: 5.2.2\n", "", "Status: 5.2.2" }, { "", NULL, NULL } };
     struct buf host, reply;
