@@ -52,7 +52,7 @@ expect_rc 0
 expect_out 'paste the whole reply'
 explain --json '535 5.7.139'
 expect_rc 0
-[ "$(grep -c '"like":' "$T/out")" -eq 3 ] || fail "not an object for each: $(cat "$T/out")"
+[ "$(grep -c '"like":' "$T/out")" -eq 4 ] || fail "not an object for each: $(cat "$T/out")"
 end
 
 begin "the reply is found in a log line, in a whole log and in a bounce, and the mail that came back leads nobody astray"

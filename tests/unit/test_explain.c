@@ -269,12 +269,16 @@ START_TEST(codes_without_words_find_the_entries_that_know_them)
 {
     static const struct {
         const char *text, *names;
-    } cases[] = { { "535 5.7.139",
-                      "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off " },
-        { "535-5.7.139", "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off " },
-        { " 5.7.139 ", "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off " },
+    } cases[] = {
+        { "535 5.7.139",
+            "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off microsoft-refused " },
+        { "535-5.7.139",
+            "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off microsoft-refused " },
+        { " 5.7.139 ",
+            "microsoft-smtp-auth-off microsoft-security-defaults microsoft-basic-off microsoft-refused " },
         { "(#5.7.57)", "microsoft-not-authenticated " }, { "599", "" }, { "", "" }, { "no", "" },
-        { "535 5.7.139 Authentication", "" }, { "5.7.139.1", "" } };
+        { "535 5.7.139 Authentication", "" }, { "5.7.139.1", "" }
+    };
     struct explain *t = shipped();
     const struct explain_entry *found[10];
     struct slice example[10];
