@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "mail/token.h"
 #include "smtp/session_state.h"
@@ -333,7 +334,7 @@ tell_tls(struct steps *steps, const struct tls_info *info)
 }
 
 static bool
-start_tls(struct session *s, struct status_fact *fact)
+start_tls(struct session *s, struct tls *begun, struct status_fact *fact)
 {
     static const enum status_cause causes[] = {
         [TLS_FAILURE_NONE] = STATUS_TROUBLE,
@@ -345,12 +346,14 @@ start_tls(struct session *s, struct status_fact *fact)
     };
     struct tls_options o = s->options->tls_options;
     enum tls_failure failure = TLS_FAILURE_NONE;
+    int64_t deadline = clock_deadline(s->options->timeout_ms);
     struct tls_info info;
     struct error err;
 
     o.opportunistic = s->options->tls == SESSION_TLS_OPPORTUNISTIC;
     o.steps = s->options->steps;
-    s->stream.tls = tls_start(s->stream.fd, &o, clock_deadline(s->options->timeout_ms), &failure, &err);
+    s->stream.tls = begun ? tls_finish(begun, deadline, &failure, &err)
+                          : tls_start(s->stream.fd, &o, deadline, &failure, &err);
     if (!s->stream.tls) {
         session_fact(fact, STATUS_TLS, causes[failure], "%s", err.text);
         return false;
@@ -397,7 +400,7 @@ upgrade(struct session *s, struct status_fact *fact)
         return false;
     }
     steps_done(s->options->steps, "starttls", s->stream.flights - flights, "the server is ready for TLS");
-    return start_tls(s, fact) && say_hello(s, fact);
+    return start_tls(s, NULL, fact) && say_hello(s, fact);
 }
 
 /* ---------------------------------------------------------------- all of it */
@@ -422,11 +425,11 @@ greeting(struct session *s, struct status_fact *fact)
 }
 
 static bool
-open_steps(struct session *s, struct status_fact *fact)
+open_steps(struct session *s, struct tls *begun, struct status_fact *fact)
 {
     const struct session_options *o = s->options;
 
-    if (o->tls == SESSION_TLS_IMPLICIT && !start_tls(s, fact))
+    if (o->tls == SESSION_TLS_IMPLICIT && !start_tls(s, begun, fact))
         return false;
     if (!greeting(s, fact) || !say_hello(s, fact))
         return false;
@@ -438,17 +441,25 @@ open_steps(struct session *s, struct status_fact *fact)
 }
 
 bool
-session_open(struct session *s, int fd, const struct session_options *options, struct status_fact *fact)
+session_open_begun(struct session *s, int fd, struct tls *begun, const struct session_options *options,
+    struct status_fact *fact)
 {
+    ensure(!begun || options->tls == SESSION_TLS_IMPLICIT);
     memset(s, 0, sizeof *s);
     s->options = options;
     steps_begin(options->steps);
     stream_init(&s->stream, fd, options->hook, options->hook_ctx);
     s->stream.slow = options->slow;
-    if (open_steps(s, fact))
+    if (open_steps(s, begun, fact))
         return true;
     session_close(s);
     return false;
+}
+
+bool
+session_open(struct session *s, int fd, const struct session_options *options, struct status_fact *fact)
+{
+    return session_open_begun(s, fd, NULL, options, fact);
 }
 
 void

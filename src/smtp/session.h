@@ -60,6 +60,9 @@ struct session {
  * False with *fact; nothing is left open then.
  */
 bool session_open(struct session *s, int fd, const struct session_options *options, struct status_fact *fact);
+/* The same where TLS of SESSION_TLS_IMPLICIT has begun already (taken over; NULL: it has not). */
+bool session_open_begun(struct session *s, int fd, struct tls *begun, const struct session_options *options,
+    struct status_fact *fact);
 /* QUIT, not waiting for its answer, and close. */
 void session_close(struct session *s);
 /* May another message go over it? Any readable byte or the end means no. */

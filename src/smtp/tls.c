@@ -247,26 +247,38 @@ explain_handshake(struct tls *t, int kind, int errno_value, struct error *err)
     return TLS_FAILURE_LOST;
 }
 
-static enum tls_failure
-shake_hands(struct tls *t, int64_t deadline, struct error *err)
+/* How it stands is in *t: shaken, failed, or as is wanted next */
+static enum tls_step
+shake(struct tls *t)
 {
     int n, kind, e;
 
-    for (;;) {
-        ERR_clear_error();
-        errno = 0;
-        n = SSL_connect(t->ssl);
-        if (n == 1)
-            return TLS_FAILURE_NONE;
-        e = errno;
-        kind = SSL_get_error(t->ssl, n);
-        if (kind != SSL_ERROR_WANT_READ && kind != SSL_ERROR_WANT_WRITE)
-            return explain_handshake(t, kind, e, err);
-        if (!wait_for(t, kind == SSL_ERROR_WANT_WRITE, deadline)) {
-            t->broken = true;
-            (void)error_set(err, ERROR_TEMP, "TLS handshake: no answer in time");
-            return TLS_FAILURE_TIMEOUT;
-        }
+    ERR_clear_error();
+    errno = 0;
+    n = SSL_connect(t->ssl);
+    if (n == 1) {
+        t->shaken = true;
+        return TLS_STEP_READ;
+    }
+    e = errno;
+    kind = SSL_get_error(t->ssl, n);
+    if (kind == SSL_ERROR_WANT_READ)
+        return TLS_STEP_READ;
+    if (kind == SSL_ERROR_WANT_WRITE)
+        return TLS_STEP_WRITE;
+    t->failure = explain_handshake(t, kind, e, &t->why);
+    return TLS_STEP_FAILED;
+}
+
+static void
+shake_hands(struct tls *t, int64_t deadline)
+{
+    while (!t->shaken && t->failure == TLS_FAILURE_NONE) {
+        enum tls_step next = shake(t);
+        if (t->shaken || next == TLS_STEP_FAILED || wait_for(t, next == TLS_STEP_WRITE, deadline))
+            continue;
+        (void)error_set(&t->why, ERROR_TEMP, "TLS handshake: no answer in time");
+        t->failure = TLS_FAILURE_TIMEOUT;
     }
 }
 
@@ -283,8 +295,7 @@ summarize(struct tls *t)
 }
 
 struct tls *
-tls_start(
-    int fd, const struct tls_options *options, int64_t deadline, enum tls_failure *failure, struct error *err)
+tls_begin(int fd, const struct tls_options *options)
 {
     struct tls *t = mem_alloc(sizeof *t);
 
@@ -293,22 +304,72 @@ tls_start(
     t->broken = true; /* until there is something to say goodbye to */
     ERR_clear_error();
     if (!file_nonblocking(fd, true)) {
-        (void)error_sys(err, ERROR_OS, errno, "cannot set up the connection");
-        *failure = TLS_FAILURE_CONFIG;
-    } else if (!set_up(t, err)) {
-        *failure = TLS_FAILURE_CONFIG;
-    } else {
-        *failure = shake_hands(t, deadline, err);
+        (void)error_sys(&t->why, ERROR_OS, errno, "cannot set up the connection");
+        t->failure = TLS_FAILURE_CONFIG;
+    } else if (!set_up(t, &t->why)) {
+        t->failure = TLS_FAILURE_CONFIG;
     }
-    if (*failure != TLS_FAILURE_NONE) {
+    return t;
+}
+
+/* Session tickets may come before the peer's first word, and are none */
+static enum tls_step
+listen_to(struct tls *t)
+{
+    char first;
+    size_t n;
+
+    ERR_clear_error();
+    if (SSL_peek_ex(t->ssl, &first, 1, &n) == 1)
+        return TLS_STEP_HEARD;
+    switch (SSL_get_error(t->ssl, 0)) {
+    case SSL_ERROR_WANT_READ:
+        return TLS_STEP_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TLS_STEP_WRITE;
+    default:
+        return TLS_STEP_HEARD;
+    }
+}
+
+enum tls_step
+tls_step(struct tls *t)
+{
+    enum tls_step next = TLS_STEP_FAILED;
+
+    if (!t->shaken && t->failure == TLS_FAILURE_NONE)
+        next = shake(t);
+    return t->shaken ? listen_to(t) : next;
+}
+
+bool
+tls_is_shaken(const struct tls *t)
+{
+    return t->shaken;
+}
+
+struct tls *
+tls_finish(struct tls *t, int64_t deadline, enum tls_failure *failure, struct error *err)
+{
+    shake_hands(t, deadline);
+    *failure = t->failure;
+    if (t->failure != TLS_FAILURE_NONE) {
+        *err = t->why;
         tls_free(t);
         return NULL;
     }
     t->broken = false;
     summarize(t);
-    t->pinned = t->verified && options->npins > 0;
+    t->pinned = t->verified && t->options->npins > 0;
     t->options = NULL;
     return t;
+}
+
+struct tls *
+tls_start(
+    int fd, const struct tls_options *options, int64_t deadline, enum tls_failure *failure, struct error *err)
+{
+    return tls_finish(tls_begin(fd, options), deadline, failure, err);
 }
 
 void

@@ -29,7 +29,7 @@ struct tls_tlsa {
     size_t len;
 };
 
-/* All pointers are needed only while tls_start runs. */
+/* All pointers are needed only until the handshake is over (tls_start, tls_finish). */
 struct tls_options {
     const char *
         host; /* A-label without trailing dot, or IP literal without brackets: checked and, a name, sent as SNI */
@@ -71,6 +71,23 @@ enum tls_failure {
  */
 struct tls *tls_start(int fd, const struct tls_options *options, int64_t deadline, enum tls_failure *failure,
     struct error *err);
+/*
+ * The same in steps, for whoever watches several peers: begin, which sends nothing yet; step as often as the socket is ready as the
+ * one before wanted; tls_finish() does the rest, whatever there is left of it, and says what came of it, as tls_start() does (`t` is
+ * freed then if it failed).
+ */
+struct tls *tls_begin(int fd, const struct tls_options *options);
+enum tls_step {
+    TLS_STEP_READ,  /* poll for POLLIN, then step again */
+    TLS_STEP_WRITE, /* the same with POLLOUT */
+    TLS_STEP_HEARD, /* the handshake is over, and the peer has said something more, or has gone */
+    TLS_STEP_FAILED /* tls_finish() will say why */
+};
+/* `fd` never blocks then. */
+enum tls_step tls_step(struct tls *t);
+/* The handshake is over and went well. */
+bool tls_is_shaken(const struct tls *t);
+struct tls *tls_finish(struct tls *t, int64_t deadline, enum tls_failure *failure, struct error *err);
 /* Say goodbye (close_notify) as far as it goes without waiting, and free. The descriptor stays open. NULL is fine. */
 void tls_free(struct tls *t);
 

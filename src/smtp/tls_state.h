@@ -14,11 +14,14 @@ struct tls {
     SSL_CTX *ctx;
     SSL *ssl;
     int fd;
-    const struct tls_options *options; /* NULL after tls_start */
+    const struct tls_options *options; /* NULL when the handshake is over */
     char host[TLS_HOST_MAX];
     bool host_is_ip;
     bool have_store; /* some CA was found */
     bool broken;     /* after a fatal error nothing may be sent */
+    bool shaken;     /* the handshake has ended well */
+    enum tls_failure failure;
+    struct error why; /* `failure`: its words */
     bool verified;
     bool pinned;
     bool refused;

@@ -3,6 +3,7 @@
 #include "unit/suite.h"
 #include "unit/tlspeer.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,9 +155,9 @@ START_TEST(broken_settings_are_named)
 }
 END_TEST
 
-/* Talk to a peer that is no TLS server: it has sent `say`, then stays silent or closes. */
+/* Talk to a peer that is no TLS server: it has sent `say`, then stays silent or closes. In one go, or after `steps` */
 static enum tls_failure
-against(struct slice say, bool closes, struct error *err)
+against(struct slice say, bool closes, int steps, struct error *err)
 {
     struct tls_options options = { .host = TLSPEER_HOST, .verify = false };
     enum tls_failure failure;
@@ -170,7 +171,10 @@ against(struct slice say, bool closes, struct error *err)
     if (closes)
         (void)shutdown(pair[1], SHUT_WR);
     error_init(err);
-    t = tls_start(pair[0], &options, clock_deadline(closes ? 10000 : 50), &failure, err);
+    t = tls_begin(pair[0], &options);
+    while (steps-- > 0)
+        ck_assert_int_eq(tls_step(t), say.len > 3 || closes ? TLS_STEP_FAILED : TLS_STEP_READ);
+    t = tls_finish(t, clock_deadline(closes ? 10000 : 50), &failure, err);
     ck_assert_ptr_null(t);
     close(pair[0]);
     close(pair[1]);
@@ -181,16 +185,63 @@ START_TEST(a_handshake_that_is_cut_off_is_temporary_and_one_that_is_no_tls_is_no
 {
     struct error err;
 
-    ck_assert_int_eq(against(slice_of(""), true, &err), TLS_FAILURE_LOST);
-    ck_assert_int_eq(err.class, ERROR_TEMP);
-    ck_assert_int_eq(against(slice_of("\x16\x03\x03"), true, &err), TLS_FAILURE_LOST);
-    ck_assert_int_eq(against(slice_of(""), false, &err), TLS_FAILURE_TIMEOUT);
-    ck_assert_int_eq(err.class, ERROR_TEMP);
-    ck_assert_int_eq(against(slice_of("220 mail.example.net ESMTP\r\n"), false, &err), TLS_FAILURE_HANDSHAKE);
-    ck_assert_int_eq(err.class, ERROR_ADMIN);
-    ck_assert_msg(strstr(err.text, "does not speak TLS") != NULL, "%s", err.text);
-    ck_assert_int_eq(
-        against(slice_make("\x15\x03\x03\0\x02\x02\x28", 7), false, &err), TLS_FAILURE_HANDSHAKE);
+    for (int steps = 0; steps < 3; steps++) {
+        ck_assert_int_eq(against(slice_of(""), true, steps, &err), TLS_FAILURE_LOST);
+        ck_assert_int_eq(err.class, ERROR_TEMP);
+        ck_assert_int_eq(against(slice_of("\x16\x03\x03"), true, steps, &err), TLS_FAILURE_LOST);
+        ck_assert_int_eq(against(slice_of(""), false, steps, &err), TLS_FAILURE_TIMEOUT);
+        ck_assert_int_eq(err.class, ERROR_TEMP);
+        ck_assert_int_eq(
+            against(slice_of("220 mail.example.net ESMTP\r\n"), false, steps, &err), TLS_FAILURE_HANDSHAKE);
+        ck_assert_int_eq(err.class, ERROR_ADMIN);
+        ck_assert_msg(strstr(err.text, "does not speak TLS") != NULL, "%s", err.text);
+        ck_assert_int_eq(
+            against(slice_make("\x15\x03\x03\0\x02\x02\x28", 7), false, steps, &err), TLS_FAILURE_HANDSHAKE);
+    }
+}
+END_TEST
+
+static bool
+is_heard(struct outcome *o, int ms)
+{
+    struct pollfd p = { .fd = o->fd, .events = POLLIN };
+    enum tls_step next = tls_step(o->tls);
+
+    while (next != TLS_STEP_HEARD && poll(&p, 1, ms) > 0) {
+        next = tls_step(o->tls);
+        ck_assert_int_ne(next, TLS_STEP_FAILED);
+    }
+    return next == TLS_STEP_HEARD;
+}
+
+START_TEST(in_steps_the_peer_is_heard_when_it_speaks_behind_the_handshake_and_its_word_stays_to_be_read)
+{
+    struct world w = tlspeer_world(&tlspeer_good);
+
+    for (int i = 0; i < 2; i++) {
+        struct tls_options options = tlspeer_strict(&w, TLSPEER_HOST);
+        struct manners m = { .say = "220", .max_version = i ? TLS1_2_VERSION : 0 };
+        struct outcome o;
+        char text[10];
+        int gate[2];
+
+        ck_assert_int_eq(pipe(gate), 0);
+        m.gate = gate[0];
+        tlspeer_start(&o, &w, &m);
+        o.tls = tls_begin(o.fd, &options);
+        while (!tls_is_shaken(o.tls))
+            ck_assert(!is_heard(&o, 100));
+        ck_assert(!is_heard(&o, 20)); /* session tickets are none */
+        ck_assert_int_eq(write(gate[1], "!", 1), 1);
+        ck_assert(is_heard(&o, 10000));
+        o.tls = tls_finish(o.tls, clock_deadline(0), &o.failure, &o.err);
+        ck_assert_msg(o.tls != NULL, "%s", o.err.text);
+        ck_assert_int_eq(tlspeer_read(&o, text, sizeof text, clock_deadline(10000)), 3);
+        ck_assert(tlspeer_hang_up(&o));
+        close(gate[0]);
+        close(gate[1]);
+    }
+    tlspeer_free(&w);
 }
 END_TEST
 
@@ -331,6 +382,7 @@ END_TEST
 SUITE_MAIN("tls", versions_below_the_least_are_refused, a_name_goes_out_as_sni_and_an_address_does_not,
     a_client_certificate_is_used_and_its_absence_is_named, broken_settings_are_named,
     a_handshake_that_is_cut_off_is_temporary_and_one_that_is_no_tls_is_not,
+    in_steps_the_peer_is_heard_when_it_speaks_behind_the_handshake_and_its_word_stays_to_be_read,
     the_end_is_the_end_with_or_without_close_notify,
     a_silent_peer_gives_want_read_and_a_deadline_ends_the_wait, megabytes_pass_in_both_directions,
     renegotiation_is_refused, the_binding_is_the_exporter_over_tls_1_3_and_the_certificate_below,

@@ -190,6 +190,10 @@ serve(int fd, const struct world *w, const struct manners *m)
     if (SSL_accept(ssl) == 1) {
         sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         ok = !m->renegotiate || !does_renegotiate(ssl);
+        if (m->gate) {
+            char any;
+            (void)!read(m->gate, &any, 1); /* the end will do, too */
+        }
         say = m->say != NULL ? m->say : sni != NULL ? sni : "-";
         (void)SSL_write(ssl, say, (int)strlen(say));
         if (m->bulk > 0)
@@ -203,7 +207,7 @@ serve(int fd, const struct world *w, const struct manners *m)
 }
 
 void
-tlspeer_connect(struct outcome *o, const struct world *w, const struct manners *m, struct tls_options options)
+tlspeer_start(struct outcome *o, const struct world *w, const struct manners *m)
 {
     int pair[2];
 
@@ -219,6 +223,12 @@ tlspeer_connect(struct outcome *o, const struct world *w, const struct manners *
     close(pair[1]);
     o->fd = pair[0];
     error_init(&o->err);
+}
+
+void
+tlspeer_connect(struct outcome *o, const struct world *w, const struct manners *m, struct tls_options options)
+{
+    tlspeer_start(o, w, m);
     o->tls = tls_start(o->fd, &options, clock_deadline(20000), &o->failure, &o->err);
     ck_assert_int_eq(o->tls == NULL, o->failure != TLS_FAILURE_NONE);
 }

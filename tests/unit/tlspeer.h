@@ -47,6 +47,7 @@ struct manners {
     const char *say;  /* sent before anything is read; NULL: greet with the SNI it got */
     size_t bulk;      /* so many bytes are read, then as many sent */
     bool renegotiate; /* asks for a second handshake before it says anything */
+    int gate;         /* it speaks only when there is a byte to read from this; 0: at once */
 };
 
 struct outcome {
@@ -70,7 +71,9 @@ char *tlspeer_pem(const struct identity *id, bool with_key);
 void tlspeer_pin(unsigned char pin[TLS_PIN_BYTES], const struct identity *id, bool spki);
 /* What a host is asked for that has to be right, by the first CA. */
 struct tls_options tlspeer_strict(const struct world *w, const char *host);
-/* Start a server that behaves like that, and tls_start at our end; tlspeer_hang_up is due, however it went. */
+/* Start a server that behaves like that, for tls_begin at our end, which is o->fd; then tlspeer_hang_up, as below. */
+void tlspeer_start(struct outcome *o, const struct world *w, const struct manners *m);
+/* The same, and tls_start at our end; tlspeer_hang_up is due, however it went. */
 void tlspeer_connect(
     struct outcome *o, const struct world *w, const struct manners *m, struct tls_options options);
 /* False: the server has got a second handshake, which it asked for (manners.renegotiate). */
