@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hubs: one back-off for each smarthost that failed; what works is remembered for its certificate only. */
+/* hubs: one back-off for each smarthost that failed; what works is remembered for its certificate, and for being late. */
 #include "daemon/hubs.h"
 
 #include <stdlib.h>
@@ -114,7 +114,7 @@ find_or_add(struct hubs *h, const char *account, struct slice relay)
 static void
 forget_if_empty(struct hubs *h, struct hub *hub)
 {
-    if (!hub->step_ms && !hub->expires_s)
+    if (!hub->step_ms && !hub->expires_s && !hub->is_late)
         forget(h, hub);
 }
 
@@ -131,17 +131,18 @@ fail(struct hubs *h, struct hub *hub, int64_t now)
 }
 
 void
-hubs_report(struct hubs *h, const char *account, struct slice relay, bool works, int64_t now)
+hubs_report(struct hubs *h, const char *account, struct slice relay, enum job_health health, int64_t now)
 {
-    struct hub *hub = works ? find(h, account, relay) : find_or_add(h, account, relay);
+    struct hub *hub = health == JOB_HUB_WORKS ? find(h, account, relay) : find_or_add(h, account, relay);
 
     if (!hub)
         return;
-    if (!works) {
+    if (health == JOB_HUB_FAILS) {
         fail(h, hub, now);
         return;
     }
     hub->next = hub->step_ms = 0;
+    hub->is_late = health == JOB_HUB_LATE;
     forget_if_empty(h, hub);
 }
 
@@ -196,21 +197,37 @@ hubs_client(struct hubs *h, const char *account, int64_t expires_s)
 }
 
 void
-hubs_forget_certificates(struct hubs *h)
+hubs_forget_the_good(struct hubs *h)
 {
     forget_logins(h);
     for (size_t i = h->n; i-- > 0;) { /* the last takes the place of one that goes */
         h->hub[i].expires_s = 0;
+        h->hub[i].is_late = false;
         forget_if_empty(h, &h->hub[i]);
     }
+}
+
+static void
+list(const struct hub *hub, const char *account, struct buf *out)
+{
+    if (strcmp(hub->account, account) == 0)
+        buf_add_format(out, "%s%s", out->len ? " " : "", hub->relay);
 }
 
 void
 hubs_avoid(const struct hubs *h, const char *account, struct buf *out)
 {
     for (size_t i = 0; i < h->n; i++)
-        if (h->hub[i].step_ms && strcmp(h->hub[i].account, account) == 0)
-            buf_add_format(out, "%s%s", out->len ? " " : "", h->hub[i].relay);
+        if (h->hub[i].step_ms)
+            list(&h->hub[i], account, out);
+}
+
+void
+hubs_late(const struct hubs *h, const char *account, struct buf *out)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->hub[i].is_late)
+            list(&h->hub[i], account, out);
 }
 
 bool

@@ -301,7 +301,7 @@ void
 pool_retire(struct pool *p)
 {
     close_idle(p);
-    hubs_forget_certificates(&p->hubs);
+    hubs_forget_the_good(&p->hubs);
     for (struct pool_worker *w = p->workers; w; w = w->next)
         w->retire = w->state == WORKER_BUSY;
     pool_dispatch(p);

@@ -27,6 +27,7 @@ struct pool_worker {
     char *probe;          /* STARTING: the smarthost it is to look at */
     bool works;           /* BUSY: it has met a smarthost that works */
     bool avoids;          /* was told of smarthosts to leave alone */
+    bool expects_late;    /* was told of some that are late */
     unsigned jobs;        /* done */
     int64_t born_ms, idle_ms;
     int64_t token_s; /* until then its token is good for a login, in seconds since 1970; 0: not known */

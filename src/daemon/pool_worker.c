@@ -204,7 +204,7 @@ hear(struct pool_worker *w, const struct job_packet *packet)
     case JOB_HUB:
         if (!w->job)
             break;
-        hubs_report(&w->pool->hubs, w->account, packet->text, packet->level == 0, clock_ms());
+        hubs_report(&w->pool->hubs, w->account, packet->text, (enum job_health)packet->level, clock_ms());
         return;
     case JOB_CERTIFICATE:
         if (!w->job)
@@ -225,6 +225,7 @@ hear(struct pool_worker *w, const struct job_packet *packet)
         return;
     case JOB_START:
     case JOB_AVOID:
+    case JOB_LATE:
     case JOB_PROBE:
         break;
     }
@@ -290,15 +291,16 @@ pool_worker_begin(struct pool_worker *w, int sock)
 
 /* Each time, or a worker would leave alone what works again. If it cannot be sent, the job cannot, either. */
 static void
-tell_avoided(struct pool_worker *w)
+tell_of_hubs(struct pool_worker *w, enum job_type type,
+    void (*list)(const struct hubs *h, const char *account, struct buf *out), bool *told)
 {
     struct buf text;
 
     buf_init(&text, JOB_PACKET_MAX - 64);
-    hubs_avoid(&w->pool->hubs, w->account, &text);
-    if (text.len || w->avoids)
-        (void)job_send_text(w->sock, JOB_AVOID, 0, buf_str(&text));
-    w->avoids = text.len > 0;
+    list(&w->pool->hubs, w->account, &text);
+    if (text.len || *told)
+        (void)job_send_text(w->sock, type, 0, buf_str(&text));
+    *told = text.len > 0;
     buf_clear(&text);
 }
 
@@ -310,7 +312,8 @@ bool
 pool_worker_give(struct pool_worker *w, struct pool_job *job)
 {
     struct error err;
-    tell_avoided(w);
+    tell_of_hubs(w, JOB_AVOID, hubs_avoid, &w->avoids);
+    tell_of_hubs(w, JOB_LATE, hubs_late, &w->expects_late);
     bool sent = job_send_start(w->sock, job->flags, job->recipients, job->bitmap, job->record_fd);
     bool ended = !sent && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN);
 

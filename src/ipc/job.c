@@ -126,6 +126,7 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
     case JOB_STEP:
     case JOB_DONE:
     case JOB_AVOID:
+    case JOB_LATE:
     case JOB_PROBE:
     case JOB_WAITS:
         p->text = rest;
@@ -137,7 +138,7 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
     case JOB_HUB:
         p->level = (int)head->a;
         p->text = rest;
-        return head->a <= 1;
+        return head->a <= JOB_HUB_LATE;
     case JOB_CERTIFICATE:
     case JOB_TOKEN:
     case JOB_CLIENT:

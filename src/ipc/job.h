@@ -3,11 +3,12 @@
  * job: what daemon and worker say to each other, small records over a SOCK_SEQPACKET pair, checked on both ends.
  *
  *     daemon -> worker   AVOID  smarthosts that failed of late, "host:port", blanks between; for the next job
+ *     daemon -> worker   LATE   smarthosts that work, but take their time to greet; for the next job
  *     daemon -> worker   PROBE  in place of a job: does this smarthost, "host:port", work again? No message is sent.
  *     daemon -> worker   JOB    {flags, account generation, which recipients} + the record's descriptor, read-only
  *     worker -> daemon   STEP   a line of the dialog, for -v; of a test: a step, in words (smtp/step)    any number
  *                        LOG    a line for the log, with its level                  any number
- *                        HUB    a smarthost, "host:port", that works (level 0) or not (1)   any number
+ *                        HUB    a smarthost, "host:port", and how it is (its level)   any number
  *                        CERTIFICATE  until when that of a smarthost, "host:port", is good   one for each session
  *                        WAITS  the smarthost takes its time                        one at most
  *                        TOKEN  until when the account's token is good, "short": it is one of those that are renewed all the time
@@ -47,10 +48,14 @@ enum job_type {
     JOB_PROBE,
     JOB_WAITS,
     JOB_TOKEN,
-    JOB_CLIENT
+    JOB_CLIENT,
+    JOB_LATE
 };
 /* JOB_TEST: on a connection of its own, and each step is told; JOB_NO_MESSAGE: up to RCPT TO, then RSET */
 enum { JOB_VERBOSE = 1, JOB_TEST = 2, JOB_NO_MESSAGE = 4 };
+
+/* HUB; LATE: it works, but takes longer to greet than another one waits that could have its place */
+enum job_health { JOB_HUB_WORKS, JOB_HUB_FAILS, JOB_HUB_LATE };
 
 /* What the worker says of one recipient; text is bounded and escaped already. */
 struct job_fact {
@@ -72,8 +77,9 @@ struct job_packet {
     uint32_t flags;      /* START */
     uint32_t recipients; /* START: recipients of the record */
     struct slice bitmap; /* START: bit i = recipient i is to be tried */
-    int level; /* LOG: 0 to 3; HUB: 0, 1; FAILED: enum error_class, none that would be the message's fault */
-    struct slice text; /* STEP, LOG, FAILED, AVOID, HUB, CERTIFICATE, PROBE, TOKEN; DONE: words for the log */
+    int level; /* LOG: 0 to 3; HUB: enum job_health; FAILED: enum error_class, none that would be the message's fault */
+    struct slice
+        text; /* STEP, LOG, FAILED, AVOID, LATE, HUB, CERTIFICATE, PROBE, TOKEN; DONE: words for the log */
     int64_t expires_s; /* CERTIFICATE, TOKEN, CLIENT: seconds since 1970, 0: not known, or of no matter */
     struct job_fact fact;
     int fd;      /* START: the record, owned by the receiver; else -1 */

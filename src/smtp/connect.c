@@ -157,9 +157,10 @@ int
 connect_host(const struct connect_options *o, int64_t deadline, struct connect_info *info, struct error *err)
 {
     struct race *race = race_new();
+    const struct race_goal connection = { .word = false };
     struct race_result r = { .fd = -1 };
 
-    if (race_add(race, 0, o, deadline, &r))
+    if (race_add(race, 0, o, &connection, deadline, &r))
         while (race_wait(race, CLOCK_NEVER, &r) == RACE_WAITING)
             ;
     race_free(race);

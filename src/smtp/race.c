@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* race: each host has attempts and names of its own; one poll(2) watches them all. */
+/* race: each host has attempts and names of its own, then one connection; one poll(2) watches them all. */
 #include "smtp/race.h"
 
 #include <errno.h>
@@ -29,6 +29,10 @@ struct runner {
     struct connect_options o;
     const char *host; /* the proxy, where there is one */
     uint16_t port;
+    struct race_goal goal;
+    int fd;          /* the attempt that has won, waiting for the server to speak; -1: none has */
+    struct tls *tls; /* over it */
+    short wanted;    /* what poll(2) is to wait for there */
     int64_t deadline, begun_us;
     int64_t next; /* when one more of its addresses joins, though others are still open */
     struct resolve *names;
@@ -45,6 +49,7 @@ struct runner {
 struct race {
     struct runner *runner[RACE_MAX];
     size_t n;
+    int64_t left_ms; /* nobody has looked since; 0: nobody has so far */
 };
 
 struct race *
@@ -60,6 +65,8 @@ drop(struct race *r, size_t i)
 
     for (size_t k = 0; k < h->n; k++)
         file_close(&h->attempts[k].fd);
+    tls_free(h->tls);
+    file_close(&h->fd);
     buf_clear(&h->why);
     resolve_free(h->names);
     free(h);
@@ -81,25 +88,55 @@ race_count(const struct race *r)
     return r->n;
 }
 
+static enum race_stage
+stage_of(const struct runner *h)
+{
+    return h->fd < 0 || !h->goal.word         ? RACE_CONNECT
+           : h->tls && !tls_is_shaken(h->tls) ? RACE_TLS
+                                              : RACE_GREET;
+}
+
 size_t
-race_give_up(struct race *r)
+race_give_up(struct race *r, enum race_stage *stage)
 {
     size_t id = r->runner[0]->id;
 
+    *stage = stage_of(r->runner[0]);
     drop(r, 0);
     return id;
 }
 
 bool
-race_add(
-    struct race *r, size_t id, const struct connect_options *o, int64_t deadline, struct race_result *out)
+race_is_silent(const struct race *r)
+{
+    return r->n && r->runner[r->n - 1]->fd >= 0;
+}
+
+/* While the caller is busy with the one that came in first, no time of the others passes: their TLS goes on only here */
+static void
+give_back_time(struct race *r)
+{
+    int64_t away = r->left_ms ? clock_ms() - r->left_ms : 0;
+
+    for (size_t i = 0; i < r->n; i++)
+        if (r->runner[i]->deadline != CLOCK_NEVER)
+            r->runner[i]->deadline += away;
+    r->left_ms = 0;
+}
+
+bool
+race_add(struct race *r, size_t id, const struct connect_options *o, const struct race_goal *goal,
+    int64_t deadline, struct race_result *out)
 {
     struct runner *h = mem_alloc(sizeof *h);
 
     ensure(r->n < RACE_MAX);
+    give_back_time(r);
     *out = (struct race_result){ .id = id, .fd = -1 };
     h->id = id;
     h->o = *o;
+    h->goal = *goal;
+    h->fd = -1;
     h->host = o->proxy_host ? o->proxy_host : o->host;
     h->port = o->proxy_host ? o->proxy_port : o->port;
     h->deadline = deadline;
@@ -170,8 +207,10 @@ go_on(struct runner *h)
 {
     struct resolve_address a;
 
-    forget_failed(h);
     h->is_over = clock_left(h->deadline) == 0;
+    if (h->fd >= 0)
+        return;
+    forget_failed(h);
     while (!h->is_over && is_due(h) && resolve_next(h->names, &a))
         begin_attempt(h, &a);
     if (h->open == 0 && (resolve_is_over(h->names) || h->begun == ATTEMPTS_MAX))
@@ -183,6 +222,12 @@ static void
 watch(struct runner *h, struct pollfd *p, size_t at, int64_t *until)
 {
     h->at = at;
+    if (h->fd >= 0) {
+        p[at] = (struct pollfd){ .fd = h->fd, .events = h->wanted };
+        h->polled = 1;
+        *until = h->is_over ? 0 : clock_min(*until, h->deadline);
+        return;
+    }
     for (size_t i = 0; i < h->n; i++)
         p[at + i] = (struct pollfd){ .fd = h->attempts[i].fd, .events = POLLOUT };
     h->polled = h->n + resolve_poll(h->names, p + at + h->n, until);
@@ -207,12 +252,67 @@ look(struct runner *h, const struct pollfd *p)
     return -1;
 }
 
+/* ---------------------------------------------------------------- the one that stands */
+
+/* That attempt is the host's connection; the others are closed */
+static void
+settle(struct runner *h, size_t winner)
+{
+    struct attempt *a = &h->attempts[winner];
+
+    h->fd = a->fd;
+    a->fd = -1;
+    h->wanted = POLLIN;
+    h->info.connect_us = clock_us() - h->begun_us - h->info.resolve_us;
+    h->is_over = false; /* look once at what it says */
+    connect_note_peer(h->fd, &a->a, &h->info);
+    for (size_t k = 0; k < h->n; k++)
+        file_close(&h->attempts[k].fd);
+    h->n = h->open = 0;
+}
+
+/* A server speaks first; through TLS it answers ours before. One that fails at that has spoken, too: whoever goes on hears why. */
+static bool
+has_spoken(struct runner *h, short revents)
+{
+    enum tls_step next;
+
+    if (!h->goal.tls)
+        return revents != 0;
+    if (h->tls && !revents)
+        return false;
+    if (!h->tls)
+        h->tls = tls_begin(h->fd, h->goal.tls);
+    next = tls_step(h->tls);
+    h->wanted = next == TLS_STEP_WRITE ? POLLOUT : POLLIN;
+    return next == TLS_STEP_HEARD || next == TLS_STEP_FAILED;
+}
+
+/* Is it there? */
+static bool
+has_arrived(struct runner *h, const struct pollfd *p)
+{
+    int winner;
+
+    if (h->fd >= 0)
+        return has_spoken(h, p[h->at].revents);
+    resolve_step(h->names, p + h->at + h->n, h->polled - h->n);
+    winner = look(h, p + h->at);
+    if (winner < 0)
+        return false;
+    settle(h, (size_t)winner);
+    return !h->goal.word || has_spoken(h, 0);
+}
+
 /* ---------------------------------------------------------------- who is out of the race */
 
 static void
 explain(struct runner *h, struct error *err)
 {
-    if (!resolve_has_failed(h->names, err))
+    if (h->fd >= 0)
+        error_set(err, ERROR_TEMP,
+            stage_of(h) == RACE_TLS ? "TLS handshake: no answer in time" : "greeting: no answer in time");
+    else if (!resolve_has_failed(h->names, err))
         connect_explain(&h->o, h->host, h->port, h->last, h->why.len ? buf_str(&h->why) : NULL, err);
     if (h->o.proxy_host)
         error_context(err, "proxy");
@@ -233,20 +333,20 @@ go_through_proxy(struct runner *h, struct race_result *out)
     file_close(&out->fd);
 }
 
-/* `winner`: which attempt stands, -1: none */
 static enum race_event
-leave(struct race *r, size_t i, int winner, struct race_result *out)
+leave(struct race *r, size_t i, bool arrived, struct race_result *out)
 {
     struct runner *h = r->runner[i];
 
-    *out = (struct race_result){ .id = h->id, .fd = -1, .info = h->info };
-    out->info.connect_us = clock_us() - h->begun_us - h->info.resolve_us;
+    *out = (struct race_result){ .id = h->id, .fd = -1, .info = h->info, .stage = stage_of(h) };
+    if (h->fd < 0)
+        out->info.connect_us = clock_us() - h->begun_us - h->info.resolve_us;
     resolve_canonical(h->names, out->info.canonical);
-    if (winner >= 0) {
-        struct attempt *a = &h->attempts[winner];
-        out->fd = a->fd;
-        a->fd = -1;
-        connect_note_peer(out->fd, &a->a, &out->info);
+    if (arrived) {
+        out->fd = h->fd;
+        out->tls = h->tls;
+        h->fd = -1;
+        h->tls = NULL;
     } else {
         explain(h, &out->err);
         out->info.is_absent = resolve_is_absent(h->names);
@@ -254,12 +354,20 @@ leave(struct race *r, size_t i, int winner, struct race_result *out)
     if (h->o.proxy_host)
         go_through_proxy(h, out);
     drop(r, i);
+    r->left_ms = clock_ms();
     return out->fd >= 0 ? RACE_UP : RACE_FAILED;
+}
+
+bool
+race_take(struct race *r, struct race_result *out)
+{
+    return r->n == 1 && r->runner[0]->fd >= 0 && leave(r, 0, true, out) == RACE_UP;
 }
 
 enum race_event
 race_wait(struct race *r, int64_t until, struct race_result *out)
 {
+    give_back_time(r);
     for (;;) {
         struct pollfd p[RACE_MAX * WATCHED_MAX];
         int64_t wake = until;
@@ -274,10 +382,9 @@ race_wait(struct race *r, int64_t until, struct race_result *out)
             continue;
         for (size_t i = 0; i < r->n; i++) {
             struct runner *h = r->runner[i];
-            resolve_step(h->names, p + h->at + h->n, h->polled - h->n);
-            int winner = look(h, p + h->at);
-            if (winner >= 0 || h->is_over) /* who stands by now stands, though nobody looked for long */
-                return leave(r, i, winner, out);
+            bool arrived = has_arrived(h, p);
+            if (arrived || h->is_over) /* who stands by now stands, though nobody looked for long */
+                return leave(r, i, arrived, out);
         }
         if (clock_left(until) == 0)
             return RACE_WAITING;

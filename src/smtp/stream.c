@@ -79,6 +79,8 @@ read_some(struct stream *s)
         s->broken = true;
         return 0;
     }
+    if (!s->heard_ms)
+        s->heard_ms = clock_ms();
     if (s->at && s->at == s->in.len) {
         buf_reset(&s->in);
         s->at = 0;

@@ -26,6 +26,7 @@ struct stream {
     struct buf in;
     size_t at;        /* of `in`: what was given out already */
     unsigned flights; /* how often a reply had to be waited for */
+    int64_t heard_ms; /* the peer's first word came; 0: none has */
     bool broken;      /* an error or the end was seen */
     stream_hook *hook;
     stream_slow *slow; /* may be NULL, set by the owner */

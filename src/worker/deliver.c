@@ -394,7 +394,7 @@ lose_hub(struct job *j)
         const struct status_fact *f = &j->t.rcpt[i].fact;
         if (f->cause != STATUS_NETWORK && !(f->cause == STATUS_REPLY && f->code == 421))
             continue;
-        deliver_tell_health(w, w->relay, false);
+        deliver_tell_health(w, w->relay, JOB_HUB_FAILS);
         avoid_add(&w->avoid, w->relay);
         j->others = deliver_has_others(w);
         if (!j->others || !is_lost_early(j))
@@ -557,6 +557,8 @@ deliver_run(int sock, const struct config *c)
     while (job_receive(sock, buffer, &p, &err) == 1) {
         if (p.type == JOB_AVOID)
             avoid_set(&w->avoid, p.text);
+        if (p.type == JOB_LATE)
+            avoid_set(&w->late, p.text);
         if (p.type == JOB_START && ok && (p.flags & JOB_TEST))
             run_test(w, &p);
         else if (p.type == JOB_START && ok)
@@ -564,13 +566,14 @@ deliver_run(int sock, const struct config *c)
         else if (p.type == JOB_PROBE && ok)
             run_probe(w, &p);
         file_close(&p.fd);
-        if (!ok && p.type != JOB_AVOID)
+        if (!ok && p.type != JOB_AVOID && p.type != JOB_LATE)
             break;
     }
     end_session(w);
     for (size_t i = 0; i < w->nhubs; i++)
         free(w->hub[i].host);
     avoid_clear(&w->avoid);
+    avoid_clear(&w->late);
     avoid_clear(&w->failed);
     avoid_clear(&w->passed);
     free(buffer);

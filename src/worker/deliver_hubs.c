@@ -13,9 +13,9 @@
 #include "worker/deliver_state.h"
 
 static bool
-greet_hub(struct search *s, int fd, const struct target *t, struct status_fact *fact)
+greet_hub(struct search *s, int fd, struct tls *begun, const struct target *t, struct status_fact *fact)
 {
-    return deliver_greet(s->w, fd, deliver_tls_mode(t->tls), fact) || deliver_greet_bare(s, t, fact);
+    return deliver_greet(s->w, fd, begun, deliver_tls_mode(t->tls), fact) || deliver_greet_bare(s, t, fact);
 }
 
 struct srv {
@@ -115,7 +115,8 @@ open_hub(struct worker *w, struct status_fact *fact)
     avoid_clear(&w->failed);
     ok = deliver_search(s);
     if (w->only && !s->failed && !ok)
-        deliver_tell_health(w, w->only, true); /* it is not one of ours any more: nothing to remember */
+        deliver_tell_health(
+            w, w->only, JOB_HUB_WORKS); /* it is not one of ours any more: nothing to remember */
     for (size_t i = 0; i < w->failed.n; i++)
         avoid_add(&w->avoid, w->failed.relay[i]);
     deliver_search_free(s);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/mem.h"
 #include "smtp/dane.h"
 #include "smtp/mx.h"
 
@@ -66,22 +67,23 @@ greet_mx(struct worker *w, int fd, const struct mx_list *list, enum config_tls t
         o->ntlsa = d.n;
         o->host = d.base;
         o->next_hop = w->domain;
-        ok = deliver_greet(w, fd, SESSION_TLS_STARTTLS, fact);
+        ok = deliver_greet(w, fd, NULL, SESSION_TLS_STARTTLS, fact);
         o->is_dane = false;
         o->host = w->host;
     } else {
-        ok = deliver_greet(w, fd, deliver_tls_mode(tls), fact);
+        ok = deliver_greet(w, fd, NULL, deliver_tls_mode(tls), fact);
     }
     dane_clear(&d);
     return ok;
 }
 
-/* Behind ourselves nobody else is asked */
+/* Behind ourselves nobody else is asked. No TLS has begun: what it is to be depends on who has answered. */
 static bool
-greet_host(struct search *s, int fd, const struct target *t, struct status_fact *fact)
+greet_host(struct search *s, int fd, struct tls *begun, const struct target *t, struct status_fact *fact)
 {
     struct worker *w = s->w;
 
+    ensure(!begun);
     if (is_own_listener(w)) {
         s->is_closed = s->is_here = true;
         file_close(&fd);

@@ -63,10 +63,10 @@ deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fac
 }
 
 void
-deliver_tell_health(struct worker *w, const char *relay, bool works)
+deliver_tell_health(struct worker *w, const char *relay, enum job_health health)
 {
     if (w->known > 1 || w->only)
-        (void)job_send_text(w->sock, JOB_HUB, works ? 0 : 1, relay); /* see above */
+        (void)job_send_text(w->sock, JOB_HUB, (int)health, relay); /* see above */
 }
 
 /* ---------------------------------------------------------------- greeting, TLS, login */
@@ -82,10 +82,10 @@ deliver_aim(struct worker *w, const struct target *t)
 }
 
 bool
-deliver_greet(struct worker *w, int fd, enum session_tls tls, struct status_fact *fact)
+deliver_greet(struct worker *w, int fd, struct tls *begun, enum session_tls tls, struct status_fact *fact)
 {
     w->options.tls = tls;
-    w->warm = session_open(&w->session, fd, &w->options, fact);
+    w->warm = session_open_begun(&w->session, fd, begun, &w->options, fact);
     return w->warm;
 }
 
@@ -117,7 +117,7 @@ deliver_greet_bare(struct search *s, const struct target *t, struct status_fact 
     fd = deliver_connect(w, &o, &w->info, &err);
     if (fd < 0)
         session_fact(fact, STATUS_CONNECT, STATUS_NETWORK, "%s", err.text);
-    return fd >= 0 && deliver_greet(w, fd, SESSION_TLS_NONE, fact);
+    return fd >= 0 && deliver_greet(w, fd, NULL, SESSION_TLS_NONE, fact);
 }
 
 enum session_tls

@@ -13,6 +13,9 @@
 
 /* A lost packet is sent again after one second (RFC 6298, 2.1); a host that has not answered by then hardly will */
 #define HEAD_START_MS 3000
+/* Servers of MX hosts pause before they greet, five or six seconds at most places, and shall have mail all the same */
+#define PATIENCE_MS 10000
+#define SLOW_MS 5000
 
 struct search *
 deliver_search_new(struct worker *w, deliver_greeter *greet, struct status_fact *fact)
@@ -88,7 +91,7 @@ remember_failed(struct search *s, const struct target *t)
 {
     if (!s->remembers)
         return;
-    deliver_tell_health(s->w, t->relay, false);
+    deliver_tell_health(s->w, t->relay, JOB_HUB_FAILS);
     avoid_add(&s->w->failed, t->relay);
 }
 
@@ -99,16 +102,23 @@ fail(struct search *s, const struct target *t, const struct status_fact *fact)
     remember_failed(s, t);
 }
 
+static enum status_stage
+stage_of(enum race_stage stage)
+{
+    return stage == RACE_CONNECT ? STATUS_CONNECT : stage == RACE_TLS ? STATUS_TLS : STATUS_GREETING;
+}
+
 static void
 fail_to_connect(struct search *s, const struct race_result *r)
 {
     struct status_fact fact;
 
-    session_fact(&fact, STATUS_CONNECT, STATUS_NETWORK, "%s", r->err.text);
+    session_fact(&fact, stage_of(r->stage), STATUS_NETWORK, "%s", r->err.text);
+    fact.silent = r->stage != RACE_CONNECT;
     fail(s, &s->target[r->id], &fact);
     s->w->info = r->info;
     s->absent += r->info.is_absent;
-    s->next = 0;
+    s->next = s->patient = 0;
 }
 
 /* ---------------------------------------------------------------- one after the other */
@@ -130,6 +140,16 @@ choose(struct search *s)
             if (!s->target[i].tried && (late || !avoid_has(&s->w->avoid, s->target[i].relay)))
                 return &s->target[i];
     return NULL;
+}
+
+/* Without asking for names */
+static bool
+may_have_more(const struct search *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->target[i].tried)
+            return true;
+    return s->more && s->asked < s->w->nhubs;
 }
 
 /* The way to it in s->way; false: there is none, as the log will say */
@@ -159,33 +179,83 @@ prepare(struct search *s, struct target *t)
     return true;
 }
 
+/*
+ * A connection says little of a server: the race goes on until it speaks, as that of RFC 8305's successor does until TLS stands, but
+ * only where there is anybody to race with.
+ */
+static struct race_goal
+goal_of(const struct search *s, struct target *t)
+{
+    struct race_goal goal = { .word = !s->proxy_host && (race_count(s->race) || may_have_more(s)) };
+
+    t->tls_options = s->w->options.tls_options;
+    t->tls_options.host = t->host;
+    if (t->tls == CONFIG_TLS_IMPLICIT && s->w->is_direct) /* what TLS is to be, depends on who is connected */
+        goal.word = false;
+    else if (t->tls == CONFIG_TLS_IMPLICIT)
+        goal.tls = &t->tls_options;
+    return goal;
+}
+
 static void
 begin(struct search *s, struct target *t)
 {
+    struct worker *w = s->w;
     struct race_result r;
 
     if (!prepare(s, t))
         return;
+    struct race_goal goal = goal_of(s, t);
+    bool is_late = w->is_direct || avoid_has(&w->late, t->relay);
     s->next = s->proxy_host ? CLOCK_NEVER : clock_deadline(HEAD_START_MS); /* a proxy is one host for all */
-    if (!race_add(s->race, (size_t)(t - s->target), &s->way, clock_deadline(s->w->options.greeting_ms), &r))
+    s->patient = is_late && !s->proxy_host ? clock_deadline(PATIENCE_MS) : s->next;
+    if (!race_add(
+            s->race, (size_t)(t - s->target), &s->way, &goal, clock_deadline(w->options.greeting_ms), &r))
         fail_to_connect(s, &r);
 }
 
-/* The next connection that stands. Each host has a head start before the one behind it: order is preference. */
+/* When the next one has its chance. Each host has a head start before the one behind it: order is preference. */
+static int64_t
+find_due(const struct search *s)
+{
+    if (race_count(s->race) == 0)
+        return 0;
+    if (race_count(s->race) == RACE_MAX)
+        return CLOCK_NEVER;
+    return race_is_silent(s->race) ? s->patient : s->next;
+}
+
+static enum race_event
+await(struct search *s, int64_t until, struct race_result *up)
+{
+    struct worker *w = s->w;
+    enum race_event event = race_wait(s->race, clock_min(until, s->slow), up);
+
+    if (event == RACE_WAITING && clock_left(s->slow) == 0) {
+        w->options.slow(w->options.hook_ctx);
+        s->slow = CLOCK_NEVER;
+    }
+    return event;
+}
+
+/* The next one to begin a session with */
 static bool
 reach_next(struct search *s, struct race_result *up)
 {
+    s->slow = clock_deadline(SLOW_MS);
     for (;;) {
-        size_t n = race_count(s->race);
-        bool due = n == 0 || (n < RACE_MAX && clock_left(s->next) == 0);
-        struct target *t = due ? choose(s) : NULL;
+        int64_t due = find_due(s);
+        bool is_due = clock_left(due) == 0;
+        struct target *t = is_due ? choose(s) : NULL;
         if (t) {
             begin(s, t);
             continue;
         }
-        if (n == 0)
+        if (race_count(s->race) == 0)
             return false;
-        enum race_event event = race_wait(s->race, due || n == RACE_MAX ? CLOCK_NEVER : s->next, up);
+        if (is_due && race_take(s->race, up)) /* nobody to race with: it has all the time it wants */
+            return true;
+        enum race_event event = await(s, is_due ? CLOCK_NEVER : due, up);
         if (event == RACE_UP)
             return true;
         if (event == RACE_FAILED)
@@ -213,15 +283,23 @@ reach_in_turn(struct search *s, struct race_result *up)
 
 /* ---------------------------------------------------------------- the end of it */
 
-/* Those that have not answered in all that time */
+/* Those that had not answered by then; who had begun just before has done nothing wrong */
 static void
-leave_behind(struct search *s)
+leave_behind(struct search *s, int64_t then)
 {
+    static const char *const missing[] = { [RACE_CONNECT] = "no connection",
+        [RACE_TLS] = "no answer to the TLS handshake",
+        [RACE_GREET] = "no greeting" };
+
     while (race_count(s->race)) {
-        const struct target *t = &s->target[race_give_up(s->race)];
+        enum race_stage stage;
+        const struct target *t = &s->target[race_give_up(s->race, &stage)];
+        int64_t ms = then - t->begun_ms;
         struct status_fact fact;
-        session_fact(&fact, STATUS_CONNECT, STATUS_NETWORK, "%s: no connection for %d s", t->relay,
-            (int)((clock_ms() - t->begun_ms) / 1000));
+        if (ms < HEAD_START_MS)
+            continue;
+        session_fact(&fact, stage_of(stage), STATUS_NETWORK, "%s: %s for %d s", t->relay, missing[stage],
+            (int)(ms / 1000));
         deliver_tell_of_hub(s->w, t->relay, &fact);
         remember_failed(s, t);
     }
@@ -240,6 +318,28 @@ add_refusal(struct search *s)
         (void)snprintf(s->fact->text + n, sizeof s->fact->text - n, "; before that %.400s", s->refusal);
 }
 
+/* How long the host of the session took to its first word */
+static int64_t
+find_ms(const struct search *s, const struct target *t)
+{
+    return s->w->session.stream.heard_ms - t->begun_ms;
+}
+
+/* One that is late is worth waiting for while its connection serves many; it is told when that is news */
+static void
+tell_works(struct search *s, const struct target *t)
+{
+    struct worker *w = s->w;
+    bool is_late = find_ms(s, t) > HEAD_START_MS, was_late = avoid_has(&w->late, t->relay);
+
+    if (w->only || avoid_has(&w->avoid, t->relay) || is_late != was_late)
+        deliver_tell_health(w, t->relay, is_late ? JOB_HUB_LATE : JOB_HUB_WORKS);
+    if (is_late)
+        avoid_add(&w->late, t->relay);
+    else
+        avoid_remove(&w->late, t->relay);
+}
+
 static void
 remember_session(struct search *s, const struct target *t)
 {
@@ -247,11 +347,39 @@ remember_session(struct search *s, const struct target *t)
 
     if (!s->remembers)
         return;
-    if (w->only || avoid_has(&w->avoid, t->relay))
-        deliver_tell_health(w, t->relay, true);
+    tell_works(s, t);
     avoid_remove(&w->avoid, t->relay);
     for (const struct target *before = s->target; before < t; before++)
         avoid_add(&w->passed, before->relay);
+}
+
+/* A probe: mail would not wait so long for it, and would only find that out again and again */
+static bool
+is_too_late(const struct search *s, const struct target *t, struct status_fact *fact)
+{
+    if (!s->w->only || s->proxy_host || find_ms(s, t) <= PATIENCE_MS)
+        return false;
+    session_fact(fact, STATUS_GREETING, STATUS_NETWORK, "%s: no greeting for %d s", t->relay,
+        (int)(find_ms(s, t) / 1000));
+    return true;
+}
+
+/* On what the race has brought up */
+static bool
+try_session(struct search *s, struct race_result *up, const struct target *t, struct status_fact *fact)
+{
+    struct worker *w = s->w;
+
+    tell_failed(s);
+    deliver_aim(w, t);
+    w->info = up->info;
+    if (!s->greet(s, up->fd, up->tls, t, fact))
+        return false;
+    if (!is_too_late(s, t, fact))
+        return true;
+    session_close(&w->session);
+    w->warm = false;
+    return false;
 }
 
 bool
@@ -260,13 +388,11 @@ deliver_search(struct search *s)
     struct race_result up;
 
     while (s->w->options.steps ? reach_in_turn(s, &up) : reach_next(s, &up)) {
-        struct target *t = &s->target[up.id];
+        const struct target *t = &s->target[up.id];
+        int64_t now = clock_ms();
         struct status_fact fact;
-        tell_failed(s);
-        deliver_aim(s->w, t);
-        s->w->info = up.info;
-        if (s->greet(s, up.fd, t, &fact)) {
-            leave_behind(s);
+        if (try_session(s, &up, t, &fact)) {
+            leave_behind(s, now);
             remember_session(s, t);
             return true;
         }

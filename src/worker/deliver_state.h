@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "ipc/job.h"
 #include "mail/status.h"
 #include "smtp/connect.h"
 #include "smtp/mx.h"
@@ -36,6 +37,7 @@ struct worker {
     char domain[256]; /* direct: whose hosts the session is with */
     /* of several smarthosts: */
     struct avoid avoid;  /* those that failed of late */
+    struct avoid late;   /* those that work, but take their time to greet */
     struct avoid failed; /* in this search */
     struct avoid passed; /* those before the session's, which were not to be had */
     size_t known;        /* how many there are to choose from */
@@ -54,13 +56,18 @@ struct target {
     char relay[200]; /* host:port */
     uint16_t port;
     enum config_tls tls;
+    struct tls_options tls_options; /* when it has been tried */
     bool tried;
     int64_t begun_ms;
 };
 
 struct search;
-/* Bring up a session on `fd` (taken over) with the target the worker is aimed at. False with *fact. */
-typedef bool deliver_greeter(struct search *s, int fd, const struct target *t, struct status_fact *fact);
+/*
+ * Bring up a session on `fd` with the target the worker is aimed at; `begun`: the TLS that has begun there, or NULL (both taken over).
+ * False with *fact.
+ */
+typedef bool deliver_greeter(
+    struct search *s, int fd, struct tls *begun, const struct target *t, struct status_fact *fact);
 
 /* The search for a session: hosts in the order they are preferred, a slow one beside those that come after it. */
 struct search {
@@ -78,6 +85,8 @@ struct search {
     char *proxy_host;
     struct race *race;
     int64_t next;             /* when the next one begins, though others are under way */
+    int64_t patient;          /* the same if the one before is connected, and only silent */
+    int64_t slow;             /* when this takes long enough to say so */
     struct status_fact *fact; /* of the last one that failed */
     bool is_untold;           /* that is not in the log so far */
     char *refusal; /* what only an administrator can mend, of the first one that said so; NULL: nothing */
@@ -112,13 +121,14 @@ void deliver_aim(struct worker *w, const struct target *t);
 /* A connected socket, each step told where somebody looks on; -1 with err. */
 int deliver_connect(
     struct worker *w, const struct connect_options *o, struct connect_info *info, struct error *err);
-bool deliver_greet(struct worker *w, int fd, enum session_tls tls, struct status_fact *fact);
+bool deliver_greet(
+    struct worker *w, int fd, struct tls *begun, enum session_tls tls, struct status_fact *fact);
 /* Where that is the policy, the same once more in clear; false, with *fact as it was, where it is not. */
 bool deliver_greet_bare(struct search *s, const struct target *t, struct status_fact *fact);
 enum session_tls deliver_tls_mode(enum config_tls tls);
 /* Into the log: the next one is tried because of this. */
 void deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fact *fact);
-/* The daemon remembers that it works, or not, for the jobs that come, whoever does them. */
-void deliver_tell_health(struct worker *w, const char *relay, bool works);
+/* The daemon remembers it for the jobs that come, whoever does them. */
+void deliver_tell_health(struct worker *w, const char *relay, enum job_health health);
 
 #endif

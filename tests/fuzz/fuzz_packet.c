@@ -23,7 +23,7 @@ is_in(struct slice s, const char *buffer)
 static void
 look_at_job(const struct job_packet *p, const char *buffer)
 {
-    ensure(p->type >= JOB_START && p->type <= JOB_CLIENT);
+    ensure(p->type >= JOB_START && p->type <= JOB_LATE);
     ensure((p->type == JOB_START) == (p->fd >= 0));
     ensure(is_in(p->text, buffer) && is_in(p->bitmap, buffer));
     if (p->type == JOB_START) {
@@ -37,7 +37,7 @@ look_at_job(const struct job_packet *p, const char *buffer)
     } else if (p->type == JOB_LOG) {
         ensure(p->level >= 0 && p->level <= 3);
     } else if (p->type == JOB_HUB) {
-        ensure(p->level == 0 || p->level == 1);
+        ensure(p->level >= JOB_HUB_WORKS && p->level <= JOB_HUB_LATE);
     } else if (p->type == JOB_CERTIFICATE || p->type == JOB_TOKEN || p->type == JOB_CLIENT) {
         ensure(p->expires_s >= 0 && p->expires_s <= JOB_EXPIRES_MAX);
     } else if (p->type == JOB_FAILED) {

@@ -265,6 +265,8 @@ END_TEST
 
 /* ---------------------------------------------------------------- several hosts */
 
+static const struct race_goal connection = { .word = false };
+
 static struct connect_options
 at_port(uint16_t port)
 {
@@ -275,6 +277,7 @@ START_TEST(a_host_that_is_silent_holds_up_none_of_those_beside_it)
 {
     struct race *race = race_new();
     struct race_result r;
+    enum race_stage stage;
     struct connect_options o[3];
     uint16_t port[3] = { 0 };
     int silent = bind_to(INADDR_LOOPBACK, SOCK_STREAM, &port[0]), filler[FILLERS];
@@ -283,10 +286,10 @@ START_TEST(a_host_that_is_silent_holds_up_none_of_those_beside_it)
     fill(silent, port[0], filler);
     for (size_t i = 0; i < 3; i++)
         o[i] = at_port(port[i]);
-    ck_assert(race_add(race, 7, &o[0], clock_deadline(600000), &r));
+    ck_assert(race_add(race, 7, &o[0], &connection, clock_deadline(600000), &r));
     ck_assert_int_eq(race_wait(race, clock_deadline(10), &r), RACE_WAITING);
-    ck_assert(race_add(race, 8, &o[1], clock_deadline(600000), &r));
-    ck_assert(race_add(race, 9, &o[2], clock_deadline(600000), &r));
+    ck_assert(race_add(race, 8, &o[1], &connection, clock_deadline(600000), &r));
+    ck_assert(race_add(race, 9, &o[2], &connection, clock_deadline(600000), &r));
     for (int i = 0; i < 2; i++) { /* whoever of them is first */
         enum race_event event = race_wait(race, CLOCK_NEVER, &r);
         ck_assert_uint_eq(r.id, event == RACE_UP ? 9 : 8);
@@ -295,7 +298,8 @@ START_TEST(a_host_that_is_silent_holds_up_none_of_those_beside_it)
             close(r.fd);
     }
     ck_assert_uint_eq(race_count(race), 1);
-    ck_assert_uint_eq(race_give_up(race), 7);
+    ck_assert_uint_eq(race_give_up(race, &stage), 7);
+    ck_assert_int_eq(stage, RACE_CONNECT);
     ck_assert_uint_eq(race_count(race), 0);
     race_free(race);
     for (int i = 0; i < FILLERS; i++)
@@ -318,12 +322,12 @@ START_TEST(each_host_has_a_deadline_of_its_own_and_who_stands_by_then_has_come_i
     fill(silent, port[0], filler);
     for (size_t i = 0; i < 2; i++)
         o[i] = at_port(port[i]);
-    ck_assert(race_add(race, 0, &o[0], clock_deadline(600000), &r));
-    ck_assert(race_add(race, 1, &o[0], clock_deadline(20), &r));
+    ck_assert(race_add(race, 0, &o[0], &connection, clock_deadline(600000), &r));
+    ck_assert(race_add(race, 1, &o[0], &connection, clock_deadline(20), &r));
     ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_FAILED);
     ck_assert_uint_eq(r.id, 1);
     ck_assert_ptr_nonnull(strstr(r.err.text, "no connection in time"));
-    ck_assert(race_add(race, 2, &o[1], clock_deadline(600000), &r));
+    ck_assert(race_add(race, 2, &o[1], &connection, clock_deadline(600000), &r));
     ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_UP);
     ck_assert_uint_eq(r.id, 2);
     close(r.fd);
@@ -332,6 +336,128 @@ START_TEST(each_host_has_a_deadline_of_its_own_and_who_stands_by_then_has_come_i
         close(filler[i]);
     close(silent);
     close(good);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- up to the first word */
+
+static const struct race_goal word = { .word = true };
+
+/* A host that takes the connection; it is connected when this comes back */
+static void
+add_listener(struct race *race, size_t id, const struct connect_options *o, int64_t deadline)
+{
+    struct race_result r;
+
+    ck_assert(race_add(race, id, o, &word, deadline, &r));
+    while (!race_is_silent(race))
+        ck_assert_int_eq(race_wait(race, clock_deadline(5), &r), RACE_WAITING);
+}
+
+static int
+say(int listener, const char *text)
+{
+    int fd = accept(listener, NULL, NULL);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+    return fd;
+}
+
+START_TEST(a_host_that_takes_the_connection_and_says_nothing_holds_up_none_of_those_beside_it)
+{
+    static const char *const words[] = { "220 good.example.org ESMTP\r\n", "2", "" }; /* the last hangs up */
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct race *race = race_new();
+        struct race_result r;
+        struct connect_options o[2];
+        uint16_t port[2];
+        int listener[2] = { take_port(true, &port[0]), take_port(true, &port[1]) }, fd;
+        enum race_stage stage;
+        char text[100];
+
+        for (size_t k = 0; k < 2; k++) {
+            o[k] = at_port(port[k]);
+            add_listener(race, k, &o[k], clock_deadline(600000));
+        }
+        ck_assert(!race_take(race, &r)); /* there are two */
+        fd = say(listener[1], words[i]);
+        if (!*words[i])
+            close(fd);
+        ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_UP);
+        ck_assert_uint_eq(r.id, 1);
+        ck_assert_ptr_null(r.tls);
+        ck_assert_str_eq(r.info.peer, "127.0.0.1");
+        ck_assert_int_eq(
+            recv(r.fd, text, sizeof text, 0), (ssize_t)strlen(words[i])); /* nothing was taken of it */
+        close(r.fd);
+        ck_assert_uint_eq(race_give_up(race, &stage), 0);
+        ck_assert_int_eq(stage, RACE_GREET);
+        race_free(race);
+        if (*words[i])
+            close(fd);
+        close(listener[0]);
+        close(listener[1]);
+    }
+}
+END_TEST
+
+START_TEST(a_host_that_says_nothing_until_its_deadline_has_failed_and_the_only_one_can_be_taken_as_it_is)
+{
+    static const struct tls_options options = { .host = "127.0.0.1" };
+    static const struct race_goal through_tls = { .word = true, .tls = &options };
+    struct race *race = race_new();
+    struct race_result r;
+    uint16_t port;
+    int listener = take_port(true, &port);
+    struct connect_options o = at_port(port);
+
+    ck_assert(race_add(race, 3, &o, &word, clock_deadline(20), &r));
+    ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_FAILED);
+    ck_assert_int_eq(r.stage, RACE_GREET);
+    ck_assert_str_eq(r.err.text, "greeting: no answer in time");
+    ck_assert_int_eq(r.fd, -1);
+    ck_assert(race_add(race, 4, &o, &through_tls, clock_deadline(20), &r));
+    ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_FAILED);
+    ck_assert_int_eq(r.stage, RACE_TLS);
+    ck_assert_str_eq(r.err.text, "TLS handshake: no answer in time");
+    ck_assert_ptr_null(r.tls);
+    add_listener(race, 5, &o, clock_deadline(600000));
+    ck_assert(race_take(race, &r));
+    ck_assert(r.id == 5 && r.fd >= 0);
+    ck_assert_uint_eq(race_count(race), 0);
+    ck_assert(!race_take(race, &r) && !race_is_silent(race));
+    close(r.fd);
+    race_free(race);
+    close(listener);
+}
+END_TEST
+
+START_TEST(a_host_that_does_not_speak_tls_where_it_should_is_up_for_who_says_why)
+{
+    static const struct tls_options options = { .host = "127.0.0.1" };
+    static const struct race_goal through_tls = { .word = true, .tls = &options };
+    struct race *race = race_new();
+    struct race_result r;
+    enum tls_failure failure;
+    struct error err;
+    uint16_t port;
+    int listener = take_port(true, &port), fd;
+    struct connect_options o = at_port(port);
+
+    ck_assert(race_add(race, 0, &o, &through_tls, clock_deadline(600000), &r));
+    while (!race_is_silent(race))
+        ck_assert_int_eq(race_wait(race, clock_deadline(5), &r), RACE_WAITING);
+    fd = say(listener, "220 in.clear.example.org\r\n");
+    ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_UP);
+    ck_assert_ptr_nonnull(r.tls);
+    ck_assert_ptr_null(tls_finish(r.tls, clock_deadline(0), &failure, &err));
+    ck_assert_int_eq(failure, TLS_FAILURE_HANDSHAKE);
+    race_free(race);
+    close(r.fd);
+    close(fd);
+    close(listener);
 }
 END_TEST
 
@@ -439,7 +565,10 @@ START_TEST(a_proxy_gets_an_ip_literal_as_an_address)
 }
 END_TEST
 
-SUITE_MAIN("connect", an_address_is_tried_though_no_more_of_them_can_come,
+SUITE_MAIN("connect", a_host_that_takes_the_connection_and_says_nothing_holds_up_none_of_those_beside_it,
+    a_host_that_says_nothing_until_its_deadline_has_failed_and_the_only_one_can_be_taken_as_it_is,
+    a_host_that_does_not_speak_tls_where_it_should_is_up_for_who_says_why,
+    an_address_is_tried_though_no_more_of_them_can_come,
     a_host_that_is_silent_holds_up_none_of_those_beside_it,
     each_host_has_a_deadline_of_its_own_and_who_stands_by_then_has_come_in,
     an_address_that_is_silent_and_a_question_without_an_answer_hold_up_nobody,

@@ -30,7 +30,7 @@ expect_due(struct hubs *h, const char *account, int64_t now, const char *relay)
 static void
 report(struct hubs *h, const char *account, const char *relay, bool works, int64_t now)
 {
-    hubs_report(h, account, slice_of(relay), works, now);
+    hubs_report(h, account, slice_of(relay), works ? JOB_HUB_WORKS : JOB_HUB_FAILS, now);
 }
 
 START_TEST(a_failed_smarthost_is_left_alone_until_somebody_has_looked_at_it_when_its_time_had_come)
@@ -127,9 +127,35 @@ START_TEST(the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgo
     hubs_certificate(&h, "a", slice_of("two:25"), 0); /* it is pinned now */
     ck_assert_uint_eq(h.n, 1);
     report(&h, "a", "three:25", false, 5);
-    hubs_forget_certificates(&h);
+    hubs_forget_the_good(&h);
     ck_assert_uint_eq(h.n, 1);
     expect_avoided(&h, "a", "three:25");
+    hubs_clear(&h);
+}
+END_TEST
+
+START_TEST(one_that_is_late_is_known_until_it_is_in_time_again_also_while_it_fails)
+{
+    struct hubs h;
+    struct buf out;
+
+    hubs_init(&h);
+    hubs_configure(&h, 1000, 4000);
+    buf_init(&out, 1000);
+    hubs_report(&h, "a", slice_of("one:25"), JOB_HUB_LATE, 0);
+    hubs_report(&h, "b", slice_of("two:25"), JOB_HUB_LATE, 0);
+    hubs_late(&h, "a", &out);
+    ck_assert_str_eq(buf_str(&out), "one:25");
+    expect_avoided(&h, "a", "");
+    report(&h, "a", "one:25", false, 1);
+    expect_avoided(&h, "a", "one:25");
+    hubs_report(&h, "a", slice_of("one:25"), JOB_HUB_LATE, 2);
+    expect_avoided(&h, "a", "");
+    report(&h, "a", "one:25", true, 3);
+    ck_assert_uint_eq(h.n, 1);
+    hubs_forget_the_good(&h);
+    ck_assert_uint_eq(h.n, 0);
+    buf_clear(&out);
     hubs_clear(&h);
 }
 END_TEST
@@ -149,14 +175,15 @@ START_TEST(until_when_token_and_own_certificate_are_good_is_known_by_account_unt
     ck_assert(hubs_login_of(&h, "b")->token_s == 0 && hubs_login_of(&h, "b")->client_s == 1900000001);
     hubs_token(&h, "a", 0, false, 6); /* it is opaque now */
     ck_assert_int_eq(hubs_login_of(&h, "a")->token_s, 0);
-    hubs_forget_certificates(&h);
+    hubs_forget_the_good(&h);
     ck_assert_ptr_null(hubs_login_of(&h, "b"));
     hubs_client(&h, "b", 1);
     hubs_clear(&h);
 }
 END_TEST
 
-SUITE_MAIN("hubs", a_failed_smarthost_is_left_alone_until_somebody_has_looked_at_it_when_its_time_had_come,
+SUITE_MAIN("hubs", one_that_is_late_is_known_until_it_is_in_time_again_also_while_it_fails,
+    a_failed_smarthost_is_left_alone_until_somebody_has_looked_at_it_when_its_time_had_come,
     those_that_fail_at_the_same_time_are_one_failure_and_there_is_a_longest_wait,
     what_a_worker_says_is_kept_only_if_it_can_be_a_smarthost_and_of_too_many_the_oldest_goes,
     the_certificate_of_one_that_works_or_fails_is_known_until_it_is_forgotten,

@@ -397,6 +397,29 @@ START_TEST(a_smarthost_that_failed_is_looked_at_beside_the_jobs_by_a_worker_that
 }
 END_TEST
 
+START_TEST(jobs_are_told_of_a_smarthost_that_works_but_is_late)
+{
+    struct scene s;
+    struct owner o = { 0 };
+    int w;
+
+    open_scene(&s, 1, CLOCK_NEVER);
+    w = second_best_worker(&s);
+    ASKED(&s, "a");
+    start(&s, &o, "a", 2, true);
+    FINDS(&s, w, JOB_AVOID, "one:25");
+    ck_assert_int_eq(job_of(&s, w), 2);
+    say(&s, w, JOB_HUB, JOB_HUB_LATE, "one:25");
+    say(&s, w, JOB_DONE, 0, "");
+    start(&s, &o, "a", 3, true);
+    FINDS(&s, w, JOB_AVOID, "");
+    FINDS(&s, w, JOB_LATE, "one:25");
+    ck_assert_int_eq(job_of(&s, w), 3);
+    file_close(&w);
+    close_scene(&s);
+}
+END_TEST
+
 START_TEST(a_worker_that_ends_while_it_looks_at_a_smarthost_or_cannot_be_had_is_no_loss)
 {
     struct scene s;
@@ -1029,7 +1052,8 @@ START_TEST(a_worker_that_takes_no_jobs_but_says_done_does_not_hold_up_the_daemon
 }
 END_TEST
 
-SUITE_MAIN("pool", several_jobs_run_at_once_each_with_a_worker_of_its_own,
+SUITE_MAIN("pool", jobs_are_told_of_a_smarthost_that_works_but_is_late,
+    several_jobs_run_at_once_each_with_a_worker_of_its_own,
     never_more_workers_than_the_limit_and_urgent_jobs_go_first, a_warm_worker_is_used_again,
     at_the_limit_the_worker_that_was_idle_for_longest_makes_room_for_another_account,
     an_account_keeps_its_worker_for_some_jobs_but_not_for_ever,
