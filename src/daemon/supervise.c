@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* supervise: one poll loop over signals, the daemon's process and a timer. Whatever ends or hangs, this does not. */
-#include "daemon/supervise.h"
+#include "daemon/supervise_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,58 +17,18 @@
 #include "base/descriptors.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/loop.h"
 #include "base/mem.h"
 #include "base/paths.h"
 #include "base/process.h"
 #include "base/signals.h"
-#include "config/explanations.h"
-#include "daemon/alarm.h"
 #include "daemon/helper.h"
-#include "daemon/identity.h"
 #include "daemon/notify.h"
-#include "daemon/settings.h"
-#include "daemon/sockets.h"
 #include "daemon/spawn.h"
 #include "daemon/tcp.h"
 #include "ipc/start.h"
 
-enum { LISTENERS_MAX = 16 };
 enum { SERVE_SOCKET = 3, STOP_MS = 60000, LINGER_MS = 5000, BACKOFF_MIN_MS = 1000, BACKOFF_MAX_MS = 30000 };
 enum { TROUBLE_MS = 60000 };
-
-struct supervisor {
-    const struct supervise_request *req;
-    struct config config;
-    int64_t loaded_s;    /* when it was read, in seconds since 1970 */
-    int64_t broken_s;    /* since then what is on disk cannot be used; 0: it can */
-    struct error broken; /* why */
-    struct identity identity;
-    struct sockets sockets;
-    int tcp[LISTENERS_MAX]; /* of Listen */
-    size_t ntcp;
-    struct loop *loop;
-    struct alarm *alarm;
-    int64_t watchdog_ms;
-    int program; /* this very program, to be executed again; -1: by its path */
-    int signals;
-    /* the daemon's process */
-    pid_t child; /* 0 = there is none */
-    int sock;    /* our end; -1 = it has hung up */
-    struct loop_watch *sock_watch;
-    struct loop_timer *timer; /* its restart; or its kill, after STOP */
-    bool alive;               /* it serves */
-    int64_t since;            /* ... since then */
-    int64_t backoff_ms;
-    bool owes_settings;     /* they go to it as soon as it reads again */
-    bool owes_broken;       /* likewise, behind them */
-    struct error last_word; /* why it ended, as it says */
-    /* this one */
-    bool ready; /* the daemon has served once */
-    bool stopping;
-    struct error *err;
-    int code;
-};
 
 /* ---------------------------------------------------------------- starting the daemon's process */
 
@@ -147,55 +107,6 @@ fork_daemon(struct supervisor *s, struct error *err)
     return ok;
 }
 
-static bool
-send_settings(struct supervisor *s, size_t sockets, struct error *err)
-{
-    struct start_options o = { .own = config_own_socket(&s->config) != NULL,
-        .log_stderr = s->req->ready_fd < 0 && !getenv("JOURNAL_STREAM"),
-        .sockets = (uint32_t)sockets,
-        .watchdog_ms = s->watchdog_ms,
-        .loaded_s = s->loaded_s };
-    char text[START_TEXT_MAX];
-
-    start_options_format(&o, text);
-    return helper_send_settings(s->sock, &s->config, text, &s->req->config.uid, err);
-}
-
-static void
-watch_sock(struct supervisor *s)
-{
-    if (s->sock_watch)
-        loop_events(s->sock_watch, s->owes_settings || s->owes_broken ? POLLIN | POLLOUT : POLLIN);
-}
-
-/* What is on disk cannot be used. Where that cannot be said the log has it. */
-static void
-tell_broken(struct supervisor *s)
-{
-    char text[START_TEXT_MAX];
-
-    s->owes_broken = s->owes_settings; /* these go first */
-    if (s->sock < 0 || s->broken_s == 0 || s->owes_broken)
-        return;
-    start_broken_format(s->broken_s, s->broken.text, text);
-    if (!start_send(s->sock, START_BROKEN, s->broken.class, text, -1))
-        s->owes_broken = errno == EAGAIN;
-    watch_sock(s);
-}
-
-/* After a reload. A daemon that does not read for a while gets the newest ones then. */
-static void
-renew_settings(struct supervisor *s)
-{
-    struct error err;
-    bool sent = s->sock < 0 || send_settings(s, 0, &err);
-
-    s->owes_settings = !sent && errno == EAGAIN;
-    if (!sent && !s->owes_settings)
-        log_line(LOG_LEVEL_ERROR, "%s", err.text);
-    watch_sock(s);
-}
-
 static void sock_ready(void *ctx, int fd, short revents);
 
 static bool
@@ -206,7 +117,7 @@ start_daemon(struct supervisor *s, struct error *err)
     if (!fork_daemon(s, err))
         return false;
     s->sock_watch = loop_watch(s->loop, s->sock, POLLIN, sock_ready, s);
-    if (!send_settings(s, s->sockets.n + s->ntcp, err))
+    if (!supervise_send_settings(s, s->sockets.n + s->ntcp, err))
         return false;
     for (size_t i = 0; i < s->sockets.n; i++) {
         const struct sockets_one *o = &s->sockets.one[i];
@@ -216,7 +127,7 @@ start_daemon(struct supervisor *s, struct error *err)
     for (size_t i = 0; i < s->ntcp; i++)
         if (!start_send(s->sock, START_SOCKET, ERROR_NONE, "listener", s->tcp[i]))
             return error_sys(err, ERROR_TEMP, errno, "cannot send a socket to the daemon process");
-    tell_broken(s);
+    supervise_tell_broken(s);
     return true;
 }
 
@@ -387,10 +298,8 @@ sock_ready(void *ctx, int fd, short revents)
     struct error err;
     int r;
 
-    if ((revents & POLLOUT) && s->owes_settings)
-        renew_settings(s);
-    if ((revents & POLLOUT) && s->owes_broken)
-        tell_broken(s);
+    if (revents & POLLOUT)
+        supervise_pay_settings(s);
     r = start_receive(fd, &p, &err);
     if (r == -2)
         return;
@@ -443,89 +352,6 @@ stop(struct supervisor *s)
     }
 }
 
-static bool
-is_same(const struct config_value *a, const struct config_value *b)
-{
-    bool same = a->n == b->n;
-
-    for (size_t i = 0; same && i < a->n; i++)
-        same = strcmp(a->item[i], b->item[i]) == 0;
-    return same;
-}
-
-/* What was done with these cannot be done again while it runs */
-static void
-keep_fixed(struct supervisor *s, struct config *next)
-{
-    static const enum config_key fixed[] = { CONFIG_QUEUE_DIR, CONFIG_SOCKET, CONFIG_USER, CONFIG_LISTEN };
-    struct error err;
-
-    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
-        const struct config_value *old = config_value(&s->config, 0, fixed[i]);
-        if (is_same(old, config_value(next, 0, fixed[i])))
-            continue;
-        log_line(LOG_LEVEL_WARNING, "%s: has changed; that takes effect when smtprelayd is started again",
-            config_info(fixed[i])->name);
-        for (size_t a = 0; a < next->n; a++) {
-            config_set_empty(next, a, fixed[i], "until now");
-            for (size_t j = 0; j < old->n; j++) /* it was right before */
-                (void)config_set(next, a, fixed[i], slice_of(old->item[j]), j == 0, "until now", &err);
-        }
-    }
-}
-
-static void
-log_warnings(const struct config *c)
-{
-    struct slice rest = buf_slice(&c->warnings), line;
-
-    while (slice_cut(&rest, '\n', &line))
-        log_line(LOG_LEVEL_WARNING, "%.*s", SLICE_ARG(line));
-}
-
-/* Mail goes on with what was right; status, metrics and the TroubleCommand say so until it is mended */
-static void
-keep_old(struct supervisor *s, const struct error *err)
-{
-    log_line(LOG_LEVEL_ERROR, "the old configuration stays: %s", err->text);
-    s->broken = *err;
-    if (s->broken_s == 0)
-        s->broken_s = (int64_t)clock_wall().tv_sec;
-    notify_send(
-        "STATUS=the configuration on disk cannot be used, the old one stays: smtprelay status says why");
-    tell_broken(s);
-}
-
-static void
-reload(struct supervisor *s)
-{
-    struct config next;
-    struct error err;
-
-    if (s->stopping)
-        return;
-    notify_reloading();
-    if (config_load(&s->req->config, &next, &err)) {
-        explanations_check(&next, s->req->config.uid);
-        keep_fixed(s, &next);
-        config_end(&s->config);
-        s->config = next;
-        s->loaded_s = (int64_t)clock_wall().tv_sec;
-        if (s->broken_s)
-            notify_send("STATUS=");
-        s->broken_s = 0;
-        s->owes_broken = false;
-        settings_open_log(&s->config);
-        log_warnings(&s->config);
-        log_line(LOG_LEVEL_INFO, "the configuration was read again");
-        renew_settings(s);
-        mem_trim();
-    } else {
-        keep_old(s, &err);
-    }
-    notify_send("READY=1");
-}
-
 static void
 signal_ready(void *ctx, int fd, short revents)
 {
@@ -537,7 +363,7 @@ signal_ready(void *ctx, int fd, short revents)
         if (number == SIGCHLD)
             reap(s);
         else if (number == SIGHUP)
-            reload(s);
+            supervise_reload(s);
         else
             stop(s);
     }
@@ -577,8 +403,8 @@ open_listeners(struct supervisor *s, struct error *err)
 {
     const struct config_value *v = config_value(&s->config, 0, CONFIG_LISTEN);
 
-    if (v->n > LISTENERS_MAX)
-        return error_set(err, ERROR_CONFIG, "Listen: more than %d addresses", LISTENERS_MAX);
+    if (v->n > SUPERVISE_LISTENERS_MAX)
+        return error_set(err, ERROR_CONFIG, "Listen: more than %d addresses", SUPERVISE_LISTENERS_MAX);
     for (size_t i = 0; i < v->n; i++) {
         s->tcp[i] = sockets_take_tcp(&s->sockets, v->item[i]);
         if (s->tcp[i] < 0)
@@ -597,13 +423,8 @@ prepare(struct supervisor *s, struct error *err)
     struct error ignored;
 
     (void)log_open("smtprelay", NULL, LOG_LEVEL_INFO, &ignored); /* until the settings say where to */
-    if (!config_load(&s->req->config, &s->config, err))
-        return false;
-    s->loaded_s = (int64_t)clock_wall().tv_sec;
-    explanations_check(&s->config, s->req->config.uid);
-    settings_open_log(&s->config);
-    log_warnings(&s->config);
-    return identity_find(config_text(&s->config, 0, CONFIG_USER), &s->identity, err) &&
+    return supervise_load(s, err) &&
+           identity_find(config_text(&s->config, 0, CONFIG_USER), &s->identity, err) &&
            identity_own_folder(&s->identity, config_text(&s->config, 0, CONFIG_QUEUE_DIR), err) &&
            open_sockets(s, err) && open_listeners(s, err);
 }
