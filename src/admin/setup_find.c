@@ -37,15 +37,14 @@ take_lines(const struct setup *s, struct slice lines, struct error *err)
 
     if (slice_is(lines, "none\n"))
         return error_set(err, ERROR_USAGE,
-            "setup: %s: the domain names no submission server (SRV); name the smarthost with --mailhub "
-            "HOST:PORT, as the provider's help says it",
+            "setup: %s: the domain names no submission server (SRV); say whose mailboxes they are by "
+            "--provider "
+            "NAME (gmail, office365 and so on), or the smarthost by --mailhub HOST:PORT",
             domain);
     if (slice_cut(&lines, ' ', &line) && slice_is(line, "unknown")) {
         (void)text_escape(shown, sizeof shown, slice_trim(lines));
         return error_set(err, ERROR_TEMP,
-            "setup: %s: %s; --mailhub HOST:PORT names a smarthost, and "
-            "--no-test asks nobody",
-            domain, shown);
+            "setup: %s: %s; --mailhub HOST:PORT names the smarthost, --no-test asks nobody", domain, shown);
     }
     if (slice_is(line, "found") && slice_cut(&lines, '\n', &line)) {
         (void)text_escape(shown, sizeof shown, line);

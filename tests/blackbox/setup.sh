@@ -386,7 +386,7 @@ fresh
 timeout 100 python3 "$TESTS/blackbox/terminal.py" 'Password=typed\n' "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup me@nobody.invalid \
     >"$T/out" 2>"$T/err"
 expect_out 'nobody.invalid'
-expect_out '--mailhub'
+expect_out '--mailhub HOST:PORT'
 expect_not_out 'Password of'
 expect_not_out 'exit 0'
 end
