@@ -53,11 +53,12 @@ struct import {
     size_t sources;
     struct import_item *item;
     size_t items;
-    size_t groups;   /* 1 + groups of accounts */
-    struct buf left; /* lines: what could not be carried */
-    struct buf told; /* lines: what is different now */
-    bool verified;   /* the other program checked certificates */
-    char *spool;     /* where its mail waits, NULL: it has no queue */
+    size_t groups;    /* 1 + groups of accounts */
+    struct buf left;  /* lines: what could not be carried */
+    struct buf told;  /* lines: what is different now */
+    bool verified;    /* the other program checked certificates */
+    unsigned secrets; /* in the names of the secret files, above 1: "smtprelay.secret2" */
+    char *spool;      /* where its mail waits, NULL: it has no queue */
 };
 
 /* One parser: im->source[0] is the main file. False with err when there is nothing to make a configuration of. */

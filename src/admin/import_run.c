@@ -386,6 +386,15 @@ collect_files(struct run *r, struct slice text, struct files *f)
         f->w[i] = (struct import_write){ .path = f->path[i], .text = buf_slice(&f->text[i]) };
 }
 
+/* Secrets that no configuration names */
+static void
+remove_again(const struct files *f, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (f->w[i].state == IMPORT_WRITE_NEW && unlink(f->w[i].path) == 0)
+            printf("%s: removed again\n", f->w[i].path);
+}
+
 /* All are looked at before the first is written */
 static bool
 put_files(struct run *r, struct files *f, struct error *err)
@@ -398,8 +407,10 @@ put_files(struct run *r, struct files *f, struct error *err)
                 "%s: there is one already; --force replaces it and keeps the former beside it", f->w[i].path);
     }
     for (size_t i = 0; i < f->n; i++) {
-        if (!import_write_put(&f->w[i], err))
+        if (!import_write_put(&f->w[i], err)) {
+            remove_again(f, i);
             return false;
+        }
         printf("%s: %s", f->w[i].path,
             f->w[i].state == IMPORT_WRITE_SAME ? "it is the same already" : "written");
         if (f->w[i].backup)
@@ -468,6 +479,40 @@ take_spool(struct run *r, struct error *err)
 
 /* ---------------------------------------------------------------- all of it */
 
+/* Would this secret take the place of another one? */
+static bool
+is_taken(struct run *r, size_t group)
+{
+    char *path = import_text_secret_path(&r->im, group, r->target);
+    char *placed = path ? place_of(r->prefix, path) : NULL;
+    char *text = path ? mem_format("%s\n", import_get(&r->im, group, CONFIG_AUTH_PASS)) : NULL;
+    struct import_write w = { .path = placed, .text = slice_of(text) };
+    struct error ignored; /* whoever writes it will meet that, too */
+    bool taken = path && import_write_look(&w, &ignored) && w.state == IMPORT_WRITE_OTHER;
+
+    mem_free_secret(text);
+    free(placed);
+    free(path);
+    return taken;
+}
+
+/*
+ * With --force the configuration that is there keeps its passwords until the new one stands in its place, and goes with them as FILE.bak:
+ * the new one's go into files of other names.
+ */
+static void
+choose_secrets(struct run *r)
+{
+    bool taken = r->force;
+
+    for (unsigned n = 1; taken && n < 1000; n++) {
+        taken = false;
+        r->im.secrets = n;
+        for (size_t g = 0; g < r->im.groups && !taken; g++)
+            taken = is_taken(r, g);
+    }
+}
+
 static bool
 make_text(struct run *r, struct buf *text, struct error *err)
 {
@@ -480,6 +525,7 @@ make_text(struct run *r, struct buf *text, struct error *err)
     if (!r->program->parse(&r->im, err))
         return false;
     drop_missing_files(r);
+    choose_secrets(r);
     import_text_write(&r->im, r->target, text);
     if (text->overflow)
         return error_set(err, ERROR_CONFIG, "%s: too large for a configuration", r->path);

@@ -2,6 +2,7 @@
 /* import_text: one setting a line, each with where it came from, in the order of smtprelay.conf(5). */
 #include "admin/import_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,18 +32,21 @@ import_text_quote(struct buf *out, const char *text)
     buf_add_char(out, '"');
 }
 
-/* /etc/smtprelay.conf: /etc/smtprelay.secret; others have their name behind it */
+/* /etc/smtprelay.conf: /etc/smtprelay.secret, or /etc/smtprelay.secret2; others have their name behind it */
 char *
 import_text_secret_path(const struct import *im, size_t group, const char *path)
 {
     struct slice stem = slice_of(path);
     const char *name = import_get(im, group, CONFIG_NAME);
+    char number[16] = "";
 
     if (!import_get(im, group, CONFIG_AUTH_PASS))
         return NULL;
     if (slice_ends_nocase(stem, ".conf"))
         stem = slice_sub(stem, 0, stem.len - 5);
-    return mem_format("%.*s.secret%s%s", SLICE_ARG(stem), name ? "-" : "", name ? name : "");
+    if (im->secrets > 1)
+        (void)snprintf(number, sizeof number, "%u", im->secrets);
+    return mem_format("%.*s.secret%s%s%s", SLICE_ARG(stem), number, name ? "-" : "", name ? name : "");
 }
 
 /* ---------------------------------------------------------------- settings */

@@ -351,6 +351,31 @@ grep -q '^# again' "$T/new/smtprelay.conf.bak2" || fail "the second former is no
 grep -q '^# mine' "$T/new/smtprelay.conf.bak" || fail "the first former is gone"
 end
 
+begin "ended before the configuration is written, --force leaves the former one with its own password"
+ssmtp_machine
+secret_named() { cat "$(sed -n 's/^AuthPassFile = "\([^"]*\)";.*/\1/p' "$T/new/$1")"; }
+import --write
+expect_rc 0
+former=$(secret_named smtprelay.conf)
+sed -i 's/^AuthPass=.*/AuthPass=another/' "$T/m/etc/ssmtp/ssmtp.conf"
+echo "rewriteDomain=$(awk 'BEGIN {for (i = 0; i < 8; i++) printf "%s", "a-name-that-is-rather-long-for-a-domain."}')example.org" >>"$T/m/etc/ssmtp/ssmtp.conf"
+(
+    cd "$T" || exit
+    ulimit -f 1 # the password fits, the configuration does not: the kernel ends it there
+    "$SMTPRELAY" -C "$T/new/smtprelay.conf" import --root "$T/m" --write --force 2>&1 | cat >"$T/out"
+)
+grep -q another "$T"/new/smtprelay.secret* || fail "it was not ended between the two: $(cat "$T/out")"
+[ "$(secret_named smtprelay.conf)" = "$former" ] || fail "the former configuration has another password"
+import --write --force
+expect_rc 0
+[ "$(secret_named smtprelay.conf)" = another ] || fail "the new one has another password"
+[ "$(secret_named smtprelay.conf.bak)" = "$former" ] || fail "the kept one has lost its password"
+import --write --force
+expect_rc 0
+expect_out 'the same already'
+if grep -q ': written' "$T/out"; then fail "the same again is written again: $(cat "$T/out")"; fi
+end
+
 begin "another secret there is as safe as a configuration"
 ssmtp_machine
 echo mine >"$T/new/smtprelay.secret"
