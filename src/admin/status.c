@@ -73,6 +73,34 @@ cut(struct slice line, size_t columns)
     return slice_sub(line, 0, at);
 }
 
+/* The next row of a line, which goes on with the next word; *line is what is left */
+static struct slice
+take_row(struct slice *line, size_t columns)
+{
+    struct slice row = cut(*line, columns);
+    size_t at = row.len < line->len ? slice_find_last(row, ' ') : row.len;
+
+    if (at < row.len && at > row.len / 2)
+        row.len = at + 1;
+    *line = slice_from(*line, row.len);
+    return row;
+}
+
+/* With every line whole; a screen that is too small for that gets the beginning of each */
+static bool
+has_room(struct slice text, const struct winsize *size)
+{
+    struct slice line;
+    size_t rows = 1; /* the last one is ours */
+
+    while (slice_cut(&text, '\n', &line))
+        do {
+            (void)take_row(&line, size->ws_col);
+            rows++;
+        } while (line.len);
+    return rows <= size->ws_row;
+}
+
 static void
 draw(const struct buf *answer)
 {
@@ -82,17 +110,21 @@ draw(const struct buf *answer)
     char stamp[32] = "";
     struct tm tm;
     size_t row = 1;
+    bool whole;
 
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2 || size.ws_col < 2)
         size = (struct winsize){ .ws_row = LINES, .ws_col = COLUMNS };
     if (localtime_r(&now, &tm))
         (void)strftime(stamp, sizeof stamp, "%H:%M:%S", &tm);
+    whole = has_room(rest, &size);
     fputs("\033[H", stdout);
-    for (; row < size.ws_row && slice_cut(&rest, '\n', &line); row++) {
-        line = cut(line, size.ws_col);
-        (void)fwrite(line.p, 1, line.len, stdout);
-        fputs("\033[K\r\n", stdout);
-    }
+    while (row < size.ws_row && slice_cut(&rest, '\n', &line))
+        do {
+            struct slice part = take_row(&line, size.ws_col);
+            (void)fwrite(part.p, 1, part.len, stdout);
+            fputs("\033[K\r\n", stdout);
+            row++;
+        } while (whole && line.len);
     printf("%s  q ends\033[K\033[J", stamp);
     (void)fflush(stdout); /* a terminal that has gone is a signal */
 }

@@ -133,10 +133,13 @@ END
     a_daemon "status --watch shows itself on the second screen until q or ^C, and leaves the terminal as it was" greet-421
     send -f alice@example.org bob@example.net
     shows 'account default: down, 1 message, ' "$ADMIN" status
+    longest=$(awk 'length > length(l) {l = $0} END {print l}' "$T/out")
+    [ "${#longest}" -gt 90 ] || fail "no line is longer than the screen is wide: $longest"
     for key in q '\x03'; do
         on_terminal "$key" "$ADMIN" status --watch
         [ "$rc" -eq 1 ] || fail "exit code $rc after $key"
         expect_out 'account default: down, 1 message'
+        expect_out "${longest##* }" # no advice is cut off
         expect_out "$(printf '\033[?1049h')"
         expect_out "$(printf '\033[?1049l')"
         expect_out 'terminal restored'
