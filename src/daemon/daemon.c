@@ -108,21 +108,20 @@ wake(const struct config *c)
 }
 
 int
-daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind)
+daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind, struct error *err)
 {
     struct start_options options = { .own = false };
     struct one o;
-    struct error err;
     bool ok;
 
     memset(&o, 0, sizeof o);
-    ok = settings_receive(&o.core.config, &options, helper_sock, &err);
+    ok = settings_receive(&o.core.config, &options, helper_sock, err);
     if (ok && options.own) {
-        if (pass_on(&o.core.config, in, out, kind, &err)) {
+        if (pass_on(&o.core.config, in, out, kind, err)) {
             config_end(&o.core.config);
             return 0;
         }
-        ok = err.class == ERROR_NONE;
+        ok = err->class == ERROR_NONE;
     }
     if (ok)
         begin(&o);
@@ -131,10 +130,10 @@ daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind)
         core_configure(&o.core);
     o.core.rest = stop_if_done;
     o.core.rest_ctx = &o;
-    (void)client_new(&o.core, in, out, kind, ok ? NULL : &err, on_closed, &o);
+    (void)client_new(&o.core, in, out, kind, ok ? NULL : err, on_closed, &o);
     loop_run(o.core.loop);
     if (o.core.has_added)
         wake(&o.core.config);
     core_end(&o.core);
-    return ok ? 0 : (int)err.class;
+    return ok ? 0 : (int)err->class;
 }

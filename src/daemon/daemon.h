@@ -8,7 +8,10 @@
 
 #include "daemon/server.h"
 
-/* Descriptors `in` and `out` may be the same; they stay the caller's. Returns the exit code of the process. */
-int daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind);
+/*
+ * Descriptors `in` and `out` may be the same; they stay the caller's. Returns the exit code of the process; where it is not 0 the
+ * client has been told why, as far as it listens, and err says it.
+ */
+int daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind, struct error *err);
 
 #endif

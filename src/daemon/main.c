@@ -118,11 +118,17 @@ parse_arguments(int argc, char **argv, struct arguments *a)
 static int
 serve_child(const struct arguments *a, int in, int out, int helper_sock)
 {
+    struct error err;
+    int code;
+
     if (a->mode == MODE_RUN)
         return run_queue(helper_sock, &a->filter);
     if (a->mode == MODE_TEST)
         return control_test_serve(helper_sock, out, a->rest);
-    return daemon_serve_one(in, out, helper_sock, a->bs ? SERVER_BS : SERVER_LOCAL);
+    code = daemon_serve_one(in, out, helper_sock, a->bs ? SERVER_BS : SERVER_LOCAL, &err);
+    if (code != 0 && a->bs) /* else sendmail tells it */
+        fprintf(stderr, "sendmail: %s\n", err.text);
+    return code;
 }
 
 static int

@@ -295,7 +295,7 @@ serve_session(const struct options *o)
         return complain(&err);
     ok = relay_session(STDIN_FILENO, STDOUT_FILENO, fd);
     file_close(&fd);
-    return ok ? 0 : EX_TEMPFAIL;
+    return ok ? 0 : complain_of(ERROR_TEMP, "smtprelayd: refused the session, or broke it off");
 }
 
 /* What of the command line was not taken for what it may have been meant for */

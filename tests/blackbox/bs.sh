@@ -24,6 +24,17 @@ start() {
     conf_tls false ''
 }
 
+begin "-bs says why there is no session to its client and on standard error"
+HUB_PORT=1
+conf UseTLS=bogus
+dialog "${HELLO}QUIT\r\n"
+rc=$?
+expect_rc 78
+expect_one_line
+expect_answer '421 4.3.0'
+expect_err UseTLS
+end
+
 start "several messages go in one -bs session, with pings between them"
 dialog "$HELLO${ENVELOPE}DATA\r\n${TEXT}.\r\nNOOP\r\nRSET\r\n${ENVELOPE}RCPT TO:<carol@example.net>\r\nDATA\r\n$TEXT..\r\n.\r\nQUIT\r\n"
 expect_messages 2
