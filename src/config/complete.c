@@ -381,6 +381,20 @@ add_own_name(struct config *c, size_t a, const char *name)
         c, a, CONFIG_OWN_NAMES, slice_of(name), false, "machine", &err); /* what is no name is left out */
 }
 
+/* Programs put user@web1 together where the machine is web1.example.org */
+static void
+add_first_label(struct config *c, size_t a, const char *name)
+{
+    size_t len = name ? strcspn(name, ".") : 0;
+    char *label;
+
+    if (len == 0 || !name[len] || strspn(name, "0123456789.") == strlen(name))
+        return;
+    label = mem_dupn(name, len);
+    add_own_name(c, a, label);
+    free(label);
+}
+
 void
 config_add_own_names(struct config *c, const char *const names[], size_t n)
 {
@@ -390,6 +404,8 @@ config_add_own_names(struct config *c, const char *const names[], size_t n)
         add_own_name(c, a, "localhost.localdomain");
         for (size_t i = 0; i < n; i++)
             add_own_name(c, a, names[i]);
+        for (size_t i = 0; i < n; i++)
+            add_first_label(c, a, names[i]);
     }
 }
 

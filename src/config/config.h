@@ -183,7 +183,10 @@ bool config_has(const struct config *c, size_t account, enum config_key key);
  * what hostname becomes when it is not set. False with err (ERROR_CONFIG).
  */
 bool config_complete(struct config *c, const char *machine, const char *mailname, struct error *err);
-/* The names under which this machine is local, besides hostname and localhost; NULL and duplicates are left out. */
+/*
+ * The names under which this machine is local, besides hostname and localhost, and the first labels of these; NULL and duplicates are
+ * left out.
+ */
 void config_add_own_names(struct config *c, const char *const names[], size_t n);
 
 /* Values. Text is NULL when there is none, or an empty one. */

@@ -368,7 +368,7 @@ END_TEST
 
 START_TEST(every_account_knows_the_machines_own_names)
 {
-    static const char *const names[] = { "web1", NULL, "web1.example.org", "LOCALHOST" };
+    static const char *const names[] = { "web1", NULL, "web1.example.org", "LOCALHOST", "mail2.example.org" };
     struct config c, d;
     struct error err;
     struct buf flat;
@@ -376,14 +376,15 @@ START_TEST(every_account_knows_the_machines_own_names)
 
     begin_two(&c);
     ck_assert(config_complete(&c, "m.example", NULL, &err));
-    config_add_own_names(&c, names, 4);
+    config_add_own_names(&c, names, 5);
     buf_init(&flat, 100000);
     config_encode(&c, 1, true, &flat);
     ck_assert(config_decode(&d, buf_slice(&flat), &err));
     own = config_value(&d, 0, CONFIG_OWN_NAMES);
-    ck_assert_uint_eq(own->n, 5);
+    ck_assert_uint_eq(own->n, 7);
     ck_assert_str_eq(own->item[0], "m.example");
     ck_assert_str_eq(own->item[4], "web1.example.org");
+    ck_assert_str_eq(own->item[6], "mail2"); /* as people call it within the domain */
     config_end(&d);
     config_end(&c);
     buf_clear(&flat);
