@@ -412,7 +412,8 @@ submit(int fd, struct compose *c, int greeting_ms, int stall_ms, char **note, st
     if (!wait_for(&s, is_greeted, clock_deadline(greeting_ms))) {
         error_set(err, ERROR_TEMP, "smtprelayd: no greeting within %d s", greeting_ms / 1000);
     } else if (s.greeted && write_content(&s, &b, stall_ms)) {
-        if (!wait_for(&s, is_done, s.wait_ms == CLOCK_NEVER ? CLOCK_NEVER : clock_deadline(s.wait_ms)))
+        if (!wait_for(&s, is_done, s.wait_ms == CLOCK_NEVER ? CLOCK_NEVER : clock_deadline(s.wait_ms)) &&
+            s.code == 0)
             error_set(err, ERROR_TEMP,
                 "smtprelayd: no answer in the time it announced; the message may have been sent");
     }

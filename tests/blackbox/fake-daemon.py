@@ -62,6 +62,13 @@ def no_answer(c):
     hang()
 
 
+def refuses_and_hangs(c):
+    greet(c, 1)
+    read_all(c)
+    c.sendall(b"250 2.0.0 ok\r\n" * 2 + b"550 5.1.1 EX67 bob: no such user\r\n")
+    hang()
+
+
 def half_answer(c):
     greet(c)
     replies = read_all(c)
