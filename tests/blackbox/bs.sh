@@ -25,9 +25,9 @@ start() {
 }
 
 begin "-bs says why there is no session to its client and on standard error"
-HUB_PORT=1
-conf UseTLS=bogus
+conf mailhub=127.0.0.1:1 UseTLS=bogus
 dialog "${HELLO}QUIT\r\n"
+# shellcheck disable=SC2034 # expect_rc reads it
 rc=$?
 expect_rc 78
 expect_one_line
