@@ -165,6 +165,14 @@ ends 75 0 40
 expect_err "may have been sent"
 end
 
+with_hub "daemon-hung: what was refused before was refused, and the line says no more"
+fake refuses_and_hangs
+hand_over
+ends 67 0 40
+expect_err "no such user"
+if grep -q "may have been sent" "$T/err"; then fail "it may have been sent"; fi
+end
+
 with_hub "daemon-restart: gone before the last byte is 75 and no word of having been sent"
 fake ends_early
 big_letter 2500
