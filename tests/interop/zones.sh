@@ -31,6 +31,8 @@ mx2 A 127.1.0.2
 busy A 127.1.0.3
 refused A 127.1.0.99
 silent A 127.1.0.8
+mute A 127.1.0.10
+pausing A 127.1.0.11
 six AAAA fd00::6
 both AAAA fd00::99
 both A 127.1.0.1
@@ -49,6 +51,10 @@ later MX 20 mx2
 nowhere MX 10 refused
 dark MX 10 silent
 dark MX 20 mx2
+muted MX 10 mute
+muted MX 20 mx2
+paused MX 10 pausing
+paused MX 20 mx2
 null MX 0 .
 implicit A 127.1.0.1
 alias CNAME prefer
@@ -81,6 +87,8 @@ _submissions._tcp.srv-none SRV 0 0 0 .
 _submission._tcp.srv-none SRV 0 0 0 .
 _submission._tcp.srv-dark SRV 10 1 25 silent
 _submission._tcp.srv-dark SRV 20 1 25 mx2
+_submission._tcp.srv-mute SRV 10 1 25 mute
+_submission._tcp.srv-mute SRV 20 1 25 mx2
 _submission._tcp.srv-name SRV 10 1 25 other
 _submission._tcp.srv-weight SRV 10 5 25 mx1
 _submission._tcp.srv-weight SRV 10 5 25 mx2
