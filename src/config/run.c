@@ -55,14 +55,15 @@ split_words(char *line, char *words[WORDS_MAX])
 
 /* In the child: as a program expects it, not as a daemon keeps it */
 static void
-become(char *words[], char *const *env, int in, int out)
+become(char *words[], char *const *env, int in, int out, int said)
 {
     static const int reset[] = { SIGPIPE, SIGXFSZ, SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGUSR1 };
     sigset_t none;
 
     if (in < 0)
         in = open("/dev/null", O_RDONLY);
-    if (setpgid(0, 0) != 0 || in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+    if (setpgid(0, 0) != 0 || in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+        (said >= 0 && dup2(said, STDERR_FILENO) < 0))
         _exit(127);
     descriptors_close_from(3); /* nothing of ours is for it */
     for (size_t i = 0; i < sizeof reset / sizeof reset[0]; i++)
@@ -73,17 +74,24 @@ become(char *words[], char *const *env, int in, int out)
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-/* What is there to be read now; false when no more will come */
-static bool
-drain(int fd, struct buf *out)
+/* What the command writes to one descriptor; fd -1: nobody reads it, or no more will come */
+struct output {
+    int fd;
+    struct buf *to;
+};
+
+/* What is there to be read now */
+static void
+drain(struct output *o)
 {
     char piece[4096];
-    ssize_t n;
+    ssize_t n = 0;
 
-    while ((n = file_read_some(fd, piece, sizeof piece)) > 0)
-        buf_add(out, piece, (size_t)n);
+    while (o->fd >= 0 && (n = file_read_some(o->fd, piece, sizeof piece)) > 0)
+        buf_add(o->to, piece, (size_t)n);
     mem_wipe(piece, sizeof piece);
-    return n < 0 && errno == EAGAIN;
+    if (o->fd >= 0 && (n == 0 || errno != EAGAIN))
+        file_close(&o->fd);
 }
 
 /* Has it ended? It stays a zombie, so that nobody else gets its number. */
@@ -97,20 +105,19 @@ has_ended(pid_t pid)
 
 /* Its end counts, not that of its output: it may close that early, and its children may keep it */
 static bool
-collect(pid_t pid, int fd, struct buf *out, int64_t deadline)
+collect(pid_t pid, struct output o[2], int64_t deadline)
 {
-    bool open = true;
-
     for (;;) {
         bool ended = has_ended(pid);
-        struct pollfd p = { .fd = open ? fd : -1, .events = POLLIN };
-        open = open && drain(fd, out);
+        drain(&o[0]);
+        drain(&o[1]);
+        struct pollfd p[2] = { { .fd = o[0].fd, .events = POLLIN }, { .fd = o[1].fd, .events = POLLIN } };
         if (ended)
             return true;
         int left = clock_left(deadline);
         if (left == 0)
             return false;
-        (void)poll(&p, 1, left < TICK_MS ? left : TICK_MS); /* a signal or nothing: the loop looks again */
+        (void)poll(p, 2, left < TICK_MS ? left : TICK_MS); /* a signal or nothing: the loop looks again */
     }
 }
 
@@ -129,26 +136,56 @@ judge(bool in_time, int status, int64_t limit_ms, struct error *err)
     return true;
 }
 
+/* A pipe of which the command gets *end; nothing where `to` is NULL */
 static bool
-run_words(char *words[], int in, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+open_output(struct output *o, struct buf *to, int *end)
 {
-    int pipes[2], status = 0;
-    bool in_time;
-    pid_t pid;
+    int pipes[2];
 
+    *o = (struct output){ -1, to };
+    *end = -1;
+    if (!to)
+        return true;
     if (pipe2(pipes, O_CLOEXEC) != 0)
-        return error_sys(err, ERROR_ADMIN, errno, "the command cannot be started");
-    pid = fork();
+        return false;
+    o->fd = pipes[0];
+    *end = pipes[1];
+    return file_nonblocking(o->fd, true);
+}
+
+static pid_t
+begin(char *words[], int in, char *const *env, struct output o[2], struct buf *out, struct buf *said)
+{
+    int ends[2] = { -1, -1 };
+    pid_t pid = -1;
+
+    o[1].fd = -1;
+    if (open_output(&o[0], out, &ends[0]) && open_output(&o[1], said, &ends[1]))
+        pid = fork();
     if (pid == 0)
-        become(words, env, in, pipes[1]);
-    file_close(&pipes[1]);
-    if (pid < 0 || !file_nonblocking(pipes[0], true)) {
-        file_close(&pipes[0]);
-        return error_sys(err, ERROR_ADMIN, errno, "the command cannot be started");
+        become(words, env, in, ends[0], ends[1]);
+    file_close(&ends[0]);
+    file_close(&ends[1]);
+    return pid;
+}
+
+static bool
+run_words(char *words[], int in, char *const *env, int64_t limit_ms, struct buf *out, struct buf *said,
+    struct error *err)
+{
+    struct output o[2];
+    pid_t pid = begin(words, in, env, o, out, said);
+    bool in_time = false;
+    int status = 0, why = errno;
+
+    if (pid > 0) {
+        (void)setpgid(pid, pid); /* whoever is first; it fails when the child was */
+        in_time = collect(pid, o, clock_deadline(limit_ms));
     }
-    (void)setpgid(pid, pid); /* whoever is first; it fails when the child was */
-    in_time = collect(pid, pipes[0], out, clock_deadline(limit_ms));
-    file_close(&pipes[0]);
+    file_close(&o[0].fd);
+    file_close(&o[1].fd);
+    if (pid < 0)
+        return error_sys(err, ERROR_ADMIN, why, "the command cannot be started");
     if (!in_time)
         (void)kill(-pid, SIGKILL); /* the group has it, and at least the zombie */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -157,11 +194,12 @@ run_words(char *words[], int in, char *const *env, int64_t limit_ms, struct buf 
 }
 
 static bool
-run_line(const char *command, int in, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+run_line(const char *command, int in, char *const *env, int64_t limit_ms, struct buf *out, struct buf *said,
+    struct error *err)
 {
     char *line = mem_dup(command), *words[WORDS_MAX];
     bool ok = split_words(line, words)
-                  ? run_words(words, in, env, limit_ms, out, err)
+                  ? run_words(words, in, env, limit_ms, out, said, err)
                   : error_set(err, ERROR_ADMIN, "the command is empty, too long, or a quote is not closed");
 
     free(line);
@@ -169,9 +207,10 @@ run_line(const char *command, int in, char *const *env, int64_t limit_ms, struct
 }
 
 bool
-run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct error *err)
+run_command(const char *command, char *const *env, int64_t limit_ms, struct buf *out, struct buf *said,
+    struct error *err)
 {
-    return run_line(command, -1, env, limit_ms, out, err);
+    return run_line(command, -1, env, limit_ms, out, said, err);
 }
 
 bool
@@ -179,7 +218,7 @@ run_command_with(const char *command, struct slice input, char *const *env, int6
     struct error *err)
 {
     int in = file_sealed("smtprelay-input", input, err); /* a pipe would have to be fed */
-    bool ok = in >= 0 && run_line(command, in, env, limit_ms, out, err);
+    bool ok = in >= 0 && run_line(command, in, env, limit_ms, out, NULL, err);
 
     file_close(&in);
     return ok;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,10 +13,12 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/run.h"
 
 #define SECRET_MAX 65536
 #define COMMAND_MS 60000
+#define WORDS_MAX 4096 /* of what a command says on standard error */
 
 /* ---------------------------------------------------------------- files */
 
@@ -202,17 +205,37 @@ command_environment(const struct config *c)
     return env;
 }
 
+/* Its last words, which tell why */
+static bool
+add_words(struct slice said, struct error *err)
+{
+    struct slice line, last = slice_of("");
+    char shown[200], what[ERROR_TEXT_MAX];
+
+    while (slice_cut(&said, '\n', &line))
+        last = slice_trim(line).len ? slice_trim(line) : last;
+    if (last.len == 0)
+        return false;
+    text_escape(shown, sizeof shown, last);
+    (void)snprintf(what, sizeof what, "%s", err->text);
+    return error_set(err, err->class, "%s: %s", what, shown);
+}
+
 static bool
 fetch_command(struct config *c, size_t account, const char *command, struct error *err)
 {
     char **env = command_environment(c);
-    struct buf b;
+    struct buf b, said;
     bool ok;
 
     buf_init(&b, SECRET_MAX);
-    ok = run_command(command, env, COMMAND_MS, &b, err) &&
-         take_first_line(c, account, &b, "what the command printed", err);
+    buf_init(&said, WORDS_MAX);
+    /* A caller gets one line; what a daemon's command says is for its log, not for all who ask why mail waits */
+    ok = run_command(command, env, COMMAND_MS, &b, c->by_caller ? &said : NULL, err) ||
+         add_words(buf_slice(&said), err);
+    ok = ok && take_first_line(c, account, &b, "what the command printed", err);
     buf_wipe(&b);
+    buf_wipe(&said);
     for (char **e = env; *e; e++)
         mem_free_secret(*e);
     free(env);

@@ -132,6 +132,15 @@ expect_messages 1
 user "$SENDMAIL" -i bob@example.net
 expect_rc 77
 expect_err AuthPassCommand
+home "AuthUser=$USER_NAME" AllowPlaintextAuth=true "AuthPassCommand=sh -c 'echo hm >&2; echo the vault is locked >&2; exit 3'"
+user "$SENDMAIL" -i bob@example.net
+expect_rc 77
+expect_one_line
+expect_err 'exit code 3: the vault is locked'
+home "AuthUser=$USER_NAME" AllowPlaintextAuth=true "AuthPassCommand=sh -c 'echo opened >&2; echo $PASSWORD'"
+user "$SENDMAIL" -i carol@example.net
+expect_rc 0
+expect_one_line
 end
 
 begin "a bare name as AuthPassFile in a user's own file is told to be no file"

@@ -42,7 +42,7 @@ START_TEST(a_command_is_words_and_no_shell)
         bool ok;
 
         buf_init(&out, 1000);
-        ok = run_command(commands[i].command, path_only, 30000, &out, &err);
+        ok = run_command(commands[i].command, path_only, 30000, &out, NULL, &err);
         ck_assert_msg(ok == !commands[i].why, "%s: %s", commands[i].command, ok ? "ran" : err.text);
         if (ok)
             ck_assert_str_eq(buf_str(&out), commands[i].out);
@@ -60,7 +60,7 @@ START_TEST(a_command_that_closes_its_output_does_not_hold_us)
     struct error err;
 
     buf_init(&out, 1000);
-    ck_assert(!run_command("sh -c 'exec >&-; exec sleep 1000'", path_only, 100, &out, &err));
+    ck_assert(!run_command("sh -c 'exec >&-; exec sleep 1000'", path_only, 100, &out, NULL, &err));
     ck_assert_msg(strstr(err.text, "did not end within 1 s"), "%s", err.text);
     buf_clear(&out);
 }
@@ -72,7 +72,8 @@ START_TEST(a_child_that_keeps_the_output_does_not_hold_us)
     struct error err;
 
     buf_init(&out, 1000);
-    ck_assert_msg(run_command("sh -c 'sleep 1000 & echo $!'", path_only, 30000, &out, &err), "%s", err.text);
+    ck_assert_msg(
+        run_command("sh -c 'sleep 1000 & echo $!'", path_only, 30000, &out, NULL, &err), "%s", err.text);
     ck_assert_int_gt(atoi(buf_str(&out)), 1);
     ck_assert_int_eq(kill((pid_t)atoi(buf_str(&out)), SIGKILL), 0);
     buf_clear(&out);
@@ -106,7 +107,7 @@ START_TEST(a_command_over_its_time_is_killed_with_its_children)
         struct buf out;
         struct error err;
         buf_init(&out, 1000);
-        ck_assert(!run_command("sh -c 'sleep 1000 & echo $!; wait'", path_only, limit_ms, &out, &err));
+        ck_assert(!run_command("sh -c 'sleep 1000 & echo $!; wait'", path_only, limit_ms, &out, NULL, &err));
         child = (pid_t)atoi(buf_str(&out));
         buf_clear(&out);
     }
@@ -126,8 +127,8 @@ START_TEST(a_command_inherits_no_descriptor)
     ck_assert_int_ge(dup2(fd, 77), 0);
     buf_init(&out, 1000);
     ck_assert_msg(
-        run_command("sh -c 'test ! -e /proc/self/fd/77 && echo none'", path_only, 30000, &out, &err), "%s",
-        err.text);
+        run_command("sh -c 'test ! -e /proc/self/fd/77 && echo none'", path_only, 30000, &out, NULL, &err),
+        "%s", err.text);
     ck_assert_str_eq(buf_str(&out), "none\n");
     buf_clear(&out);
     ck_assert_int_eq(close(77) | close(fd), 0);
