@@ -274,41 +274,92 @@ config_load(const struct config_request *req, struct config *c, struct error *er
 
 /* ---------------------------------------------------------------- the files it names */
 
+/* "-----BEGIN RSA PRIVATE KEY-----": is a part there whose name ends so, and has `not` nowhere in it? */
 static bool
-check_pem(const char *path, struct error *err)
+has_part(struct slice pem, const char *end, const char * not )
 {
+    struct slice line;
+
+    while (slice_cut(&pem, '\n', &line)) {
+        line = slice_trim(line);
+        if (slice_starts(line, "-----BEGIN ") && slice_ends_nocase(line, end) &&
+            !(not &&slice_starts(line, not )))
+            return true;
+    }
+    return false;
+}
+
+/* Whether it is the right one a worker sees; a file of something else would only show when mail is sent */
+static bool
+check_parts(enum config_key key, struct slice pem, struct error *err)
+{
+    if (key == CONFIG_TLS_KEY)
+        return has_part(pem, " PRIVATE KEY-----", "-----BEGIN ENCRYPTED ") ||
+               error_set(err, ERROR_CONFIG, "no private key without passphrase in it (PEM is expected)");
+    return has_part(pem, " CERTIFICATE-----", NULL) ||
+           error_set(err, ERROR_CONFIG, "no certificate in it (PEM is expected)");
+}
+
+static bool
+read_pem(const struct config *c, size_t account, enum config_key key, struct buf *out, struct error *err)
+{
+    const char *path = config_text(c, account, key);
     struct stat st;
     int fd = file_open_regular(path, &st, err);
-    bool ok = fd >= 0;
+    bool ok;
 
-    file_close(&fd);
+    if (fd >= 0) {
+        ok = file_read_all(fd, out, path, err) &&
+             (check_parts(key, buf_slice(out), err) || error_context(err, "%s", path));
+        file_close(&fd);
+        if (ok)
+            return true;
+    }
+    if (key == CONFIG_TLS_KEY && strcmp(path, config_text(c, account, CONFIG_TLS_CERT)) == 0)
+        key = CONFIG_TLS_CERT; /* which stands for both */
+    error_context(err, "%s", config_info(key)->name);
+    return error_context(err, "%s", config_value(c, account, key)->origin);
+}
+
+static bool
+check_pem(const struct config *c, size_t account, enum config_key key, struct error *err)
+{
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, PEM_MAX);
+    ok = read_pem(c, account, key, &b, err);
+    buf_wipe(&b);
     return ok;
 }
 
 static bool
-check_folder(const char *path, struct error *err)
+check_folder(const struct config *c, size_t account, struct error *err)
 {
+    const char *path = config_text(c, account, CONFIG_TLS_CA_DIR);
     struct stat st;
 
     if (stat(path, &st) != 0)
-        return error_sys(err, ERROR_CONFIG, errno, "%s", path);
-    return S_ISDIR(st.st_mode) || error_set(err, ERROR_CONFIG, "%s: not a folder", path);
+        error_sys(err, ERROR_CONFIG, errno, "%s", path);
+    else if (S_ISDIR(st.st_mode))
+        return true;
+    else
+        error_set(err, ERROR_CONFIG, "%s: not a folder", path);
+    error_context(err, "%s", config_info(CONFIG_TLS_CA_DIR)->name);
+    return error_context(err, "%s", config_value(c, account, CONFIG_TLS_CA_DIR)->origin);
 }
 
 bool
 config_check_files(const struct config *c, struct error *err)
 {
-    static const enum config_key keys[] = { CONFIG_TLS_CA_FILE, CONFIG_TLS_CERT, CONFIG_TLS_KEY,
-        CONFIG_TLS_CA_DIR };
+    static const enum config_key keys[] = { CONFIG_TLS_CA_FILE, CONFIG_TLS_CERT, CONFIG_TLS_KEY };
 
     for (size_t a = 0; a < c->n; a++) {
-        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-            const char *path = config_text(c, a, keys[i]);
-            if (!path || (keys[i] == CONFIG_TLS_CA_DIR ? check_folder(path, err) : check_pem(path, err)))
-                continue;
-            error_context(err, "%s", config_info(keys[i])->name);
-            return error_context(err, "%s", config_value(c, a, keys[i])->origin);
-        }
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            if (config_text(c, a, keys[i]) && !check_pem(c, a, keys[i], err))
+                return false;
+        if (config_text(c, a, CONFIG_TLS_CA_DIR) && !check_folder(c, a, err))
+            return false;
     }
     return true;
 }
@@ -317,21 +368,13 @@ static bool
 fetch_file(struct config *c, size_t account, enum config_key from, enum config_key to, struct error *err)
 {
     const char *path = config_text(c, account, from);
-    struct stat st;
     struct buf b;
     bool ok;
-    int fd;
 
     if (!path)
         return true;
-    fd = file_open_regular(path, &st, err);
-    if (fd < 0) {
-        error_context(err, "%s", config_info(from)->name);
-        return error_context(err, "%s", config_value(c, account, from)->origin);
-    }
     buf_init(&b, PEM_MAX);
-    ok = file_read_all(fd, &b, path, err) && config_set(c, account, to, buf_slice(&b), true, path, err);
-    file_close(&fd);
+    ok = read_pem(c, account, from, &b, err) && config_set(c, account, to, buf_slice(&b), true, path, err);
     buf_wipe(&b);
     return ok;
 }

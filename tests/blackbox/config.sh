@@ -81,6 +81,28 @@ expect_rc 78
 expect_err "$T/c line 2: TLS_CA_File"
 end
 
+begin "check and sendmail refuse a certificate file without certificate, and a key file without key"
+[ -e "$CA" ] || "$HUB" --make-certs "$CERTS"
+echo 'nothing of the kind' >"$T/none.pem"
+sed 's/BEGIN.* PRIVATE KEY/BEGIN ENCRYPTED PRIVATE KEY/' "$CERTS/client.key" >"$T/locked.key"
+letter
+for setting in "TLS_CA_File=$T/none.pem" "TLSCert=$T/none.pem TLSKey=$CERTS/client.key" "TLSCert=$CERTS/client.pem TLSKey=$T/none.pem" \
+    "TLSCert=$CERTS/client.pem TLSKey=$T/locked.key" "TLSCert=$CA"; do
+    # shellcheck disable=SC2086 # two settings
+    conf mailhub=127.0.0.1:1 $setting
+    check -C "$T/conf"
+    expect_rc 78
+    expect_err "conf line"
+    expect_err " in it (PEM is expected)"
+    send bob@example.net
+    expect_rc 78
+    expect_one_line
+done
+conf mailhub=127.0.0.1:1 "TLS_CA_File=$CA" "TLSCert=$CERTS/client.pem" "TLSKey=$CERTS/client.key"
+check -C "$T/conf"
+expect_rc 0
+end
+
 begin "check warns of a password file that is empty"
 : >"$T/empty"
 chmod 600 "$T/empty"
