@@ -165,6 +165,21 @@ spool_close(struct spool *s)
 
 /* ---------------------------------------------------------------- the lock */
 
+/* A file in queue/ with a name that no message has cannot be read, either: in corrupt/ it shows */
+static void
+set_strangers_aside(struct spool *s)
+{
+    DIR *d = spool_list(s, "queue");
+    struct stat st;
+
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.' && !spool_is_id(e->d_name) &&
+            fstatat(s->queue, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            (void)s->io->rename(s->queue, s->corrupt, e->d_name); /* else it does no harm where it is */
+    if (d)
+        (void)closedir(d); /* was only read */
+}
+
 /* Who writes a draft holds its lock: what can be locked was left behind by who has died */
 void
 spool_clean(struct spool *s)
@@ -172,6 +187,7 @@ spool_clean(struct spool *s)
     DIR *d = spool_list(s, "tmp");
     char id[SPOOL_ID_MAX + 1];
 
+    set_strangers_aside(s);
     while (spool_list_next(d, id)) {
         int fd = s->io->open(s->tmp, id, O_RDWR);
         if (fd >= 0 && s->io->lock(fd) == 0)

@@ -53,7 +53,7 @@ struct spool *spool_open(const char *path, const struct spool_io *io, struct err
 void spool_close(struct spool *s);
 /*
  * Take the queue's lock for reading existing records; false with err (75) when another process has it. Removes from tmp/ what
- * nobody writes any more.
+ * nobody writes any more, and moves what has no message's name from queue/ to corrupt/.
  */
 bool spool_lock(struct spool *s, struct error *err);
 /* The same again, for who keeps the lock for long. */

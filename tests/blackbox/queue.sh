@@ -154,9 +154,10 @@ for f in "$Q"/queue/*; do
     cp "$T/torn" "$f"
     break
 done
+echo 'nothing of ours' >"$Q/queue/notes.txt"
 run_queue -q
 expect_messages 1
-count_queued corrupt 1
+count_queued corrupt 2
 count_queued queue 0
 end
 
