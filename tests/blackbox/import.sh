@@ -565,6 +565,20 @@ expect_err '/etc/nowhere.pem: TLS_CA_File: there is no such file'
 "$SMTPRELAY" -C "$T/new/smtprelay.conf" check >"$T/out" 2>"$T/err" || fail "the check refuses it"
 end
 
+begin "what msmtp was told of header fields is said to be done our way"
+machine
+file /etc/msmtprc <<END
+account default
+host mail.example.org
+set_date_header off
+set_msgid_header off
+set_to_header undisclosed_recipients
+END
+import
+expect_rc 0
+for key in set_date_header set_msgid_header set_to_header; do expect_err "$key: a"; done
+end
+
 begin "nothing of a configuration is run"
 machine
 file /etc/msmtprc <<END
