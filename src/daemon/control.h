@@ -85,6 +85,7 @@ struct control_turn {
 /* What holds the mail of an account to a rate; zeroed: nothing does */
 struct control_rate {
     int64_t per_hour; /* in force, 0: none */
+    char shown[32];   /* the same in words */
     char *why;        /* the peer's words, if it is slower than RateLimit for them; NULL: it is not */
     struct control_turn *turn; /* those that are over it, by id */
     size_t nturns;

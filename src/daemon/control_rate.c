@@ -21,9 +21,10 @@ last(struct control_request *q)
 }
 
 void
-control_rate_begin(struct control_request *q, int64_t per_hour, const char *why)
+control_rate_begin(struct control_request *q, int64_t per_hour, const char *shown, const char *why)
 {
     *last(q) = (struct control_rate){ .per_hour = per_hour, .why = why ? mem_dup(why) : NULL };
+    (void)snprintf(last(q)->shown, sizeof last(q)->shown, "%s", shown);
 }
 
 void
@@ -108,7 +109,7 @@ control_rate_reason(const struct control_request *q, const struct record *r, cha
     if (wait < 0)
         return NULL;
     control_rate_clock(when, sizeof when, wait);
-    (void)snprintf(reason, CONTROL_REASON_MAX, "over the rate of %lld/h, goes %s %s",
-        (long long)control_account(q, r->account)->rate.per_hour, after ? "after" : "at", when);
+    (void)snprintf(reason, CONTROL_REASON_MAX, "over the rate of %s, goes %s %s",
+        control_account(q, r->account)->rate.shown, after ? "after" : "at", when);
     return reason;
 }

@@ -6,13 +6,13 @@
 #include "daemon/control.h"
 
 /* So many messages of an account are told when they go; of the others that it will be later. */
-enum { CONTROL_TURNS_MAX = 500, CONTROL_REASON_MAX = 100 };
+enum { CONTROL_TURNS_MAX = 500, CONTROL_REASON_MAX = 120 };
 
 /*
- * The rate of the account added last: `why` (may be NULL) is copied. Then come the ids that are over it, in the order in
- * which they go, each with when (seconds from now), and control_rate_end.
+ * The rate of the account added last: `shown` (what it is in words) and `why` (may be NULL) are copied. Then come the ids that are over
+ * it, in the order in which they go, each with when (seconds from now), and control_rate_end.
  */
-void control_rate_begin(struct control_request *q, int64_t per_hour, const char *why);
+void control_rate_begin(struct control_request *q, int64_t per_hour, const char *shown, const char *why);
 void control_rate_turn(struct control_request *q, const char *id, int64_t at_s);
 void control_rate_end(struct control_request *q);
 void control_rate_clear(struct control_rate *r);

@@ -254,9 +254,12 @@ add_rate(const struct core *c, struct control_request *q, const char *name)
     struct config_rate limit = attempt_rate(c, name);
     int64_t now = clock_ms(), wait = rates_wait(c->rates, name, limit, false, now),
             every = rates_every_ms(c->rates, name, limit, now);
+    char shown[32];
     size_t n = wait > 0 ? schedule_line(c->schedule, name, now, line, CONTROL_TURNS_MAX) : 0;
 
-    control_rate_begin(q, rates_limit(c->rates, name, limit, now), rates_why(c->rates, name, limit, now));
+    rates_format(c->rates, name, limit, now, shown);
+    control_rate_begin(
+        q, rates_limit(c->rates, name, limit, now), shown, rates_why(c->rates, name, limit, now));
     for (size_t i = 0; i < n; i++)
         control_rate_turn(q, schedule_id(line[i]), (wait + (int64_t)i * every + 999) / 1000);
     control_rate_end(q);

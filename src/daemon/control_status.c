@@ -278,7 +278,7 @@ print_rate(struct control_out *o, const struct control_account *a)
     control_line_begin(o);
     buf_add_str(&o->b, "account ");
     control_add_text(o, a->name);
-    buf_add_format(&o->b, ": rate: %lld/h", (long long)r->per_hour);
+    buf_add_format(&o->b, ": rate: %s", r->shown);
     if (r->nturns) {
         control_rate_clock(when, sizeof when, first);
         buf_add_format(

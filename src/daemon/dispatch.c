@@ -219,12 +219,12 @@ is_over_rate(struct delivery *d)
     bool reserve = delivery_is_of_system(c, d->sub->record.uid);
     struct config_rate rate = attempt_rate(c, account);
     int64_t now = clock_ms();
-    char text[100];
+    char text[100], shown[32];
 
     if (rates_wait(c->rates, account, rate, reserve, now) == 0)
         return false;
-    (void)snprintf(
-        text, sizeof text, "over the rate of %lld/h", (long long)rates_limit(c->rates, account, rate, now));
+    rates_format(c->rates, account, rate, now, shown);
+    (void)snprintf(text, sizeof text, "over the rate of %s", shown);
     delivery_because(d, text);
     return true;
 }

@@ -5,6 +5,7 @@
  */
 #include "daemon/rate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,21 @@ int64_t
 rates_limit(struct rates *r, const char *account, struct config_rate limit, int64_t now)
 {
     return per_hour(bucket_of(r, account, limit, now)->limit);
+}
+
+void
+rates_format(struct rates *r, const char *account, struct config_rate limit, int64_t now, char out[32])
+{
+    static const struct {
+        int64_t period_ms;
+        char letter;
+    } units[] = { { 1000, 's' }, { 60000, 'm' }, { 24 * HOUR_MS, 'd' } };
+    struct config_rate rate = bucket_of(r, account, limit, now)->limit;
+    char letter = 'h';
+
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        letter = units[i].period_ms == rate.period_ms ? units[i].letter : letter;
+    (void)snprintf(out, 32, "%lld/%c", (long long)rate.n, letter);
 }
 
 /* How long until a span of RateLimit's has room for one more, of which `kept` are for others */

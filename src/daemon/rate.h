@@ -22,6 +22,8 @@ struct rates *rates_new(void);
 void rates_free(struct rates *r);
 /* The account's rate in force, messages an hour; 0: it has none. `limit` is its RateLimit here and below. */
 int64_t rates_limit(struct rates *r, const char *account, struct config_rate limit, int64_t now);
+/* The same in words: as RateLimit says it ("5/m") where it is in force, else "N/h" */
+void rates_format(struct rates *r, const char *account, struct config_rate limit, int64_t now, char out[32]);
 /* How long until one more message may go, 0 = now; `reserve`: it may use what is kept for alerts. */
 int64_t rates_wait(struct rates *r, const char *account, struct config_rate limit, bool reserve, int64_t now);
 /* So long it is from one to the next when many wait. 0: there is no rate. */

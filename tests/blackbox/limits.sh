@@ -47,7 +47,7 @@ for r in bob carol dave erin; do
     expect_rc 0
 done
 expect_messages 2
-queue_line 'dave' | grep -q 'over the rate of' || fail "dave's waits for nothing: $("$ADMIN" queue)"
+queue_line 'dave' | grep -q 'over the rate of 2/m' || fail "dave's waits for nothing: $("$ADMIN" queue)"
 finish
 
 if [ "$(id -u)" -eq 0 ]; then
