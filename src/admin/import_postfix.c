@@ -22,8 +22,10 @@ static const struct import_reason reasons[] = {
     { "relay_domains", "nothing is received from outside" },
     { "transport_maps", "a group of accounts with `recipient` has a smarthost of its own" },
     { "sender_dependent_relayhost_maps", "a group of accounts with `sender` has a smarthost of its own" },
-    { "smtp_header_checks", "headers are changed by FromPolicy, rewriteDomain and AddHeader only" },
-    { "header_checks", "headers are changed by FromPolicy, rewriteDomain and AddHeader only" },
+    { "smtp_header_checks", "headers are changed by FromPolicy, rewriteDomain and AddHeader only; a rule "
+                            "that replaces From: is From and FromPolicy = \"force\" here" },
+    { "header_checks", "headers are changed by FromPolicy, rewriteDomain and AddHeader only; a rule that "
+                       "replaces From: is From and FromPolicy = \"force\" here" },
     { "smtp_sasl_mechanism_filter", "the strongest that is offered is chosen by itself" },
     { "smtp_tls_CApath", "the system's own CAs are the default; TLS_CA_Dir names others" },
     { "always_bcc", "copies for somebody else are not made" },
