@@ -298,6 +298,14 @@ config_rate(const struct config *c, size_t account, enum config_key key)
     return r;
 }
 
+uint64_t
+config_size(const struct config *c, enum config_key key)
+{
+    int64_t n = config_number(c, 0, key);
+
+    return n > 0 ? (uint64_t)n : 0;
+}
+
 bool
 config_flag(const struct config *c, size_t account, enum config_key key)
 {

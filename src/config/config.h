@@ -200,6 +200,8 @@ struct config_rate {
 };
 /* A setting of CONFIG_RATE in its own words: "5/m" is not 300 an hour all at once. */
 struct config_rate config_rate(const struct config *c, size_t account, enum config_key key);
+/* A size that holds for all accounts, such as MinFree; 0 where there is none. */
+uint64_t config_size(const struct config *c, enum config_key key);
 bool config_flag(const struct config *c, size_t account, enum config_key key);
 const struct config_value *config_value(const struct config *c, size_t account, enum config_key key);
 const char *config_account_name(const struct config *c, size_t account);

@@ -92,8 +92,6 @@ commit_begin(struct delivery *d, enum park_which which, enum schedule_due due)
 {
     struct storing *s = mem_alloc(sizeof *s);
     const struct config *config = &d->core->config;
-    int64_t min = config_number(config, 0, CONFIG_MIN_FREE),
-            max = config_number(config, 0, CONFIG_MAX_QUEUE_SIZE);
 
     s->d = d;
     s->spool = d->core->spool;
@@ -102,7 +100,8 @@ commit_begin(struct delivery *d, enum park_which which, enum schedule_due due)
     s->fd = d->sub->fd_read;
     s->offset = d->sub->record.content_offset;
     s->size = d->sub->size;
-    s->limits = (struct park_limits){ min > 0 ? (uint64_t)min : 0, max > 0 ? (uint64_t)max : 0 };
+    s->limits = (struct park_limits){ config_size(config, CONFIG_MIN_FREE),
+        config_size(config, CONFIG_MAX_QUEUE_SIZE) };
     s->list = park_pack(d->sub, which, d->reason, &s->ok);
     if (!s->ok)
         error_set(&s->err, ERROR_REFUSED, "message: for too many accounts");

@@ -312,15 +312,6 @@ take_accounts(struct control_request *q, const struct core *c, int64_t now)
             add_account(q, c, name, now);
 }
 
-/* 0 where it is not set */
-static uint64_t
-of_size(const struct core *c, enum config_key key)
-{
-    int64_t n = config_number(&c->config, 0, key);
-
-    return n > 0 ? (uint64_t)n : 0;
-}
-
 static void
 take_hubs(struct control_request *q, const struct core *c, int64_t now)
 {
@@ -359,8 +350,8 @@ take_snapshot(struct session *s)
     q->snapshot.broken_s = c->disk.broken_s;
     if (c->disk.broken_s && q->peer.is_operator) /* it may quote what others cannot read */
         q->snapshot.broken = mem_dup(c->disk.why);
-    q->snapshot.min_free = of_size(c, CONFIG_MIN_FREE);
-    q->snapshot.max_size = of_size(c, CONFIG_MAX_QUEUE_SIZE);
+    q->snapshot.min_free = config_size(&c->config, CONFIG_MIN_FREE);
+    q->snapshot.max_size = config_size(&c->config, CONFIG_MAX_QUEUE_SIZE);
     if (control_explains(q))
         q->explain = explanations_of(&c->config); /* its own: a thread has it */
     take_accounts(q, c, now);

@@ -96,7 +96,7 @@ count_all(struct tally *t, const struct control_request *q, struct control_out *
     }
     t->failed = s ? spool_count(s, SPOOL_FAILED) : 0;
     t->corrupt = s ? spool_count(s, SPOOL_CORRUPT) : 0;
-    if (s && q->snapshot.is_daemon)
+    if (s)
         (void)spool_has_room(s, q->snapshot.min_free, q->snapshot.max_size, &t->full);
     return !o->is_broken;
 }
