@@ -40,7 +40,8 @@ static const char usage[] =
     "[--no-test]\n"
     "         [--force]\n"
     "       smtprelay [-C FILE] import [FILE] [--from NAME] [--root DIR] [--write] [--force] [--spool]\n"
-    "       smtprelay test [--account NAME] [--json] [--daemon] [ADDRESS]\n"
+    "       smtprelay [-C FILE] test [--account NAME] [--json] [--daemon] [ADDRESS]\n"
+    "       smtprelay --version | --help\n"
     "  check              validate the configuration and show each setting with where it came from\n"
     "  check ADDRESS ...  the way of mail to these addresses, step by step; --from ADDRESS, --user LOGIN\n"
     "  status             what waits and why, account by account, and what to do; --watch: again and again\n"
@@ -258,7 +259,7 @@ parse_arguments(int argc, char **argv, struct arguments *a)
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("smtprelay %s\n", version);
             exit(0);
-        } else if (strcmp(argv[i], "--help") == 0) {
+        } else if (strcmp(argv[i], "--help") == 0 || (strcmp(argv[i], "help") == 0 && a->q.n == 0)) {
             fputs(usage, stdout);
             exit(0);
         } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {

@@ -166,7 +166,10 @@ may_look(const char *queue_dir, struct error *err)
     if (access(queue_dir, R_OK | X_OK) == 0 || errno != EACCES)
         return true;
     return error_set(err, ERROR_TEMP,
-        "smtprelayd: the daemon is not running, and queue %s may not be read by you", queue_dir);
+        "smtprelayd: the daemon is not running, and queue %s may not be read by you; root starts it "
+        "(systemctl "
+        "start smtprelay, or smtprelayd)",
+        queue_dir);
 }
 
 static bool
@@ -189,6 +192,10 @@ answer_from_queue(struct ctl *c)
         return finish(c, err.class, err.text);
     c->q.snapshot.lacks_config = !is_set_up(c);
     c->q.snapshot.has_died = has_died(c);
+    if (c->has_config) {
+        c->q.snapshot.min_free = config_size(&c->config, CONFIG_MIN_FREE);
+        c->q.snapshot.max_size = config_size(&c->config, CONFIG_MAX_QUEUE_SIZE);
+    }
     if (control_explains(&c->q))
         c->q.explain = explanations_load(c->request->uid, NULL);
     control_answer(&c->q, c->out);

@@ -304,7 +304,7 @@ daemon_conf
 chmod 0 "$ROOT/etc/smtprelay.conf"
 as_user "$ROOT/sbin/smtprelayd"
 expect_rc 78
-expect_err 'may not read it; for the service: chgrp smtprelay, chmod 640'
+expect_err 'may not read it; for the service: chgrp smtprelay, chmod 640; others ask it: smtprelay status, smtprelay test'
 end
 
 if [ "$(id -u)" -eq 0 ]; then
@@ -316,7 +316,7 @@ if [ "$(id -u)" -eq 0 ]; then
     run_as 64213 "$SENDMAIL" -bp
     expect_rc 75
     expect_one_line
-    expect_err "the daemon is not running, and queue $QUEUE may not be read by you"
+    expect_err "the daemon is not running, and queue $QUEUE may not be read by you; root starts it (systemctl start smtprelay, or smtprelayd)"
     end
 fi
 exit 0

@@ -215,3 +215,11 @@ expect_rc 78
 expect_err "$T/conf line "
 expect_err 'TLS_CA_File: cannot open /no/such/ca.pem'
 end
+
+begin "smtprelay help is the same as --help"
+run_admin "$SMTPRELAY" --help
+cp "$T/out" "$T/help"
+run_admin "$SMTPRELAY" help
+expect_rc 0
+cmp -s "$T/out" "$T/help" || fail "it says: $(cat "$T/out" "$T/err")"
+end
