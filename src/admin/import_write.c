@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* import_write: a temporary file beside the target, synced, then linked or renamed into its place. */
+/* import_write: a file without a name, or a temporary one beside the target, synced, then linked or renamed into its place. */
 #include "admin/import_write.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/filesys.h"
 #include "base/mem.h"
 #include "base/paths.h"
 
@@ -155,6 +156,29 @@ place(struct import_write *w, const char *temporary, struct error *err)
     return error_sys(err, ERROR_IO, errno, "cannot write %s", w->path);
 }
 
+/*
+ * A new file has no name until it is whole: whoever is ended before leaves no part of a password behind. False with err.class ERROR_NONE:
+ * not in this file system.
+ */
+static bool
+put_unnamed(const struct import_write *w, struct error *err)
+{
+    char *copy = mem_dup(w->path);
+    const char *name = strrchr(w->path, '/');
+    int dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = name && dir >= 0 && filesys_can_link(dir) ? filesys_unnamed(dir, ".") : -1;
+    bool ok = fd >= 0 && set_rights(fd) && file_write(fd, w->text.p, w->text.len) && fsync(fd) == 0 &&
+              filesys_link(fd, dir, name + 1) == 0;
+
+    error_init(err);
+    if (fd >= 0 && !ok)
+        error_sys(err, ERROR_IO, errno, "cannot write %s", w->path);
+    file_close(&fd);
+    file_close(&dir);
+    free(copy);
+    return ok;
+}
+
 bool
 import_write_put(struct import_write *w, struct error *err)
 {
@@ -165,6 +189,12 @@ import_write_put(struct import_write *w, struct error *err)
     if (w->state == IMPORT_WRITE_SAME)
         return true;
     file_make_parents(w->path);
+    if (w->state == IMPORT_WRITE_NEW && put_unnamed(w, err)) {
+        sync_folder(w->path);
+        return true;
+    }
+    if (w->state == IMPORT_WRITE_NEW && err->class != ERROR_NONE)
+        return false;
     fd = make_temporary(w->path, w->text, &temporary, err);
     ok = fd >= 0 && place(w, temporary, err);
     if (fd >= 0 && !ok)

@@ -369,6 +369,20 @@ expect_rc 0
 [ "$(pair)" = 'later fourth' ] || fail "the pair is $(pair)"
 end
 
+begin "killed while it writes the password, no part of it is left"
+fresh
+(
+    cd "$T" || exit
+    ulimit -f 1 # 512 bytes: the password is longer
+    awk 'BEGIN {for (i = 0; i < 100; i++) printf "long-password-%d-", i; print ""}' |
+        "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup alice@example.org --mailhub "127.0.0.1:1" --no-test 2>&1 | cat >/dev/null
+)
+# where the file system has files without a name
+if python3 -c 'import os, sys; os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR)' "$T/new" 2>/dev/null; then
+    [ -z "$(ls -A "$T/new")" ] || fail "there is $(ls -A "$T/new")"
+fi
+end
+
 begin "the configuration that lies beside goes with the password that was written, under the names that were shown"
 fresh
 TYPED=first setup --no-test --user former
