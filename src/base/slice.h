@@ -52,6 +52,15 @@ ascii_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
+/* 0 to 15; -1: none */
+static inline int
+ascii_hex_value(char c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 static inline bool
 ascii_is_alpha(char c)
 {

@@ -186,15 +186,6 @@ text_percent_encode(struct buf *out, struct slice s)
     }
 }
 
-static int
-hex_value(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool
 text_percent_decode(struct buf *out, struct slice s)
 {
@@ -208,7 +199,7 @@ text_percent_decode(struct buf *out, struct slice s)
         }
         if (i + 2 >= s.len)
             return false;
-        int high = hex_value(s.p[i + 1]), low = hex_value(s.p[i + 2]);
+        int high = ascii_hex_value(s.p[i + 1]), low = ascii_hex_value(s.p[i + 2]);
         if (high < 0 || low < 0)
             return false;
         buf_add_char(out, (char)(high * 16 + low));

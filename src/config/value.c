@@ -255,16 +255,10 @@ config_pin_parse(const char *text, unsigned char pin[32])
     size_t n = 0;
 
     for (; *text; text++) {
-        int d;
+        int d = ascii_hex_value(*text);
         if (*text == ':')
             continue;
-        if (ascii_is_digit(*text))
-            d = *text - '0';
-        else if (ascii_lower(*text) >= 'a' && ascii_lower(*text) <= 'f')
-            d = ascii_lower(*text) - 'a' + 10;
-        else
-            return false;
-        if (n >= 64)
+        if (d < 0 || n >= 64)
             return false;
         pin[n / 2] = (unsigned char)(n % 2 ? pin[n / 2] | d : d << 4);
         n++;

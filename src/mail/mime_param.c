@@ -132,15 +132,6 @@ add_value(struct buf *out, struct slice value)
     }
 }
 
-static int
-hex_value(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* charset'language'text with %XX; only the first segment has the charset */
 static void
 add_extended(struct buf *out, struct slice value, bool first)
@@ -153,8 +144,8 @@ add_extended(struct buf *out, struct slice value, bool first)
             value = slice_from(rest, k + 1);
     }
     for (size_t i = 0; i < value.len; i++) {
-        int high = i + 2 < value.len && value.p[i] == '%' ? hex_value(value.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(value.p[i + 2]) : -1;
+        int high = i + 2 < value.len && value.p[i] == '%' ? ascii_hex_value(value.p[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex_value(value.p[i + 2]) : -1;
         if (low >= 0) {
             buf_add_char(out, (char)(high << 4 | low));
             i += 2;

@@ -171,15 +171,6 @@ put_blanks(struct qp_decoder *d)
     d->nblanks = 0;
 }
 
-static int
-hex_value(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What was begun and is now known to stand for itself */
 static void
 put_as_it_is(struct qp_decoder *d)
@@ -222,10 +213,10 @@ decode_break(struct qp_decoder *d)
 static void
 decode_plain(struct qp_decoder *d, char c)
 {
-    if (d->state == QP_HEX && hex_value(c) >= 0) {
-        decoder_put(d, (char)(hex_value(d->hex) << 4 | hex_value(c)));
+    if (d->state == QP_HEX && ascii_hex_value(c) >= 0) {
+        decoder_put(d, (char)(ascii_hex_value(d->hex) << 4 | ascii_hex_value(c)));
         d->state = QP_TEXT;
-    } else if (d->state == QP_EQUALS && hex_value(c) >= 0) {
+    } else if (d->state == QP_EQUALS && ascii_hex_value(c) >= 0) {
         d->hex = c;
         d->state = QP_HEX;
     } else if (is_blank(c) && d->state != QP_HEX) {

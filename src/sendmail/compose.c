@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,63 +51,17 @@ struct compose_state {
 
 /* ---------------------------------------------------------------- recipients */
 
-static uint64_t
-hash_of(const char *s)
-{
-    uint64_t h = 1469598103934665603u;
-
-    for (; *s; s++)
-        h = (h ^ (unsigned char)ascii_lower(*s)) * 1099511628211u;
-    return h;
-}
-
-static bool
-is_same(const char *a, const char *b)
-{
-    struct slice x = slice_of(a), y = slice_of(b);
-    size_t i = slice_find_last(x, '@'), j = slice_find_last(y, '@');
-
-    return i == j && slice_eq(slice_sub(x, 0, i), slice_sub(y, 0, j)) &&
-           slice_eq_nocase(slice_from(x, i), slice_from(y, j));
-}
-
-static void insert_seen(struct compose_rcpts *r, size_t index);
-
-static void
-grow_seen(struct compose_rcpts *r)
-{
-    free(r->seen);
-    r->nseen = r->nseen ? r->nseen * 4 : 64;
-    r->seen = mem_array(r->nseen, sizeof(size_t));
-    for (size_t i = 0; i < r->n; i++)
-        insert_seen(r, i);
-}
-
-static void
-insert_seen(struct compose_rcpts *r, size_t index)
-{
-    size_t *table = r->seen, at = (size_t)(hash_of(r->address[index]) % r->nseen);
-
-    while (table[at])
-        at = (at + 1) % r->nseen;
-    table[at] = index + 1;
-}
-
 static void
 add_rcpt(struct compose_rcpts *r, const char *address)
 {
-    if (r->nseen < 2 * (r->n + 1))
-        grow_seen(r);
-    size_t *table = r->seen, at = (size_t)(hash_of(address) % r->nseen);
-    for (; table[at]; at = (at + 1) % r->nseen)
-        if (is_same(r->address[table[at] - 1], address))
-            return;
+    if (addrset_has(&r->seen, address))
+        return;
     if (r->n == r->cap) {
         r->cap = r->cap ? r->cap * 2 : 8;
         r->address = mem_resize(r->address, r->cap, sizeof(char *));
     }
-    r->address[r->n++] = mem_dup(address);
-    insert_seen(r, r->n - 1);
+    r->address[r->n] = mem_dup(address);
+    (void)addrset_add(&r->seen, r->address[r->n++]); /* it is not there */
 }
 
 static void
@@ -117,7 +70,7 @@ clear_rcpts(struct compose_rcpts *r)
     for (size_t i = 0; i < r->n; i++)
         free(r->address[i]);
     free(r->address);
-    free(r->seen);
+    addrset_clear(&r->seen);
     memset(r, 0, sizeof *r);
 }
 

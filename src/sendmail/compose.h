@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "mail/addrset.h"
 #include "sendmail/options.h"
 
 #define COMPOSE_HEADER_MAX (2u << 20)
@@ -19,8 +20,7 @@
 struct compose_rcpts {
     char **address;
     size_t n, cap;
-    void *seen; /* hash set */
-    size_t nseen;
+    struct addrset seen; /* of them */
 };
 
 struct compose {
