@@ -7,7 +7,6 @@
 ROOT=$O/root-accounts # the compiled-in paths of these programs lie below it
 daemon_stage
 letter
-script() { printf '%s\n' "$@" >"$T/script"; }
 has_messages() { [ "$(find "$1" -name '*.msg' | wc -l)" -ge "$2" ]; }
 # expect_at FOLDER NUMBER [WORDS in the envelope of the last]
 expect_at() {

@@ -16,10 +16,6 @@ check() {
     rc=$?
 }
 
-expect_out() {
-    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1'"
-}
-
 # write NAME MODE TEXT...: a file in $T, each word a line
 write() {
     name=$T/$1 mode=$2

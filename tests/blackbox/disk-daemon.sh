@@ -24,13 +24,6 @@ SANITIZED=false
 case $(nm -D "$SENDMAIL" 2>/dev/null) in *__asan*) SANITIZED=true ;; esac
 D='' N=0
 
-says() { grep -qF -e "$1" "$LOG"; }
-daemon_stop() {
-    [ -n "$D" ] || return 0
-    kill "$D" 2>/dev/null
-    wait "$D" 2>/dev/null
-    D=
-}
 trap 'daemon_stop; hub_stop' EXIT
 
 # disk_case "sentence" MOUNT-OPTIONS [BEFORE...]: a daemon whose smarthost is down and whose queue is a small disk

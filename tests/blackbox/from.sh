@@ -131,8 +131,6 @@ ROOT=$O/root-from # the compiled-in paths of these programs lie below it
 daemon_stage
 DAEMON_SETTINGS='From=alerts@example.org'
 hand_in() { timeout 60 "$SENDMAIL" "$@" <"$MSG" >"$T/out" 2>"$T/err"; }
-arrived() { [ "$(count_messages)" -ge "$1" ]; }
-
 cat "$TESTS/hub/scripts/own-sender-only.hub" >"$T/script"
 cat >>"$T/script" <<'END'
 on RCPT *<bad@*

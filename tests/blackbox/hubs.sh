@@ -7,7 +7,6 @@
 ROOT=$O/root-hubs # the compiled-in paths of these programs lie below it
 daemon_stage
 
-script() { printf '%s\n' "$@" >"$T/script"; }
 send() {
     timeout 60 "$SENDMAIL" -i -f alice@example.org "$@" bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
     rc=$?

@@ -7,7 +7,6 @@
 ROOT=$O/root-limits # the compiled-in paths of these programs lie below it
 daemon_stage
 OTHER=4242 # a person's uid
-script() { printf '%s\n' "$@" >"$T/script"; }
 send() { run "$SENDMAIL" -i "$@" <"$MSG"; }
 send_as_person() { run setpriv --reuid=$OTHER --regid=$OTHER --clear-groups "$SENDMAIL" -i "$@" <"$MSG"; }
 queue_line() { "$ADMIN" queue | grep -F -e "$1"; }

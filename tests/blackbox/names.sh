@@ -167,10 +167,6 @@ run() {
     timeout 60 "$@" >"$T/out" 2>"$T/err" </dev/null
     rc=$?
 }
-expect_out() {
-    grep -qF -e "$1" "$T/out" || fail "no '$1' in $(tr '\n' '|' <"$T/out")"
-}
-
 cat >"$T/aliases" <<'END'
 staff: bob, carol@partner.example
 pipe: |prog

@@ -17,7 +17,6 @@ check() {
     timeout 60 "$ADMIN" -C "$T/conf" check >"$T/out" 2>"$T/err"
     rc=$?
 }
-expect_out() { grep -qF -e "$1" "$T/out" || fail "check does not say '$1': $(grep -e "${1%% *}" "$T/out")"; }
 rm -f "$OWN_TABLE"
 
 begin "check shows what came from the preset, and what the file says stands"

@@ -33,10 +33,6 @@ good_hub() {
     hub_start - --tls starttls --auth 'PLAIN' --require-auth
 }
 
-expect_out() {
-    grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1'"
-}
-
 expect_no_trace() {
     [ -z "$(ls -A "$TMPDIR")" ] || fail "a file is left: $(ls "$TMPDIR")"
     no_secret_in_clear

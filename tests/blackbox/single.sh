@@ -32,8 +32,6 @@ user() {
     as_user timeout 60 "$@" <"$MSG" >"$T/out" 2>"$T/err"
     rc=$?
 }
-expect_out() { grep -qF -e "$1" "$T/out" || fail "stdout does not say '$1': $(head -n 3 "$T/out")"; }
-
 begin "a user's own configuration serves without a daemon, with several accounts and a password in it"
 hub_start - --tls none
 first=$HUB_PORT D1=$HUB_DIR

@@ -16,10 +16,6 @@ expect_out() {
     grep -qiF -e "$1" "$T/out" || fail "stdout does not say '$1'"
 }
 
-expect_not_out() {
-    if grep -qiF -e "$1" "$T/out"; then fail "stdout says '$1'"; fi
-}
-
 # expect_failed STEP CODE WORDS: the step that failed, by its line and by its name on stderr
 expect_failed() {
     expect_rc "$2"
