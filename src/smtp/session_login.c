@@ -73,6 +73,16 @@ fail_auth(const char *name, const struct error *why, enum status_cause cause, st
     session_fact(fact, STATUS_AUTH, cause, "AUTH %s%s%s", named ? "" : name, named ? "" : ": ", why->text);
 }
 
+/* OAuth servers say why in the exchange (RFC 7628, 3.2.2), and in the reply behind it only that it is so */
+static void
+tell_detail(struct session *s, const struct sasl *sasl)
+{
+    const char *detail = sasl_detail(sasl);
+
+    if (detail[0] && !(s->options->secret && strstr(detail, s->options->secret)))
+        steps_note(s->options->steps, "before its reply the server said: %s", detail);
+}
+
 static bool
 authenticate(
     struct session *s, struct sasl *sasl, const char *name, struct reply *r, struct status_fact *fact)
@@ -99,6 +109,7 @@ authenticate(
         return false;
     }
     if (r->code != 235) {
+        tell_detail(s, sasl);
         session_fact_reply(fact, STATUS_AUTH, r);
         return false;
     }

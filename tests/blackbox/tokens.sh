@@ -67,11 +67,23 @@ hub_start - --tls none --auth XOAUTH2 --require-auth --auth-clear --port "$HUB_P
 run "$ADMIN" test --daemon
 expect_rc 77
 expect_out 'the token expired 3 hours ago'
+expect_out 'before its reply the server said: {"status":"400","schemes":"Bearer","scope":"mail"}'
 run "$ADMIN" status
 expect_rc 2
 expect_out 'account default: token: expired 3 hours ago'
 expect_out 'account default: do: put a new token'
 finish
+
+jwt 2600
+begin "a smarthost that says the token itself back shows it to nobody"
+script 'on AUTH' "    reply 334 $(base64_of '{"refused":"%s"}' "$PASSWORD")" 'on answer' '    reply 535 5.7.8 no'
+hub_start "$T/script" --tls none --auth XOAUTH2 --auth-clear
+daemon_conf "mailhub=127.0.0.1:$HUB_PORT" AllowPlaintextAuth=true AuthMethod=xoauth2 "AuthUser=$USER_NAME" "AuthPassFile=$T/token"
+run "$ADMIN" test
+expect_rc 77
+expect_out '535 5.7.8 no'
+says_nothing_of
+end
 
 jwt -60
 with_token "such a token is a warning also while the smarthost takes it" "AuthPassFile=$T/token"
