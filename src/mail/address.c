@@ -494,29 +494,3 @@ address_format(struct buf *out, const struct address *a)
     buf_add_char(out, '@');
     buf_add_slice(out, a->domain);
 }
-
-void
-address_format_path(struct buf *out, const struct address *a)
-{
-    buf_add_char(out, '<');
-    address_format(out, a);
-    buf_add_char(out, '>');
-}
-
-bool
-address_equal(const struct address *a, const struct address *b)
-{
-    struct walk v = walk_of(a), w = walk_of(b);
-    bool more, more_b;
-    char c = 0, d = 0;
-
-    if (a->is_null != b->is_null || a->has_domain != b->has_domain || !slice_eq_nocase(a->domain, b->domain))
-        return false;
-    do {
-        more = walk_next(&v, &c);
-        more_b = walk_next(&w, &d);
-        if (more != more_b || (more && c != d))
-            return false;
-    } while (more);
-    return true;
-}

@@ -61,9 +61,5 @@ size_t address_path_length(struct slice in);
 void address_add_local(struct buf *out, const struct address *a);
 /* Add `local@domain`, the local part quoted when RFC 5321 wants it so, and only then; nothing for the null sender. */
 void address_format(struct buf *out, const struct address *a);
-/* The same as a path: `<local@domain>`, `<>`. */
-void address_format_path(struct buf *out, const struct address *a);
-/* Same mailbox? Local parts with case but without quoting, domains without case (ASCII). */
-bool address_equal(const struct address *a, const struct address *b);
 
 #endif

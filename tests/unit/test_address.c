@@ -8,10 +8,19 @@
 
 #define X63 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
+/* As a path, RFC 5321 4.1.2 */
+static void
+add_path(struct buf *out, const struct address *a)
+{
+    buf_add_char(out, '<');
+    address_format(out, a);
+    buf_add_char(out, '>');
+}
+
 static const struct {
     const char *in;
     unsigned flags;
-    const char *want; /* as address_format_path() writes it */
+    const char *want; /* as a path */
 } good[] = {
     { "bob@example.net", 0, "<bob@example.net>" },
     { "root", 0, "<root>" },
@@ -126,10 +135,12 @@ START_TEST(good_addresses_are_read_and_written_as_rfc_5321_wants_them)
         error_init(&err);
         ck_assert_msg(
             address_parse(slice_of(good[i].in), good[i].flags, &a, &err), "%s: %s", good[i].in, err.text);
-        address_format_path(&out, &a);
+        add_path(&out, &a);
         ck_assert_str_eq(buf_str(&out), good[i].want);
-        ck_assert(address_parse(buf_slice(&out), ADDRESS_NULL, &again, &err));
-        ck_assert(address_equal(&a, &again));
+        ck_assert(address_parse(slice_of(good[i].want), ADDRESS_NULL, &again, &err));
+        buf_reset(&out);
+        add_path(&out, &again);
+        ck_assert_str_eq(buf_str(&out), good[i].want);
     }
     buf_clear(&out);
 }
@@ -169,32 +180,6 @@ START_TEST(an_address_tells_what_it_needs)
 }
 END_TEST
 
-START_TEST(addresses_are_equal_by_meaning)
-{
-    static const struct {
-        const char *a, *b;
-        bool equal;
-    } cases[] = {
-        { "bob@Example.NET", "bob@example.net", true },
-        { "bob@example.net.", "<bob@example.net>", true },
-        { "Bob@example.net", "bob@example.net", false },
-        { "\"b\\ob\"@x", "bob@x", true },
-        { "bob", "bob@x", false },
-        { "bob", "bobb", false },
-        { "", "bob", false },
-        { "", "<>", true },
-    };
-    struct error err;
-    struct address a, b;
-
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ck_assert(address_parse(slice_of(cases[i].a), ADDRESS_NULL, &a, &err));
-        ck_assert(address_parse(slice_of(cases[i].b), ADDRESS_NULL, &b, &err));
-        ck_assert_msg(address_equal(&a, &b) == cases[i].equal, "%s %s", cases[i].a, cases[i].b);
-    }
-}
-END_TEST
-
 START_TEST(a_path_ends_at_its_own_bracket)
 {
     ck_assert_uint_eq(address_path_length(slice_of("<a@b> SIZE=1")), 5);
@@ -222,5 +207,5 @@ START_TEST(the_local_part_means_what_is_inside_its_quotes)
 END_TEST
 
 SUITE_MAIN("address", good_addresses_are_read_and_written_as_rfc_5321_wants_them,
-    bad_addresses_are_refused_with_a_reason, an_address_tells_what_it_needs, addresses_are_equal_by_meaning,
-    a_path_ends_at_its_own_bracket, the_local_part_means_what_is_inside_its_quotes)
+    bad_addresses_are_refused_with_a_reason, an_address_tells_what_it_needs, a_path_ends_at_its_own_bracket,
+    the_local_part_means_what_is_inside_its_quotes)
