@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "config/road.h"
 
-enum { LINES_MAX = 100000 };
+enum { LINES_MAX = 100000, NAME_SHOWN = 200 };
 
 /* The domain that mail of this account comes from */
 static const char *
@@ -49,17 +49,19 @@ check_account(const struct config *c, size_t a)
     char *argv[] = { mem_dup(path_worker), mem_dup("--standing"), mem_dup(config_text(c, 0, CONFIG_USER)),
         mem_dup(config_text(c, a, CONFIG_HOSTNAME)), mem_dup(sender_domain(c, a)),
         source ? mem_dup(source) : NULL, NULL };
+    char name[NAME_SHOWN];
     struct error err;
     struct buf lines;
 
+    (void)text_escape(name, sizeof name, slice_of(config_account_name(c, a)));
     buf_init(&lines, LINES_MAX);
     if (!look_by_worker(argv, &lines, &err))
-        fprintf(stderr, "smtprelay: warning: account %s: %s\n", config_account_name(c, a), err.text);
+        fprintf(stderr, "smtprelay: warning: account %s: %s\n", name, err.text);
     else if (lines.len)
-        show(config_account_name(c, a), buf_slice(&lines));
+        show(name, buf_slice(&lines));
     else
-        fprintf(stderr, "smtprelay: warning: account %s: what others see of this machine is not known\n",
-            config_account_name(c, a));
+        fprintf(
+            stderr, "smtprelay: warning: account %s: what others see of this machine is not known\n", name);
     buf_clear(&lines);
     for (char **p = argv; *p; p++)
         free(*p);

@@ -13,6 +13,7 @@
 #include "admin/direct.h"
 #include "admin/explain.h"
 #include "admin/import_run.h"
+#include "admin/import_text.h"
 #include "admin/queue.h"
 #include "admin/service.h"
 #include "admin/setup.h"
@@ -29,6 +30,8 @@
 #include "config/expand.h"
 
 extern char **environ;
+
+enum { QUOTED_MAX = 1 << 22 };
 
 static const char usage[] =
     "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
@@ -70,13 +73,24 @@ static const char usage[] =
 static void
 print_quoted(const char *text)
 {
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            putchar('\\');
-        putchar(*text);
-    }
-    putchar('"');
+    struct buf b;
+
+    buf_init(&b, QUOTED_MAX);
+    import_text_quote(&b, text);
+    fputs(buf_str(&b), stdout);
+    buf_clear(&b);
+}
+
+/* Names of accounts and files are the configuration's, too */
+static void
+print_shown(const char *before, const char *text)
+{
+    struct buf b;
+
+    buf_init(&b, QUOTED_MAX);
+    text_add_escaped(&b, slice_of(text));
+    printf("%s%s\n", before, buf_str(&b));
+    buf_clear(&b);
 }
 
 static void
@@ -108,17 +122,19 @@ print_preset(const struct config *c, size_t account)
                               *most = config_value(c, account, CONFIG_CONNECTIONS);
 
     if (own->set && own->number)
-        printf("# sends as From and FromAllowed only  # %s\n", own->origin);
+        print_shown("# sends as From and FromAllowed only  # ", own->origin);
     if (null->set && null->number)
-        printf("# sends as From in place of the null sender  # %s\n", null->origin);
+        print_shown("# sends as From in place of the null sender  # ", null->origin);
     if (most->set)
-        printf("# at most %lld connections at a time  # %s\n", (long long)most->number, most->origin);
+        printf("# at most %lld connections at a time", (long long)most->number);
+    if (most->set)
+        print_shown("  # ", most->origin);
 }
 
 static void
 print_account(const struct config *c, size_t account)
 {
-    printf("%s# account %s\n", account ? "\n" : "", config_account_name(c, account));
+    print_shown(account ? "\n# account " : "# account ", config_account_name(c, account));
     for (size_t i = 0; i < CONFIG_CA_PEM; i++) {
         const struct config_value *v = config_value(c, account, (enum config_key)i);
         bool preset = v->set && v->origin && strncmp(v->origin, "preset ", 7) == 0;
@@ -127,7 +143,7 @@ print_account(const struct config *c, size_t account)
             continue;
         printf("%s = ", config_info((enum config_key)i)->name);
         print_value(v, config_info((enum config_key)i));
-        printf(";  # %s\n", v->origin ? v->origin : "default");
+        print_shown(";  # ", v->origin ? v->origin : "default");
     }
     print_preset(c, account);
 }
@@ -168,7 +184,9 @@ check(const struct config_request *req)
     if (ok)
         absent_check(&c);
     if (ok)
-        printf("# configuration: %s\n\n", c.path ? c.path : "the environment alone");
+        print_shown("# configuration: ", c.path ? c.path : "the environment alone");
+    if (ok)
+        putchar('\n');
     for (size_t a = 0; ok && a < c.n; a++)
         print_account(&c, a);
     print_warnings(&c);

@@ -75,7 +75,7 @@ check_words(struct setup *s)
     if (!a->address)
         fatal(
             EX_USAGE, "setup: the address mail is to be sent as is missing: smtprelay setup you@example.com");
-    if (!value_is_address(slice_of(a->address)))
+    if (!value_is_address(slice_of(a->address)) || !text_is_shown(slice_of(a->address)))
         fatal(EX_USAGE, "setup: %s: an address with a domain is wanted", a->address);
     if (a->mailhub && a->provider)
         fatal(EX_USAGE, "setup: --mailhub and --provider: one of them");

@@ -78,6 +78,16 @@ text_shown_length(struct slice s)
     return n && !(n == 1 && ascii_is_control(s.p[0])) && !is_hidden((const unsigned char *)s.p, n) ? n : 0;
 }
 
+bool
+text_is_shown(struct slice s)
+{
+    size_t n;
+
+    while (s.len && (n = text_shown_length(s)) > 0)
+        s = slice_from(s, n);
+    return s.len == 0;
+}
+
 /* The next piece of `s` in harmless form in `out` (at most 16 bytes); *used says how much of s it was. */
 static size_t
 escape_one(struct slice s, char out[16], size_t *used)

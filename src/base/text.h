@@ -19,6 +19,8 @@ size_t text_escape(char *out, size_t size, struct slice s);
 void text_add_escaped(struct buf *b, struct slice s);
 /* Length of the first character of `s`, if it can be shown as it is; else 0. */
 size_t text_shown_length(struct slice s);
+/* Can all of `s`? */
+bool text_is_shown(struct slice s);
 /* Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `s`: 1..4, or 0 when it is none. */
 size_t text_utf8_length(struct slice s);
 /* Is all of `s` well-formed UTF-8? Is all of it below 0x80? */

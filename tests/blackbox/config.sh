@@ -316,6 +316,29 @@ for name in newaliases mailq; do
 done
 end
 
+begin "what check shows of a configuration no terminal obeys, and it can be read back"
+printf 'mailhub = "127.0.0.1";\nUseTLS = false;\nUser = "jo\302\23331m";\nFrom = "jo\342\200\256e@example.org";\n%s' \
+    "accounts = ( { name = \"a$(printf '\302\233')b\"; sender = \"x@example.org\"; } );" >"$T/conf"
+chmod 600 "$T/conf"
+timeout 60 "$CHECK" -C "$T/conf" check >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 0
+expect_out 'User = "jo\xC2\x9B31m";'
+expect_out 'From = "jo\xE2\x80\xAEe@example.org";'
+expect_out '# account a\xC2\x9Bb'
+if grep -q "$(printf '\302\233')" "$T/out" "$T/err"; then fail "a terminal would obey it"; fi
+grep -E "^(mailhub|UseTLS|User|From) =" "$T/out" | head -n 4 >"$T/again.conf"
+chmod 600 "$T/again.conf"
+timeout 60 "$CHECK" -C "$T/again.conf" check >"$T/again" 2>"$T/err"
+rc=$?
+expect_rc 0
+grep -qF 'User = "jo\xC2\x9B31m";' "$T/again" || fail "what it shows means something else"
+timeout 60 "$CHECK" setup "$(printf 'jo\342\200\256e@example.org')" --no-test --no-login </dev/null >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 64
+if grep -q "$(printf '\342\200\256')" "$T/out" "$T/err"; then fail "setup shows it"; fi
+end
+
 begin "unknown commands and options are 64"
 timeout 60 "$CHECK" chekc >"$T/out" 2>"$T/err"
 rc=$?
