@@ -290,9 +290,7 @@ attempt_over(void *owner, const struct error *err, bool maybe_sent, struct slice
         d->sub->record.deaths++; /* it may be this very message that does it */
     if (err)
         fail_rest(d, err, maybe_sent);
-    if (d->sub->used.len && text.len)
-        buf_add_char(&d->sub->used, ' ');
-    buf_add_slice(&d->sub->used, text);
+    delivery_add_used(&d->sub->used, text);
     story_attempt(d, err, text);
     learn(d);
     if (d->core->rates && !d->delivered && !d->throttled)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/road.h"
 #include "config/route.h"
 #include "daemon/feed.h"
@@ -77,6 +78,38 @@ delivery_add_words(struct buf *b, const char *key, const char *words)
     for (size_t i = 0; words[i] && i < WORDS_MAX; i++)
         buf_add_char(b, words[i] == '"' ? '\'' : words[i]);
     buf_add_char(b, '"');
+}
+
+struct slice
+delivery_used_value(struct slice used, const char *key)
+{
+    struct slice name, value;
+
+    while (slice_cut(&used, '=', &name)) {
+        bool quoted = used.len && used.p[0] == '"';
+        if (quoted)
+            used = slice_from(used, 1);
+        if (!slice_cut(&used, quoted ? '"' : ' ', &value))
+            break;
+        if (slice_is(slice_trim(name), key))
+            return value;
+    }
+    return slice_of("");
+}
+
+void
+delivery_add_used(struct buf *b, struct slice used)
+{
+    static const char *const keys[] = { "relay", "tls", "auth", "delays" };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct slice value = delivery_used_value(used, keys[i]);
+        bool quoted = slice_has(value, ' ') || (strcmp(keys[i], "tls") == 0 && !slice_is(value, "none"));
+        if (value.len == 0 || slice_has(value, '"') || !text_is_shown(value))
+            continue;
+        buf_add_format(
+            b, quoted ? "%s%s=\"%.*s\"" : "%s%s=%.*s", b->len ? " " : "", keys[i], SLICE_ARG(value));
+    }
 }
 
 void

@@ -47,6 +47,10 @@ void delivery_log(const struct delivery *d, const char *status, const char *why)
 void delivery_attempt_begin(struct delivery *d);
 /* KEY (with ="), words and '"' for that line: what a peer says, at most 1000 octets, ends where its quotes do. */
 void delivery_add_words(struct buf *b, const char *key, const char *words);
+/* What the worker says it used (JOB_DONE): one of relay, tls, auth, delays of "key=value key="quoted value" ..." */
+struct slice delivery_used_value(struct slice used, const char *key);
+/* These four for that line, as far as each can be one word of it; nothing else that the worker says. */
+void delivery_add_used(struct buf *b, struct slice used);
 /* Why it is not, or not wholly, delivered; NULL: nobody said. */
 const char *delivery_trouble(const struct delivery *d);
 /* Why it is not delivered, where no recipient says more. */

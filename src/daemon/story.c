@@ -177,24 +177,6 @@ story_submitted(struct core *c, const struct record *r, uint64_t size, const cha
     end(s, &d);
 }
 
-/* One of relay, tls, auth, delays of "key=value key="quoted value" ..." */
-static struct slice
-used_value(struct slice used, const char *key)
-{
-    struct slice name, value;
-
-    while (slice_cut(&used, '=', &name)) {
-        bool quoted = used.len && used.p[0] == '"';
-        if (quoted)
-            used = slice_from(used, 1);
-        if (!slice_cut(&used, quoted ? '"' : ' ', &value))
-            break;
-        if (slice_is(slice_trim(name), key))
-            return value;
-    }
-    return slice_of("");
-}
-
 /* What the worker says it used */
 static void
 add_used(struct history_draft *draft, struct slice used)
@@ -202,7 +184,7 @@ add_used(struct history_draft *draft, struct slice used)
     static const char *const keys[] = { "relay", "tls", "auth", "delays" };
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        history_add_slice(draft, keys[i], used_value(used, keys[i]));
+        history_add_slice(draft, keys[i], delivery_used_value(used, keys[i]));
 }
 
 void
