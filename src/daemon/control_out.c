@@ -59,6 +59,14 @@ write_out(struct control_out *o)
 }
 
 void
+control_out_all(struct control_out *o, struct slice text)
+{
+    buf_add_slice(&o->b, text);
+    write_out(o);
+    buf_clear(&o->b);
+}
+
+void
 control_line_begin(struct control_out *o)
 {
     buf_add_char(&o->b, ' ');

@@ -29,6 +29,8 @@ void control_word_object(struct control_out *o, const char *key);
 void control_add_text(struct control_out *o, const char *text);
 /* To be called now and then: writes what is there, and that the answer still comes. False: nobody reads it. */
 bool control_alive(struct control_out *o);
+/* All of `text`, lines that are made already, as far as somebody reads it */
+void control_out_all(struct control_out *o, struct slice text);
 /* The last line, and all of it out */
 void control_out_end(struct control_out *o, enum error_class class, const char *text);
 

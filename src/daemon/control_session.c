@@ -19,6 +19,7 @@
 #include "daemon/breaker.h"
 #include "daemon/control.h"
 #include "daemon/control_batch.h"
+#include "daemon/control_out.h"
 #include "daemon/control_rate.h"
 #include "daemon/control_test.h"
 #include "daemon/delivery.h"
@@ -131,8 +132,10 @@ static void
 verify_run(void *arg)
 {
     struct session *s = arg;
+    struct control_out o;
 
-    (void)file_write(s->fd, s->answer.data, s->answer.len); /* who has gone wants it no more */
+    control_out_begin(&o, s->fd);
+    control_out_all(&o, buf_slice(&s->answer));
 }
 
 static void

@@ -6,6 +6,7 @@ usage: abuse.py --root DIR --programs DIR [--rounds N] [--seed N] [--any-memory]
 import argparse
 import os
 import random
+import select
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import stage as stages
 from storm import run_dry
 
 MEMORY_KB = 64000
+LONG = 1000  # rounds, from where on a case may wait for the daemon's patience
 FEW = 48  # descriptors: fewer than a daemon and its control sessions may have
 ENVELOPE = b"EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<c@example.net>\r\n"
 # what random changes are made to
@@ -155,6 +157,23 @@ class Abuse:
         if not stages.wait_for(20, lambda: self.descriptors() <= before + 1):
             yield "%d descriptors became %d" % (before, self.descriptors())
 
+    def deaf_askers(self):
+        """Who asks for much and reads nothing is left alone after a while"""
+        held = []
+        for _ in range(5):
+            s = self.connect(self.daemon.socket + ".ctl")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            s.sendall(b"trace - - " + b" ".join(b"x%d@example.org" % n for n in range(3000)) + b"\n")
+            held.append(s)
+        yield from self.still_good()
+        poll = select.poll()
+        for s in held:
+            poll.register(s, 0)
+        if not stages.wait_for(60, lambda: sum(bool(events & select.POLLHUP) for _, events in poll.poll(0)) == len(held)):
+            yield "they are waited for"
+        for s in held:
+            s.close()
+
     def few_descriptors(self):
         """None is left for those who wait at its sockets: it serves them later, and is at rest until then"""
         self.daemon.stop()
@@ -251,6 +270,8 @@ class Abuse:
         case("a line without an end is cut off", self.endless_line())
         case("clients that never read cost little", self.deaf())
         case("descriptors that are passed are not kept", self.descriptors_passed())
+        if self.opt.rounds >= LONG:
+            case("who reads nothing of what he asked for holds nothing for long", self.deaf_askers())
         case("messages that are never ended leave nothing", self.half_messages())
         if stages.IS_ROOT and os.access("/usr/bin/python3", os.X_OK):
             case("a user who holds all sessions he can get keeps nobody out", self.flood(self.daemon.socket, 1200))
