@@ -123,6 +123,8 @@ execute(int settings, const struct identity *id, struct error *err)
     if (f < 0 || dup2(f, WORKER_SETTINGS) < 0)
         return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot be handed its settings");
     descriptors_end_from(WORKER_SETTINGS + 1);
+    /* an emulator of another architecture (binfmt_misc) opens the program by this descriptor again; the worker closes it */
+    (void)fcntl(program, F_SETFD, 0);
     if (!identity_become(id))
         return error_sys(err, ERROR_OS, errno, "smtprelay-worker: cannot change its user");
     (void)fexecve(program, argv, env);

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
@@ -120,6 +121,7 @@ main(int argc, char **argv)
         return find(argv[2], argv[3]);
     if (argc > 1)
         fatal(EX_USAGE, "is started by smtprelayd");
+    descriptors_close_from(SETTINGS_FD + 1);
     keep_secrets();
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         fatal(EX_OSERR, "cannot ignore SIGPIPE");
