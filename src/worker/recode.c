@@ -216,6 +216,7 @@ put(void *ctx, struct slice s)
     if (s.len == 0)
         return;
     r->last = s.p[s.len - 1];
+    r->soft = false;
     r->fn(r->ctx, s);
 }
 
@@ -374,10 +375,12 @@ end_body(struct recode *r)
 {
     if (r->mode == RECODE_QP_AGAIN)
         qp_decoder_end(&r->unqp);
-    if (r->mode == RECODE_QP_AGAIN || r->mode == RECODE_QP)
+    if (r->mode == RECODE_QP_AGAIN || r->mode == RECODE_QP) {
         qp_encoder_end(&r->qp);
-    else if (r->mode == RECODE_BASE64)
+        r->soft = r->mode == RECODE_QP_AGAIN;
+    } else if (r->mode == RECODE_BASE64) {
         base64_encoder_end(&r->base64);
+    }
     r->mode = RECODE_PASS;
 }
 
@@ -483,6 +486,6 @@ recode_end(struct recode *r)
 {
     mime_end(&r->mime);
     if (r->last != '\n')
-        put(r, slice_of("\r\n"));
+        put(r, slice_of(r->soft ? "=\r\n" : "\r\n"));
     buf_clear(&r->header);
 }

@@ -95,6 +95,7 @@ struct recode {
     struct base64_wrap wrap;
     size_t column; /* in preamble and epilogue */
     char last;     /* byte written */
+    bool soft;     /* that text was quoted-printable: a line end behind it would become part of it */
 };
 
 /* The same values as for the first pass. `fn` gets what has to be written. */

@@ -221,6 +221,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_wire(&sent, after.raw);
         /* an mbox line goes */
         ensure(whole.foreign || slice_starts(buf_slice(&in), "From ") ||
+               slice_starts(buf_slice(&in), ">From ") ||
                slice_eq(buf_slice(&whole.leaves), buf_slice(&after.leaves)));
         check_again(&sent, data[0], whole.plain ? 1 : 2);
         scan_clear(&after);

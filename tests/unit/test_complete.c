@@ -330,6 +330,20 @@ END_TEST
 
 #define MIXED ALL V "Content-Type: multipart/mixed; boundary=b|"
 
+START_TEST(quoted_printable_that_was_none_is_encoded_again_and_its_text_stays)
+{
+    static const struct one t[] = {
+        { ALL V CTE "quoted-printable||gr" UE "n =3D x|", SEVEN,
+            ALL V CTE "quoted-printable||gr=C3=BCn =3D x|" },
+        /* its last line has no end, and gets none that would be part of it */
+        { ALL V CTE "quoted-printable||gr" UE "n=|", SEVEN, ALL V CTE "quoted-printable||gr=C3=BCn=|" },
+        { MIXED "|--b|" CTE "quoted-printable||gr" UE "n=|--b--", SEVEN,
+            MIXED "|--b|" CTE "quoted-printable||gr=C3=BCn|--b--|" },
+    };
+    CHECK_TABLE(t);
+}
+END_TEST
+
 START_TEST(only_the_leaves_that_need_it_are_re_encoded)
 {
     static const struct one t[] = {
@@ -567,9 +581,11 @@ END_TEST
 SUITE_MAIN("complete", what_is_absent_is_added_and_the_rest_keeps_its_order_and_bytes,
     only_the_topmost_resent_block_counts, addresses_are_qualified_wherever_they_may_stand,
     raw_bytes_in_header_words_are_encoded, an_address_that_needs_smtputf8_keeps_the_header_raw,
-    eight_bit_text_without_mime_fields_gets_them, a_nul_goes_as_base64_and_a_long_line_as_quoted_printable,
-    only_the_leaves_that_need_it_are_re_encoded, what_is_signed_or_encrypted_is_never_altered,
-    header_lines_are_folded_wherever_they_can_be, a_word_longer_than_a_line_is_cut_where_the_line_is_full,
+    eight_bit_text_without_mime_fields_gets_them,
+    quoted_printable_that_was_none_is_encoded_again_and_its_text_stays,
+    a_nul_goes_as_base64_and_a_long_line_as_quoted_printable, only_the_leaves_that_need_it_are_re_encoded,
+    what_is_signed_or_encrypted_is_never_altered, header_lines_are_folded_wherever_they_can_be,
+    a_word_longer_than_a_line_is_cut_where_the_line_is_full,
     encoded_words_are_short_and_hold_whole_characters,
     a_header_that_cannot_be_sent_is_refused_with_the_right_code, from_is_made_of_name_and_address,
     a_bare_cr_in_the_header_is_a_blank)
