@@ -245,7 +245,7 @@ EXPAND = sed -e 's,@sbindir@,$(sbindir),g' -e 's,@sysconfdir@,$(sysconfdir),g' -
 
 # 711: a program that its user cannot read is not dumpable from its first instruction on; the worker holds a secret
 install: all
-	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(prefix)/lib
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(prefix)/lib $(DESTDIR)$(sysconfdir)
 	$(INSTALL) -m 755 $(O)/sendmail $(O)/smtprelayd $(O)/smtprelay $(DESTDIR)$(sbindir)
 	$(INSTALL) -m 711 $(O)/smtprelay-worker $(DESTDIR)$(libexecdir)
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(prefix)/lib/sendmail
