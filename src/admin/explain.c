@@ -233,7 +233,6 @@ explain_ask(uid_t uid, const char *const words[], size_t n)
     buf_clear(&a.reply);
     buf_clear(&a.codes);
     buf_clear(&warnings);
-    if (fflush(stdout) != 0)
-        fatal(EX_IOERR, "cannot write to standard output");
+    fatal_unless_printed();
     return known ? 0 : CODE_NOTHING;
 }

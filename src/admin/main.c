@@ -195,8 +195,7 @@ check(const struct config_request *req)
     config_end(&c);
     if (!ok)
         return fail(&err);
-    if (fflush(stdout) != 0)
-        fatal(EX_IOERR, "cannot write to standard output");
+    fatal_unless_printed();
     return 0;
 }
 
@@ -276,9 +275,11 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->request.file = argv[i][2] ? argv[i] + 2 : argv[++i];
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("smtprelay %s\n", version);
+            fatal_unless_printed();
             exit(0);
         } else if (strcmp(argv[i], "--help") == 0 || (strcmp(argv[i], "help") == 0 && a->q.n == 0)) {
             fputs(usage, stdout);
+            fatal_unless_printed();
             exit(0);
         } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
             i += take_option(a, argv[i], argv[i + 1]);

@@ -42,6 +42,13 @@ fatal(int code, const char *format, ...)
 }
 
 void
+fatal_unless_printed(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        fatal(EX_IOERR, "cannot write to standard output");
+}
+
+void
 panic_at(const char *file, int line, const char *what)
 {
     fprintf(stderr, "%s: internal error: %s:%d: %s\n", program_name, file, line, what);

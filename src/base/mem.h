@@ -33,6 +33,8 @@ void mem_free_secret(char *s);
 
 /* Hopeless: one line "NAME: text" on stderr (escaped as base/text does), exit `code` (sysexits.h). Only for main.c and mem.c. */
 noreturn void fatal(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What was printed to standard output is out, or fatal(EX_IOERR) says that it is not. */
+void fatal_unless_printed(void);
 /* Impossible: a bug of ours; says where and aborts. Compiled in always. */
 noreturn void panic_at(const char *file, int line, const char *what);
 #define panic(what) panic_at(__FILE__, __LINE__, (what))

@@ -97,10 +97,14 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->request.name = argv[++i];
             a->request.own = true;
         } else if (strcmp(argv[i], "--version") == 0) {
+            mem_program("smtprelayd");
             printf("smtprelayd %s\n", version);
+            fatal_unless_printed();
             exit(0);
         } else if (strcmp(argv[i], "--help") == 0) {
+            mem_program("smtprelayd");
             fputs(usage, stdout);
+            fatal_unless_printed();
             exit(0);
         } else if (strcmp(argv[i], "--") == 0) {
             i++;

@@ -338,9 +338,11 @@ act(const struct options *o)
         return become(o, "--foreground", NULL);
     case OPTIONS_VERSION:
         printf("smtprelay sendmail %s\n", version);
+        fatal_unless_printed();
         return 0;
     case OPTIONS_HELP:
         fputs(usage, stdout);
+        fatal_unless_printed();
         return 0;
     }
     panic("an action nobody knows");

@@ -393,4 +393,14 @@ if $ROOT_RUN && unshare -m true 2>/dev/null; then
 else
     skip "needs root and unshare"
 fi
+
+begin "what --version and --help could not print is no success"
+for program in sendmail smtprelay smtprelayd; do
+    for option in --version --help; do
+        "$O/root/sbin/$program" $option >/dev/full 2>"$T/err"
+        [ $? -eq 74 ] || fail "$program $option: not 74"
+        grep -qx "$program: cannot write to standard output" "$T/err" || fail "$program $option: $(cat "$T/err")"
+    done
+done
+end
 exit 0
