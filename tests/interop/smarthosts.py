@@ -194,7 +194,7 @@ class Postfix(Smarthost):
     reports = True
 
     def shell(self, command):
-        return run("sh", "-c", "here=%s/tests/interop; . $here/postfix.sh; %s" % (self.stage.source, command))
+        return run("sh", "-c", "here=%s/tests/interop; . $here/../wait.sh; . $here/postfix.sh; %s" % (self.stage.source, command))
 
     def start(self):
         os.chmod(self.dir, 0o755)
