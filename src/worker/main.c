@@ -62,40 +62,23 @@ become(const char *user)
         fatal(EX_OSERR, "cannot become %s", user);
 }
 
-/* For `smtprelay check`: USER HOSTNAME DOMAIN [SOURCE], lines to standard output */
+/* Look-ups for smtprelay, as USER, lines to standard output: --standing USER HOSTNAME DOMAIN [SOURCE], or --hubs USER DOMAIN */
 static int
-look(const char *user, const char *hostname, const char *domain, const char *source)
+look(int argc, char **argv)
 {
     struct config none;
     struct buf lines;
     bool ok;
 
-    become(user);
+    become(argv[2]);
     keep_secrets();
     config_begin(&none);
     (void)reach_confine(&none); /* see main() */
     buf_init(&lines, 100000);
-    standing_look(hostname, domain, source, clock_deadline(LOOK_MS), &lines);
-    ok = fwrite(lines.data, 1, lines.len, stdout) == lines.len && fflush(stdout) == 0;
-    buf_clear(&lines);
-    config_end(&none);
-    return ok ? 0 : EX_IOERR;
-}
-
-/* For `smtprelay setup`: USER DOMAIN, lines to standard output */
-static int
-find(const char *user, const char *domain)
-{
-    struct config none;
-    struct buf lines;
-    bool ok;
-
-    become(user);
-    keep_secrets();
-    config_begin(&none);
-    (void)reach_confine(&none); /* see main() */
-    buf_init(&lines, 100000);
-    deliver_find(domain, clock_deadline(FIND_MS), &lines);
+    if (argc > 4)
+        standing_look(argv[3], argv[4], argc > 5 ? argv[5] : NULL, clock_deadline(LOOK_MS), &lines);
+    else
+        deliver_find(argv[3], clock_deadline(FIND_MS), &lines);
     ok = fwrite(lines.data, 1, lines.len, stdout) == lines.len && fflush(stdout) == 0;
     buf_clear(&lines);
     config_end(&none);
@@ -113,12 +96,11 @@ main(int argc, char **argv)
     mem_program("smtprelay-worker");
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("smtprelay-worker %s\n", version);
+        fatal_unless_printed();
         return 0;
     }
-    if (argc > 4 && strcmp(argv[1], "--standing") == 0)
-        return look(argv[2], argv[3], argv[4], argc > 5 ? argv[5] : NULL);
-    if (argc == 4 && strcmp(argv[1], "--hubs") == 0)
-        return find(argv[2], argv[3]);
+    if ((argc > 4 && strcmp(argv[1], "--standing") == 0) || (argc == 4 && strcmp(argv[1], "--hubs") == 0))
+        return look(argc, argv);
     if (argc > 1)
         fatal(EX_USAGE, "is started by smtprelayd");
     descriptors_close_from(SETTINGS_FD + 1);
