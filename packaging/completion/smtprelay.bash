@@ -52,7 +52,7 @@ _smtprelay() {
     queue) words=$which ;;
     show | retry | hold | release) words="$which $([[ $cur == -* ]] || _smtprelay_ids)" ;;
     remove) words="$which --yes $([[ $cur == -* ]] || _smtprelay_ids)" ;;
-    why) words="--last $([[ $cur == -* ]] || _smtprelay_ids)" ;;
+    why) words="--last --json $([[ $cur == -* ]] || _smtprelay_ids)" ;;
     log) words='-f -n' ;;
     explain) words='--json' ;;
     test) words='--account --json --daemon' ;;

@@ -35,7 +35,7 @@ enum { QUOTED_MAX = 1 << 22 };
 
 static const char usage[] =
     "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
-    "       smtprelay [-C FILE] why ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
+    "       smtprelay [-C FILE] why [--json] ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
     "       smtprelay explain [--json] [TEXT ...]\n"
     "       smtprelay [-C FILE] setup ADDRESS [--account NAME] [--provider NAME|--mailhub HOST] [--tls "
     "MODE]\n"

@@ -32,23 +32,34 @@ add_word(struct queue_request *q, const char *word)
 }
 
 int
-why_ask(const struct config_request *req, const char *const words[], size_t n)
+why_ask(const struct config_request *req, const char *const words[], size_t nwords)
 {
     struct queue_request q = { .n = 0 };
-    bool last = n > 1 && strcmp(words[1], "--last") == 0;
+    const char *word[3] = { NULL }; /* which, how many, one too many */
+    size_t n = 0;
+    bool last;
 
-    if (n < 2)
+    for (size_t i = 1; i < nwords; i++) {
+        if (strcmp(words[i], "--json") == 0)
+            q.json = true;
+        else if (n < sizeof word / sizeof word[0])
+            word[n++] = words[i];
+    }
+    last = n > 0 && strcmp(word[0], "--last") == 0;
+    if (n == 0)
         fatal(EX_USAGE, "why: the id of a message, an address or --last is missing");
-    if (!last && words[1][0] == '-')
-        fatal(EX_USAGE, "why: unknown option %s; see smtprelay --help", words[1]);
-    if (n > 3 || (n > 2 && !is_count(words[2])))
-        fatal(EX_USAGE, "why: %s: how many messages? a number from 1 to 10000", words[n > 3 ? 3 : 2]);
-    if (!*words[1])
+    if (!last && word[0][0] == '-')
+        fatal(EX_USAGE, "why: unknown option %s; see smtprelay --help", word[0]);
+    if (n > 2 || (n > 1 && !is_count(word[1])))
+        fatal(EX_USAGE, "why: %s: how many messages? a number from 1 to 10000", word[n - 1]);
+    if (!*word[0])
         fatal(EX_USAGE, "why: the id or address is empty");
     add_word(&q, "why");
-    add_word(&q, last ? "-" : words[1]);
-    if (n > 2 || last)
-        add_word(&q, n > 2 ? words[2] : "1");
+    add_word(&q, last ? "-" : word[0]);
+    if (n > 1 || last)
+        add_word(&q, n > 1 ? word[1] : "1");
+    if (q.json)
+        add_word(&q, "--json");
     return queue_ask(req, &q);
 }
 

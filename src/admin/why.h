@@ -5,8 +5,8 @@
 
 #include "config/file.h"
 
-/* `words` as they stand on the command line: "why" ID|ADDRESS [N], "why" "--last" [N]. Returns the exit code. */
-int why_ask(const struct config_request *req, const char *const words[], size_t n);
+/* `words` as they stand on the command line: "why" ID|ADDRESS [N], "why" "--last" [N], "--json" anywhere behind. Returns the exit code. */
+int why_ask(const struct config_request *req, const char *const words[], size_t nwords);
 /* "log" ["-f"] ["-n" N]; with -f it ends by a signal, or when nobody reads. */
 int why_log(const struct config_request *req, const char *const words[], size_t n);
 

@@ -28,7 +28,7 @@ static const struct {
     [CONTROL_LIST] = { "list", 0, 1 },
     [CONTROL_QUEUE] = { "queue", 0, CONTROL_LINE_MAX },
     [CONTROL_SHOW] = { "show", 0, CONTROL_LINE_MAX },
-    [CONTROL_WHY] = { "why", 1, 2 },
+    [CONTROL_WHY] = { "why", 1, 3 },
     [CONTROL_LOG] = { "log", 0, 2 },
     [CONTROL_STATUS] = { "status", 0, 1 },
     [CONTROL_RETRY] = { "retry", 0, CONTROL_LINE_MAX },
@@ -108,13 +108,18 @@ take_argument(struct control_request *q, struct slice word)
     return ok;
 }
 
-/* why and log: a text, and how many */
+/* why and log: a text, and how many; of why the last word may be for whom */
 static bool
 place_number(struct control_request *q, struct error *err)
 {
     uint64_t n = 0;
     bool ok = true;
 
+    q->filter.json = q->verb == CONTROL_WHY && strcmp(q->address[q->naddress - 1], "--json") == 0;
+    if (q->filter.json)
+        free(q->address[--q->naddress]);
+    if (q->naddress == 0 || q->naddress > 2)
+        return error_set(err, ERROR_USAGE, "smtprelayd: a request that is not understood");
     if (q->naddress == 2) {
         char *word = q->address[--q->naddress];
         ok = slice_number(slice_of(word), CONTROL_NUMBER_MAX, &n) && n > 0;

@@ -13,7 +13,7 @@
  *     hold F...     do not try them until they are released
  *     release F...  try those that are held
  *     remove F...   remove them without a word to anybody
- *     why TEXT [N]  what became of the last N messages with that id or address; TEXT "-": of any
+ *     why TEXT [N] [--json]  what became of the last N messages with that id or address; TEXT "-": of any
  *     log [P [N]]   events as they come: the last N of them, or those since P, which is what stands behind '@' in the last line
  *     status        what waits and why, by account, and what to do; CODE 1: something is in trouble, 2: somebody has to mend it
  *     run [I|R|S]   make all messages due, or those whose id, a recipient, the sender has the text in it

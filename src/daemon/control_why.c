@@ -255,21 +255,15 @@ next_event(const struct control_request *q, struct slice *rest, struct slice *li
 
 /* ---------------------------------------------------------------- why */
 
-struct story {
-    struct slice id;
-    struct slice *line;
-    size_t n;
-};
-
 struct stories {
-    struct story *one;
+    struct control_story *one;
     size_t n;
 };
 
 static int
 compare_stories(const void *a, const void *b)
 {
-    struct slice x = ((const struct story *)a)->id, y = ((const struct story *)b)->id;
+    struct slice x = ((const struct control_story *)a)->id, y = ((const struct control_story *)b)->id;
     int r = memcmp(x.p, y.p, x.len < y.len ? x.len : y.len);
 
     return r ? r : (x.len > y.len) - (x.len < y.len);
@@ -315,7 +309,7 @@ choose(const struct control_request *q, struct slice text, struct stories *s, st
             cap = cap ? 2 * cap : 64;
             s->one = mem_resize(s->one, cap, sizeof *s->one);
         }
-        s->one[s->n++] = (struct story){ history_base(l.id), NULL, 0 };
+        s->one[s->n++] = (struct control_story){ history_base(l.id), NULL, 0 };
     }
     if (s->n)
         qsort(s->one, s->n, sizeof *s->one, compare_stories);
@@ -334,13 +328,29 @@ gather(const struct control_request *q, struct slice text, struct stories *s)
     struct history_line l;
 
     while (s->n && next_event(q, &text, &line, &l)) {
-        struct story key = { history_base(l.id), NULL, 0 };
-        struct story *one = bsearch(&key, s->one, s->n, sizeof *s->one, compare_stories);
+        struct control_story key = { history_base(l.id), NULL, 0 };
+        struct control_story *one = bsearch(&key, s->one, s->n, sizeof *s->one, compare_stories);
         if (!one)
             continue;
         one->line = mem_resize(one->line, one->n + 1, sizeof *one->line);
         one->line[one->n++] = line;
     }
+}
+
+bool
+control_story_waits(const struct history_line *l, struct spool *spool)
+{
+    struct record r;
+    struct error gone;
+    char *id = slice_dup(l->id);
+    int fd = spool && strlen(id) <= SPOOL_ID_MAX ? spool_look(spool, id, &r, &gone) : -1;
+
+    free(id);
+    if (fd < 0)
+        return false;
+    record_clear(&r);
+    file_close(&fd);
+    return true;
 }
 
 /* A part of the message by its last line: is it over, and does it still wait? */
@@ -349,55 +359,56 @@ tell_rest(struct teller *t, const struct history_line *l, struct spool *spool)
 {
     const struct ending *e = ending_of(l);
     struct timespec now = clock_wall();
-    struct record r;
-    struct error gone;
-    char *id;
-    int fd;
 
     if (e && e->is_final)
         return;
-    id = slice_dup(l->id);
-    fd = spool && strlen(id) <= SPOOL_ID_MAX ? spool_look(spool, id, &r, &gone) : -1;
-    if (fd >= 0) {
+    if (control_story_waits(l, spool)) {
         control_line_begin(t->o);
         buf_add_format(&t->o->b, "  %*s", INDENT - 2, "");
         buf_add_str(&t->o->b, "it is in the queue: smtprelay show ");
-        control_add_text(t->o, id);
+        text_add_escaped(&t->o->b, l->id);
         control_line_end(t->o);
-        record_clear(&r);
-        file_close(&fd);
     } else if (((int64_t)now.tv_sec * 1000 - l->time_ms) > SETTLED_MS) {
         control_line(t->o, "%*snothing more is known of it; it is not in the queue", INDENT, "");
     }
-    free(id);
 }
 
-/* The last trouble of a message that did not go out after it, and what helps */
-static void
-tell_advice(struct teller *t, const struct control_request *q, const struct story *s)
+bool
+control_story_advise(const struct control_request *q, const struct control_story *s, struct buf *advice)
 {
-    struct buf advice, last;
+    struct buf last, value;
     struct history_line l;
+    bool known;
 
     buf_init(&last, HISTORY_LINE_MAX);
-    buf_init(&advice, HISTORY_LINE_MAX);
+    buf_init(&value, HISTORY_LINE_MAX);
     for (size_t i = 0; i < s->n && history_parse(s->line[i], &l); i++) {
         if (slice_is(l.event, "sent"))
             buf_reset(&last);
-        else if (history_get(&l, slice_is(l.event, "attempt") ? "trouble" : "why", &t->value)) {
+        else if (history_get(&l, slice_is(l.event, "attempt") ? "trouble" : "why", &value)) {
             buf_reset(&last);
-            buf_add_slice(&last, buf_slice(&t->value));
+            buf_add_slice(&last, buf_slice(&value));
         }
     }
-    if (control_advise(q, buf_str(&last), &advice))
-        control_line(t->o, "%*sdo: %s", INDENT, "", buf_str(&advice));
+    known = control_advise(q, buf_str(&last), advice);
     buf_clear(&last);
+    buf_clear(&value);
+    return known;
+}
+
+static void
+tell_advice(struct teller *t, const struct control_request *q, const struct control_story *s)
+{
+    struct buf advice;
+
+    buf_init(&advice, HISTORY_LINE_MAX);
+    if (control_story_advise(q, s, &advice))
+        control_line(t->o, "%*sdo: %s", INDENT, "", buf_str(&advice));
     buf_clear(&advice);
 }
 
-/* Is there another line of the same part behind line `i`? */
-static bool
-is_last_of_part(const struct story *s, size_t i, const struct history_line *l)
+bool
+control_story_ends(const struct control_story *s, size_t i, const struct history_line *l)
 {
     struct history_line other;
 
@@ -408,7 +419,8 @@ is_last_of_part(const struct story *s, size_t i, const struct history_line *l)
 }
 
 static void
-tell_story(struct teller *t, const struct control_request *q, const struct story *s, struct spool *spool)
+tell_story(
+    struct teller *t, const struct control_request *q, const struct control_story *s, struct spool *spool)
 {
     struct history_line l;
 
@@ -428,7 +440,7 @@ tell_story(struct teller *t, const struct control_request *q, const struct story
         control_line_end(t->o);
     }
     for (size_t i = 0; i < s->n && history_parse(s->line[i], &l); i++)
-        if (is_last_of_part(s, i, &l))
+        if (control_story_ends(s, i, &l))
             tell_rest(t, &l, spool);
     tell_advice(t, q, s);
 }
@@ -446,9 +458,11 @@ control_why_tell(const struct control_request *q, struct control_out *o, struct 
     gather(q, history, &s);
     found = s.n > 0;
     for (size_t i = 0; i < s.n; i++) {
-        if (i > 0)
+        if (i > 0 && !q->filter.json)
             control_line(o, "%s", "");
-        if (control_alive(o))
+        if (control_alive(o) && q->filter.json)
+            control_story_words(q, o, &s.one[i], spool);
+        else if (control_alive(o))
             tell_story(&t, q, &s.one[i], spool);
         free(s.one[i].line);
     }

@@ -4,6 +4,7 @@
 #define DAEMON_CONTROL_WHY_H
 
 #include "daemon/control_out.h"
+#include "daemon/history.h"
 
 enum { CONTROL_WHY_DEFAULT = 10, CONTROL_LOG_DEFAULT = 20, CONTROL_ERRORS_MAX = 3 };
 
@@ -22,6 +23,22 @@ bool control_log(const struct control_request *q, struct control_out *o, struct 
 bool control_why_tell(const struct control_request *q, struct control_out *o, struct slice history,
     struct spool *spool, struct error *err);
 void control_log_tell(const struct control_request *q, struct control_out *o, struct slice history);
+
+/* What the history has of one message: lines in their order, of which all can be parsed. Borrows. */
+struct control_story {
+    struct slice id;
+    struct slice *line;
+    size_t n;
+};
+/* Is line `i`, which is `l`, the last one of its part of the message? */
+bool control_story_ends(const struct control_story *s, size_t i, const struct history_line *l);
+/* Is that part in the queue? */
+bool control_story_waits(const struct history_line *l, struct spool *spool);
+/* What helps against its last trouble, added; false: it went out after it, or nobody knows. */
+bool control_story_advise(const struct control_request *q, const struct control_story *s, struct buf *advice);
+/* control_why_json.c: the message as one line of words */
+void control_story_words(const struct control_request *q, struct control_out *o,
+    const struct control_story *s, struct spool *spool);
 
 /* The last errors, newest first, each text once; how many. The strings are the caller's. What cannot be read tells none. */
 size_t control_errors(const struct control_request *q, struct control_error errors[CONTROL_ERRORS_MAX]);

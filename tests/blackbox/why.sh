@@ -76,6 +76,43 @@ send -f alice@example.org bob@example.net
 expect_rc 0
 shows 'queued: ' "$ADMIN" why --last
 expect_out 'it is in the queue: smtprelay show '
+shows '"event":"queued"' "$ADMIN" why --last --json
+expect_out '"state":"queued","waits":true'
+finish
+
+script 'on RCPT *<bob@* nth 1' '    reply 450 4.2.1 come again' 'on RCPT *<bad@*' '    reply 550 5.1.1 no such \xe9\x1b[2Juser'
+a_daemon "why --json tells a program the same, an object for each message, in ASCII" "$T/script"
+send -f alice@example.org bob@example.net
+expect_rc 0
+shows 'sent to all' "$ADMIN" why bob@example.net
+send -f alice@example.org bad@example.net
+expect_rc 67
+shows 'not taken, the caller' "$ADMIN" why bad@example.net
+run "$ADMIN" why --json --last 2
+expect_rc 0
+[ "$(wc -l <"$T/out")" -eq 2 ] || fail "not a line for each message"
+if LC_ALL=C grep -q '[^ -~]' "$T/out"; then fail "there is more than ASCII"; fi
+if command -v python3 >/dev/null; then
+    python3 - "$T/out" "$(id -u)" >"$T/odd" 2>&1 <<'END' || fail "$(tail -n 1 "$T/odd")"
+import json, sys
+bob, bad = [json.loads(line) for line in open(sys.argv[1])]
+assert bob["uid"] == int(sys.argv[2]) and bob["sender"] == "alice@example.org", bob
+assert bob["recipients"] == [{"address": "bob@example.net"}] and bob["recipient_count"] == 1, bob
+first, second = [e for e in bob["events"] if e["event"] == "attempt"]
+assert "come again" in first["reason"] and first["deferred"] == 1, first
+assert second["sent"] == 1 and "taken" in second["reply"] and second["us"] > 0 and "message_us" in second, second
+assert bob["events"][-1]["event"] == "sent" and "advice" not in bob, bob
+assert bob["parts"] == [{"id": bob["id"], "state": "sent", "waits": False}], bob
+assert bad["parts"][0]["state"] == "failed" and "no such" in bad["events"][0]["reason"], bad
+END
+fi
+run "$ADMIN" why bob@example.net 1 --json
+expect_out '"sender":"alice@example.org"'
+run "$ADMIN" why --json
+expect_rc 64
+run "$ADMIN" why nobody@example.net --json
+expect_rc 69
+expect_err 'nothing of it'
 finish
 
 a_daemon "log -f goes on with what happens, also over a restart of the daemon" -

@@ -56,6 +56,8 @@ check_told(struct slice history)
     control_out_begin(&o, -1);
     if (history.len < 20000) {
         (void)control_why_tell(&q, &o, history, NULL, &err);
+        q.filter.json = true;
+        (void)control_why_tell(&q, &o, history, NULL, &err);
         control_log_tell(&q, &o, history);
         ensure(!o.is_broken);
     }
