@@ -2,6 +2,8 @@
 /* deliver: record -> message -> smarthost -> facts. Writes nothing but packets; decides nothing about retries. */
 #include "worker/deliver.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -542,8 +544,19 @@ run_probe(struct worker *w, const struct job_packet *p)
     free(relay);
 }
 
+/* Until something has come; false: it is another worker's. What ends unread is no attempt (ipc/job). */
+static bool
+may_read(const struct worker *w, const struct reach_kept *kept)
+{
+    struct pollfd p = { .fd = w->sock, .events = POLLIN };
+
+    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+        ;
+    return !w->served || !reach_is_lost(kept);
+}
+
 void
-deliver_run(int sock, const struct config *c)
+deliver_run(int sock, const struct config *c, const struct reach_kept *kept)
 {
     struct worker *w = mem_alloc(sizeof *w);
     char *buffer = mem_alloc(JOB_PACKET_MAX);
@@ -554,7 +567,7 @@ deliver_run(int sock, const struct config *c)
     w->c = c;
     w->session.stream.fd = -1;
     bool ok = settle_settings(w, &err);
-    while (job_receive(sock, buffer, &p, &err) == 1) {
+    while (may_read(w, kept) && job_receive(sock, buffer, &p, &err) == 1) {
         if (p.type == JOB_AVOID)
             avoid_set(&w->avoid, p.text);
         if (p.type == JOB_LATE)
@@ -566,9 +579,11 @@ deliver_run(int sock, const struct config *c)
         else if (p.type == JOB_PROBE && ok)
             run_probe(w, &p);
         file_close(&p.fd);
+        w->served = w->served || p.type == JOB_START;
         if (!ok && p.type != JOB_AVOID && p.type != JOB_LATE)
             break;
     }
+    file_close(&w->sock); /* who waits for us need not wait for the last words */
     end_session(w);
     for (size_t i = 0; i < w->nhubs; i++)
         free(w->hub[i].host);

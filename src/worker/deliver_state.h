@@ -29,6 +29,7 @@ struct worker {
     struct head_settings complete;
     struct session_options options;
     struct session session;
+    bool served; /* a job */
     bool warm;
     bool told;       /* until when token and own certificate are good */
     char relay[200]; /* host:port of the session */

@@ -88,6 +88,7 @@ look(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
+    struct reach_kept kept;
     struct buf flat;
     struct config c;
     struct error err;
@@ -112,8 +113,9 @@ main(int argc, char **argv)
         fatal(EX_SOFTWARE, "%s", err.text);
     buf_wipe(&flat);
     file_close(&fd);
+    reach_keep(&kept);
     (void)reach_confine(&c); /* what this kernel has of it; mail goes out with less, too */
-    deliver_run(SOCKET_FD, &c);
+    deliver_run(SOCKET_FD, &c, &kept);
     config_end(&c);
     return 0;
 }

@@ -2,20 +2,22 @@
 /*
  * reach: a worker reads name service settings, CA certificates and what libraries load late; no mail, no home, no secret.
  *
- * A rule stands for the file that is there now. The worker of an ordinary user gets all of /etc, so that a resolv.conf
- * put in place later is still read by a warm worker; as root that would be every secret in /etc, so root's workers get the
- * files one by one.
+ * Of /etc it gets the files one by one: its user may read the configuration there, which has the passwords of all accounts. A
+ * rule stands for the file that is there now, so a worker ends when another one has taken the place of such a file.
  */
 #include "worker/reach.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/confine.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "smtp/tls.h"
 
@@ -27,20 +29,10 @@ struct reach {
     size_t n;
 };
 
-static const char *const for_all[] = {
+static const char *const files[] = {
     "/dev/null",
     "/dev/random",
     "/dev/urandom",
-    "/lib",
-    "/lib64",
-    "/nix/store",
-    "/proc/sys/crypto",
-    "/sys/devices/system/cpu",
-    "/usr",
-    "/var/lib/ca-certificates",
-};
-
-static const char *const of_etc[] = {
     "/etc/ca-certificates",
     "/etc/crypto-policies",
     "/etc/gai.conf",
@@ -53,12 +45,23 @@ static const char *const of_etc[] = {
     "/etc/pki/tls/cert.pem",
     "/etc/pki/tls/certs",
     "/etc/pki/tls/openssl.cnf",
+    "/etc/pki/tls/openssl.d",
     "/etc/resolv.conf",
     "/etc/services",
     "/etc/ssl/cert.pem",
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/proc/sys/crypto",
+    "/sys/devices/system/cpu",
+    "/usr",
+    "/var/lib/ca-certificates",
 };
+
+/* Those that change while a worker lives; CAs change in folders */
+static const char *const kept[REACH_KEPT] = { "/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf" };
 
 static void
 add(struct reach *r, const char *path)
@@ -68,13 +71,6 @@ add(struct reach *r, const char *path)
     r->text[r->n] = mem_dup(path);
     r->path[r->n] = (struct confine_path){ r->text[r->n], CONFINE_READ };
     r->n++;
-}
-
-static void
-add_all(struct reach *r, const char *const *paths, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        add(r, paths[i]);
 }
 
 /* /etc/resolv.conf is often a link into a folder of its own below /run, where files come and go */
@@ -128,11 +124,8 @@ reach_confine(const struct config *c)
     const char *file, *dir;
     unsigned bits;
 
-    add_all(r, for_all, sizeof for_all / sizeof for_all[0]);
-    if (geteuid() == 0)
-        add_all(r, of_etc, sizeof of_etc / sizeof of_etc[0]);
-    else
-        add(r, "/etc");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        add(r, files[i]);
     add_folder_of_link(r, "/etc/resolv.conf");
     add_folder_of_link(r, "/etc/hosts");
     tls_system_store(&file, &dir);
@@ -144,4 +137,46 @@ reach_confine(const struct config *c)
         free(r->text[i]);
     free(r);
     return bits;
+}
+
+/* ---------------------------------------------------------------- what takes their place */
+
+static void
+look(const char *path, struct stat *st)
+{
+    if (stat(path, st) != 0)
+        memset(st, 0, sizeof *st);
+}
+
+void
+reach_keep(struct reach_kept *k)
+{
+    for (size_t i = 0; i < REACH_KEPT; i++)
+        look(kept[i], &k->file[i]);
+}
+
+/* Is it another file, and one that is out of reach? One that nobody may read is none for the next worker, either. */
+static bool
+is_lost(const char *path, const struct stat *before)
+{
+    struct stat now;
+    int fd;
+
+    look(path, &now);
+    if (now.st_dev == before->st_dev && now.st_ino == before->st_ino)
+        return false;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == EACCES;
+    file_close(&fd);
+    return false;
+}
+
+bool
+reach_is_lost(const struct reach_kept *k)
+{
+    for (size_t i = 0; i < REACH_KEPT; i++)
+        if (is_lost(kept[i], &k->file[i]))
+            return true;
+    return false;
 }

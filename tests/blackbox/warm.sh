@@ -5,13 +5,17 @@
 
 letter
 
+# say_message WHO COMMAND: in a session, behind that command
+say_message() {
+    printf '%s\r\nMAIL FROM:<alice@example.org>\r\nRCPT TO:<%s@example.net>\r\nDATA\r\nSubject: %s\r\n\r\nhi\r\n.\r\n' "$2" "$1" "$1"
+}
+has_message() { [ -e "$HUB_DIR/1.env" ]; }
+
 # two_messages: by one `sendmail -bs`, so that the second finds a warm connection
 two_messages() {
     {
-        printf 'EHLO x\r\n'
-        for r in bob carol; do
-            printf 'MAIL FROM:<alice@example.org>\r\nRCPT TO:<%s@example.net>\r\nDATA\r\nSubject: %s\r\n\r\nhi\r\n.\r\n' $r $r
-        done
+        say_message bob 'EHLO x'
+        say_message carol NOOP
         printf 'QUIT\r\n'
     } >"$T/dialog"
     timeout 60 "$SENDMAIL" -C "$T/conf" -bs <"$T/dialog" >"$T/out" 2>"$T/err"
@@ -47,4 +51,27 @@ conf_tls false ''
 two_messages
 [ "$(sessions)" -eq 1 ] || fail "$(sessions) connections"
 grep -q '^4.*no answer in time' "$T/out" || fail "the client is not told to try again later"
+end
+
+# Its rules of confinement stand for the files that were there when it began
+begin "a warm worker looks up names in a file that was put in /etc/hosts' place"
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+    printf 'on accepted nth 1\n    close\n' >"$T/script"
+    hub_start "$T/script"
+    conf_tls false '' "mailhub=hub.test:$HUB_PORT"
+    mkdir -p "$T/etc"
+    cp /etc/passwd /etc/group "$T/etc"
+    echo '127.0.0.1 localhost hub.test' >"$T/etc/hosts"
+    # shellcheck disable=SC2016 # the inner shell's
+    {
+        say_message bob 'EHLO x'
+        wait_for 20 has_message
+        echo '127.0.0.1 localhost hub.test' >"$T/etc/hosts.new"
+        mv "$T/etc/hosts.new" "$T/etc/hosts"
+        say_message carol NOOP
+        printf 'QUIT\r\n'
+    } | timeout 60 unshare -m sh -c 'mount --bind "$1" /etc && shift && exec "$@"' sh "$T/etc" \
+        "$SENDMAIL" -C "$T/conf" -bs >"$T/out" 2>"$T/err"
+    expect_messages 2
+fi
 end
