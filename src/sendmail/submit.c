@@ -168,6 +168,32 @@ take_input(struct submission *s)
     buf_consume(&s->in, used);
 }
 
+static bool
+wait_for(struct submission *s, bool (*enough)(const struct submission *), int64_t deadline)
+{
+    while (!s->done && !s->gone && !enough(s)) {
+        struct pollfd p = { .fd = s->fd, .events = POLLIN };
+        int r = poll(&p, 1, clock_left(deadline));
+        if (r == 0)
+            return false;
+        if (r > 0)
+            take_input(s);
+    }
+    return true;
+}
+
+static bool
+is_greeted(const struct submission *s)
+{
+    return s->greeted;
+}
+
+static bool
+is_done(const struct submission *s)
+{
+    return s->done;
+}
+
 /* ---------------------------------------------------------------- writing */
 
 /* One system call for all pieces; what has gone is taken from them. -1 with errno. */
@@ -214,8 +240,7 @@ write_all(struct submission *s, struct slice pieces[PIECES], int stall_ms)
     while (!s->done && !s->gone) {
         ssize_t sent = send_pieces(s->fd, pieces);
         if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            while (!s->gone && !s->done)
-                take_input(s); /* it may have said why */
+            (void)wait_for(s, is_done, deadline); /* it may have said why */
             return false;
         }
         if (pieces[0].len + pieces[1].len + pieces[2].len == 0)
@@ -226,32 +251,6 @@ write_all(struct submission *s, struct slice pieces[PIECES], int stall_ms)
             return error_set(s->err, ERROR_TEMP, "smtprelayd: takes nothing for %d s", stall_ms / 1000);
     }
     return false;
-}
-
-static bool
-wait_for(struct submission *s, bool (*enough)(const struct submission *), int64_t deadline)
-{
-    while (!s->done && !s->gone && !enough(s)) {
-        struct pollfd p = { .fd = s->fd, .events = POLLIN };
-        int r = poll(&p, 1, clock_left(deadline));
-        if (r == 0)
-            return false;
-        if (r > 0)
-            take_input(s);
-    }
-    return true;
-}
-
-static bool
-is_greeted(const struct submission *s)
-{
-    return s->greeted;
-}
-
-static bool
-is_done(const struct submission *s)
-{
-    return s->done;
 }
 
 /* ---------------------------------------------------------------- commands */
@@ -389,10 +388,10 @@ conclude(struct submission *s, char **note)
             *note = mem_dup(s->last);
         return 0;
     }
-    if (s->all_out)
-        error_set(s->err, ERROR_TEMP, "smtprelayd: ended without an answer; the message may have been sent");
-    else if (s->err->class == ERROR_NONE)
-        error_set(s->err, ERROR_TEMP, "smtprelayd: ended before it took the message");
+    if (s->err->class == ERROR_NONE)
+        error_set(s->err, ERROR_TEMP,
+            s->all_out ? "smtprelayd: ended without an answer; the message may have been sent"
+                       : "smtprelayd: ended before it took the message");
     return (int)s->err->class;
 }
 

@@ -162,7 +162,7 @@ with_hub "daemon-hung: no answer in the time it announced is 75, and the line sa
 fake no_answer
 hand_over
 ends 75 0 40
-expect_err "may have been sent"
+expect_err "no answer in the time it announced; the message may have been sent"
 end
 
 with_hub "daemon-hung: what was refused before was refused, and the line says no more"
