@@ -272,6 +272,7 @@ say_hello(struct session *s, struct status_fact *fact)
         session_fact_reply(fact, STATUS_EHLO, &r);
         ok = false;
     }
+    s->introduced = ok;
     if (ok)
         tell_hello(s, flights);
     reply_clear(&r);
@@ -355,6 +356,8 @@ start_tls(struct session *s, struct tls *begun, struct status_fact *fact)
     s->stream.tls = begun ? tls_finish(begun, deadline, &failure, &err)
                           : tls_start(s->stream.fd, &o, deadline, &failure, &err);
     if (!s->stream.tls) {
+        s->stream.broken =
+            true; /* not even QUIT: who is at the other end waits for TLS, or is nobody to talk to */
         session_fact(fact, STATUS_TLS, causes[failure], "%s", err.text);
         return false;
     }
@@ -395,6 +398,7 @@ upgrade(struct session *s, struct status_fact *fact)
         return false;
     /* CVE-2011-0411: what came in clear behind the 220 must never be taken for what comes through TLS */
     if (s->stream.at < s->stream.in.len) {
+        s->stream.broken = true;
         session_fact(
             fact, STATUS_STARTTLS, STATUS_HANDSHAKE, "STARTTLS: text was slipped in before the handshake");
         return false;
@@ -467,7 +471,7 @@ session_close(struct session *s)
 {
     if (s->stream.fd < 0)
         return;
-    if (!s->stream.broken && s->caps.esmtp)
+    if (!s->stream.broken && s->introduced)
         (void)stream_write(
             &s->stream, slice_of("QUIT\r\n"), clock_deadline(1000)); /* manners; nobody waits for the 221 */
     stream_close(&s->stream);

@@ -49,6 +49,7 @@ struct session {
     char tls_info[100]; /* "" = in clear */
     char mechanism[32]; /* "" = no login */
     unsigned mails;     /* transactions so far */
+    bool introduced;    /* EHLO or HELO was taken: it is owed a QUIT */
     bool asked_again;   /* session_ask_again() did */
     int64_t
         expires_s; /* when the certificate that was verified expires; 0: nobody asks for its dates (clear, a pin) */

@@ -153,6 +153,8 @@ START_TEST(greeting_ehlo_and_helo_are_taken_for_what_they_say)
         ck_assert_msg(
             t.fact.cause == talks[i].cause && t.fact.code == talks[i].code, "%zu: %s", i, t.fact.text);
         ck_assert(!t.open || (!t.s.caps.esmtp && !t.s.caps.pipelining && !t.s.caps.size_max));
+        ck_assert(
+            (strcmp(peer_got(&t.peer, n), "QUIT\r\n") == 0) == talks[i].open); /* else HELO may be there */
         peer_clear(&t.peer);
     }
 }
@@ -185,6 +187,33 @@ START_TEST(no_login_goes_out_in_clear_whatever_becomes_of_starttls)
         ck_assert_msg(!t.open && t.fact.cause == unsafe[i].cause, "%zu: %s", i, t.fact.text);
         for (size_t k = 0; k <= n; k++)
             ck_assert_ptr_null(strstr(peer_got(&t.peer, k), "AUTH"));
+        peer_clear(&t.peer);
+    }
+}
+END_TEST
+
+/* tls.h: nothing more may be sent over the connection */
+START_TEST(no_quit_goes_out_in_clear_behind_a_handshake_that_failed)
+{
+    static const char *const answers[] = { "HTTP/1.1 400 Bad Request\r\n\r\n", "220 mx ESMTP\r\n" };
+
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        const struct peer_step steps[] = { { "", "220 hi\r\n", false },
+            { "\r\n", "250-me\r\n250 STARTTLS\r\n", false }, { "\r\n", "220 go\r\n", false },
+            { NULL, answers[i], false } };
+        struct trial t;
+        int fd = peer_start(&t.peer, SOCK_STREAM, steps, 4);
+
+        t.options = (struct session_options){ .host = "h",
+            .tls = SESSION_TLS_STARTTLS,
+            .tls_options = { .host = "h" },
+            .ehlo_name = "me",
+            .greeting_ms = 20000,
+            .timeout_ms = 20000 };
+        ck_assert(!session_open(&t.s, fd, &t.options, &t.fact));
+        peer_join(&t.peer);
+        ck_assert_int_eq(t.fact.cause, STATUS_HANDSHAKE);
+        ck_assert_ptr_null(strstr(peer_got(&t.peer, 4), "QUIT"));
         peer_clear(&t.peer);
     }
 }
@@ -241,7 +270,7 @@ START_TEST(nothing_is_written_behind_a_write_that_ran_out_of_time)
     memset(text, 'x', sizeof text);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     stream_init(&s.stream, pair[0], NULL, NULL);
-    s.caps.esmtp = true;
+    s.introduced = true;
     ck_assert_int_eq(stream_write(&s.stream, slice_make(text, sizeof text), clock_ms()), STREAM_TIMEOUT);
     /* there is room again, but QUIT would be taken for a part of the text */
     ck_assert_int_gt(recv(pair[1], text, sizeof text, 0), 0);
@@ -255,5 +284,6 @@ END_TEST
 SUITE_MAIN("session", nothing_is_written_behind_a_write_that_ran_out_of_time,
     what_ehlo_offers_is_understood_and_nonsense_is_no_limit, mechanisms_beyond_all_measure_are_dropped,
     greeting_ehlo_and_helo_are_taken_for_what_they_say,
-    no_login_goes_out_in_clear_whatever_becomes_of_starttls, a_server_that_never_stops_asking_is_left,
+    no_login_goes_out_in_clear_whatever_becomes_of_starttls,
+    no_quit_goes_out_in_clear_behind_a_handshake_that_failed, a_server_that_never_stops_asking_is_left,
     a_session_that_was_spoken_to_or_left_or_has_had_its_mails_is_not_used_again)

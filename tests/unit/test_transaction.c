@@ -47,7 +47,7 @@ prepare(struct trial *t, unsigned offered, size_t rcpts, const char *content)
     memset(t, 0, sizeof *t);
     t->options = (struct session_options){ .ehlo_name = "me", .timeout_ms = 20000, .end_ms = 20000 };
     t->s.options = &t->options;
-    t->s.caps.esmtp = true;
+    t->s.caps.esmtp = t->s.introduced = true;
     t->s.caps.pipelining = offered & PIPELINING;
     t->s.caps.chunking = offered & CHUNKING;
     if (offered & LOGIN)
