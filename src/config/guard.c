@@ -154,11 +154,9 @@ parse_integer(struct slice word, bool *fits)
         bool letter = hex && c >= 'a' && c <= 'f';
         if (!ascii_is_digit(c) && !letter)
             return false;
-        v = v * (hex ? 16 : 10) + (uint64_t)(letter ? c - 'a' + 10 : c - '0');
-        if (v > max) { /* bounded, so the next step cannot overflow */
-            *fits = false;
-            v = max;
-        }
+        uint64_t base = hex ? 16 : 10, digit = (uint64_t)(letter ? c - 'a' + 10 : c - '0');
+        *fits = *fits && v <= (max - digit) / base;
+        v = *fits ? v * base + digit : 0;
     }
     return word.len > 0;
 }
