@@ -460,6 +460,20 @@ end_session(struct worker *w)
     w->warm = false;
 }
 
+/* The bits of the job are for the recipients of the record that comes with it */
+static bool
+read_record(struct job *j, const struct job_packet *p, struct error *err)
+{
+    if (!record_read(p->fd, &j->record, err))
+        return false;
+    if (j->record.envelope.n == p->recipients)
+        return true;
+    error_set(err, ERROR_INTERNAL, "job: it is for %lu recipients, the record has %zu",
+        (unsigned long)p->recipients, j->record.envelope.n);
+    record_clear(&j->record);
+    return false;
+}
+
 static void
 run_job(struct worker *w, const struct job_packet *p)
 {
@@ -475,7 +489,7 @@ run_job(struct worker *w, const struct job_packet *p)
     memset(&w->info, 0, sizeof w->info);
     w->session_us = w->sent_us = 0;
     buf_init(&j.paths, 64u << 20);
-    read = record_read(p->fd, &j.record, &err) && j.record.envelope.n == p->recipients;
+    read = read_record(&j, p, &err);
     if (read)
         settle_for(&j);
     if (read && make_envelope(&j, p, &err)) {

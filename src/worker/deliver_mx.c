@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/mem.h"
 #include "smtp/dane.h"
 #include "smtp/mx.h"
 
