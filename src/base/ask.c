@@ -347,8 +347,9 @@ copy_piece(int fd, struct answer *a, int patience_ms, bool *over, struct error *
     if (!take(a, slice_make(piece, (size_t)n), err))
         return false;
     if (!a->to->data(a->to->ctx, buf_slice(&a->data))) {
-        error_sys(err, ERROR_IO, errno, "standard output");
-        if (errno == EPIPE)
+        int why = errno;
+        error_sys(err, ERROR_IO, why, "standard output");
+        if (why == EPIPE)
             err->text[0] = '\0'; /* `mailq | head`: whoever reads has enough */
         return false;
     }

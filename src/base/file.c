@@ -129,21 +129,16 @@ bool
 file_read_all(int fd, struct buf *out, const char *name, struct error *err)
 {
     char piece[16384];
+    ssize_t n;
+    int why;
 
-    for (;;) {
-        ssize_t n = file_read_some(fd, piece, sizeof piece);
-        if (n < 0)
-            return error_sys(err, ERROR_IO, errno, "cannot read %s", name);
-        if (n == 0)
-            break;
+    while ((n = file_read_some(fd, piece, sizeof piece)) > 0 && !out->overflow)
         buf_add(out, piece, (size_t)n);
-        if (out->overflow) {
-            mem_wipe(piece, sizeof piece);
-            return error_set(err, ERROR_CONFIG, "%s: larger than %zu bytes", name, out->max);
-        }
-    }
+    why = errno;
     mem_wipe(piece, sizeof piece); /* it may have been a secret */
-    return true;
+    if (n < 0)
+        return error_sys(err, ERROR_IO, why, "cannot read %s", name);
+    return !out->overflow || error_set(err, ERROR_CONFIG, "%s: larger than %zu bytes", name, out->max);
 }
 
 /* Where there are no files without a name (some overlay and network file systems): a random one that lives for an instant. */

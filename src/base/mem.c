@@ -18,7 +18,7 @@
 
 enum { FATAL_MAX = 4096 };
 
-static const char *program_name = "smtprelay"; /* set once by main(); the one global of this layer */
+static const char *program_name = "smtprelay"; /* set once by main() */
 
 void
 mem_program(const char *name)
