@@ -107,10 +107,10 @@ static bool
 on_begin(void *ctx, struct server_transaction *t, struct error *err)
 {
     struct client *c = ctx;
-    if (c->party)
-        party_took(c->party, CROWD_MESSAGE, 1);
     const char *origin = c->kind == SERVER_LISTENER ? "listener" : server_is_own(c->server) ? "local" : "bs";
 
+    if (c->party)
+        party_took(c->party, CROWD_MESSAGE, 1);
     return intake_begin(&c->core->config, &c->peer, origin, c->sub, t, err);
 }
 
