@@ -68,6 +68,18 @@ status_judge_direct(enum status_stage stage, enum status_cause cause, int code)
     return s.outcome == STATUS_FROZEN ? (struct status)TEMPORARY : s;
 }
 
+bool
+status_is_put_off(const struct status_fact *fact)
+{
+    enum status_outcome outcome;
+
+    if (fact->cause != STATUS_REPLY || fact->stage < STATUS_MAIL || fact->code < 400 || fact->code > 599 ||
+        fact->code == 421 || fact->maybe_sent)
+        return false;
+    outcome = status_judge(fact->stage, fact->cause, fact->code).outcome;
+    return outcome == STATUS_DEFERRED || outcome == STATUS_FROZEN;
+}
+
 const char *
 status_stage_name(enum status_stage stage)
 {

@@ -67,6 +67,11 @@ struct status_fact {
 struct status status_judge(enum status_stage stage, enum status_cause cause, int code);
 /* The same where the peer is the recipient's own host (direct delivery): nothing there is for our administrator to mend. */
 struct status status_judge_direct(enum status_stage stage, enum status_cause cause, int code);
+/*
+ * Nothing was taken, as a reply to the message says in so many words, and another server may take it now: 4yz, and who wants a login
+ * that he did not offer (530 to 538). Not 421, which ends the session; not what is no answer to the question.
+ */
+bool status_is_put_off(const struct status_fact *fact);
 /* "MAIL FROM", "end of data" ...: for people */
 const char *status_stage_name(enum status_stage stage);
 

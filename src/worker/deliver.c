@@ -137,7 +137,6 @@ struct job {
     int fd;
     uint32_t *index; /* of the record's recipients */
     struct transaction t;
-    bool others;             /* the session was lost, and there are other smarthosts */
     struct buf paths;        /* senders and recipients, NUL behind each */
     const char *null_sender; /* goes where the null sender is refused; NULL: nothing does */
 };
@@ -162,7 +161,7 @@ report(struct job *j, uint32_t recipient, const struct status_fact *fact)
     f.code = fact->code;
     f.maybe_sent = fact->maybe_sent;
     f.has_dsn = j->w->session.caps.dsn;
-    f.others = j->others;
+    f.others = j->w->turn.others;
     memcpy(f.enhanced, fact->enhanced, sizeof f.enhanced);
     (void)snprintf(f.relay, sizeof f.relay, "%s", j->w->relay);
     (void)snprintf(f.text, sizeof f.text, "%s", fact->text);
@@ -374,45 +373,55 @@ adapt(struct job *j)
     return true;
 }
 
-/* The session was lost, and surely nobody has the message: it can go by another smarthost at once */
+/* A session for the message, `reused` being the one that is there. False: no other is to be had, as all facts say then */
 static bool
-is_lost_early(const struct job *j)
+open_for(struct job *j)
 {
-    for (size_t i = 0; i < j->t.n; i++) {
-        const struct status_fact *f = &j->t.rcpt[i].fact;
-        if (f->maybe_sent || (f->cause != STATUS_NETWORK && !(f->cause == STATUS_REPLY && f->code == 421)))
-            return false;
+    struct worker *w = j->w;
+    struct status_fact fact;
+
+    w->session.tls_info[0] = w->session.mechanism[0] =
+        '\0'; /* what it logs of TLS and login is of this one */
+    session_fact(&fact, STATUS_RESOLVE, STATUS_NETWORK, "no other mailhub is there any more");
+    if (deliver_open(w, &fact)) {
+        w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
+        return true;
     }
+    for (size_t i = 0; i < j->t.n; i++)
+        j->t.rcpt[i].fact = fact;
+    return false;
+}
+
+/* The same once more, in other words or elsewhere */
+static bool
+try_again(struct job *j, bool reused)
+{
+    if (try_own_address(j))
+        return true;
+    if (j->w->warm || !died_idle(j, reused))
+        return deliver_turn_next(j->w, &j->t);
+    for (size_t i = 0; i < j->t.n; i++)
+        j->t.rcpt[i].done = false;
     return true;
 }
 
-/* What is known now of the smarthost whose session was lost. Has it a better one in its place? */
-static bool
-lose_hub(struct job *j)
+static void
+run_transaction(struct job *j)
 {
     struct worker *w = j->w;
+    int64_t begun = clock_us();
 
-    for (size_t i = 0; w->known > 1 && i < j->t.n; i++) {
-        const struct status_fact *f = &j->t.rcpt[i].fact;
-        if (f->cause != STATUS_NETWORK && !(f->cause == STATUS_REPLY && f->code == 421))
-            continue;
-        deliver_tell_health(w, w->relay, JOB_HUB_FAILS);
-        avoid_add(&w->avoid, w->relay);
-        j->others = deliver_has_others(w);
-        if (!j->others || !is_lost_early(j))
-            return false;
-        deliver_tell_of_hub(w, w->relay, f);
-        return true;
-    }
-    return false;
+    w->warm = transaction_run(&w->session, &j->t);
+    w->sent_us = clock_us() - begun;
+    if (!w->warm)
+        session_close(&w->session);
 }
 
 static void
 send_message(struct job *j)
 {
     struct worker *w = j->w;
-    struct status_fact fact;
-    bool reused = w->warm && session_is_alive(&w->session);
+    bool reused = w->warm && session_is_alive(&w->session), opened;
 
     if (reused && deliver_is_second_best(w))
         reused = false;
@@ -423,30 +432,18 @@ send_message(struct job *j)
     }
     for (;;) {
         w->start_us = clock_us();
-        j->others = false;
-        if (!reused) /* what it logs of TLS and login is of this one */
-            w->session.tls_info[0] = w->session.mechanism[0] = '\0';
-        if (!reused && !deliver_open(w, &fact)) {
-            report_rest(j, &fact);
-            return;
-        }
-        if (!reused)
-            w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
-        int64_t begun = clock_us();
+        w->turn.others = false;
+        opened = reused || open_for(j);
+        if (!opened)
+            break;
         if (!adapt(j))
             return;
-        w->warm = transaction_run(&w->session, &j->t);
-        w->sent_us = clock_us() - begun;
-        if (!w->warm)
-            session_close(&w->session);
-        if (!try_own_address(j)) {
-            if (w->warm || (!died_idle(j, reused) && !lose_hub(j)))
-                break;
-            for (size_t i = 0; i < j->t.n; i++)
-                j->t.rcpt[i].done = false;
-        }
+        run_transaction(j);
+        if (!try_again(j, reused))
+            break;
         reused = w->warm;
     }
+    deliver_turn_settle(w, &j->t, opened);
     tell_failures(j);
     for (size_t i = 0; i < j->t.n; i++)
         report(j, j->index[i], &j->t.rcpt[i].fact);
@@ -515,6 +512,7 @@ run_job(struct worker *w, const struct job_packet *p)
         report_all(&j, p, &fact);
     }
     show_done(&j);
+    deliver_turn_end(w);
     if (read)
         record_clear(&j.record);
     free(j.t.rcpt);

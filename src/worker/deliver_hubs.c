@@ -159,7 +159,12 @@ deliver_open(struct worker *w, struct status_fact *fact)
 bool
 deliver_has_others(const struct worker *w)
 {
-    return w->known > w->avoid.n;
+    const struct avoid *asked = &w->turn.asked;
+    size_t gone = w->avoid.n;
+
+    for (size_t i = 0; i < asked->n; i++)
+        gone += !avoid_has(&w->avoid, asked->relay[i]);
+    return w->known > gone;
 }
 
 bool

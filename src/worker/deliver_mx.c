@@ -101,6 +101,7 @@ try_hosts(struct worker *w, const struct mx_list *list, struct status_fact *fact
     bool ok;
 
     s->mx = list;
+    w->known = n;
     for (size_t i = 0; i < n; i++)
         deliver_search_add(s, list->host[i].name, SMTP_PORT, w->hub[0].tls);
     ok = deliver_search(s);

@@ -48,14 +48,12 @@ go_on(struct worker *w, const struct status_fact *fact)
     steps_failed(w->options.steps, fact);
 }
 
-void
-deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fact *fact)
+static void
+tell_of_hub(struct worker *w, const char *relay, const struct status_fact *fact, const char *then)
 {
     bool reply = fact->cause == STATUS_REPLY, named = strncmp(fact->text, relay, strlen(relay)) == 0;
-    char *text = reply ? mem_format("%s: %s: %s; trying the next mailhub", relay,
-                             status_stage_name(fact->stage), fact->text)
-                       : mem_format("%s%s%s; trying the next mailhub", named ? "" : relay, named ? "" : ": ",
-                             fact->text);
+    char *text = reply ? mem_format("%s: %s: %s; %s", relay, status_stage_name(fact->stage), fact->text, then)
+                       : mem_format("%s%s%s; %s", named ? "" : relay, named ? "" : ": ", fact->text, then);
 
     (void)job_send_text(w->sock, JOB_LOG, 1, text); /* nobody may be looking any more */
     free(text);
@@ -63,9 +61,21 @@ deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fac
 }
 
 void
+deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fact *fact)
+{
+    tell_of_hub(w, relay, fact, "trying the next mailhub");
+}
+
+void
+deliver_tell_last_hub(struct worker *w, const char *relay, const struct status_fact *fact)
+{
+    tell_of_hub(w, relay, fact, "no other mailhub is left");
+}
+
+void
 deliver_tell_health(struct worker *w, const char *relay, enum job_health health)
 {
-    if (w->known > 1 || w->only)
+    if ((w->known > 1 && !w->is_direct) || w->only)
         (void)job_send_text(w->sock, JOB_HUB, (int)health, relay); /* see above */
 }
 

@@ -52,7 +52,7 @@ deliver_search_add(struct search *s, const char *name, uint16_t port, enum confi
     (void)snprintf(t->relay, sizeof t->relay, strchr(name, ':') ? "[%.180s]:%u" : "%.180s:%u", name, port);
     t->port = port;
     t->tls = tls;
-    t->tried = s->w->only && strcmp(t->relay, s->w->only) != 0;
+    t->tried = (s->w->only && strcmp(t->relay, s->w->only) != 0) || avoid_has(&s->w->turn.asked, t->relay);
     s->n++;
 }
 

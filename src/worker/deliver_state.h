@@ -19,6 +19,19 @@
 
 enum { DELIVER_HUBS_MAX = 32, DELIVER_TARGETS_MAX = 64, DELIVER_PINS_MAX = 16 };
 
+struct transaction;
+
+/* One message, smarthost after smarthost, until one takes it or refuses it */
+struct deliver_turn {
+    struct avoid asked;  /* those that have had their say; no search of this message looks at them again */
+    struct avoid blamed; /* of these those it says something of, if another one takes the message */
+    struct status_fact *
+        word; /* what the first one said of each recipient, which is the answer if none is better; NULL: none has */
+    bool is_frozen;                                /* ... and that is for the administrator to mend */
+    char relay[200], tls_info[100], mechanism[32]; /* ... of its session */
+    bool others;                                   /* the session was lost, and there are other smarthosts */
+};
+
 struct worker {
     int sock;
     const struct config *c;
@@ -42,7 +55,8 @@ struct worker {
     struct avoid failed; /* in this search */
     struct avoid passed; /* those before the session's, which were not to be had */
     size_t known;        /* how many there are to choose from */
-    const char *only;    /* a probe: which one is to be looked at */
+    struct deliver_turn turn;
+    const char *only; /* a probe: which one is to be looked at */
     bool verbose;
     bool waits;         /* the daemon knows that this job takes long */
     struct steps steps; /* of a test, as session_options.steps says */
@@ -106,10 +120,20 @@ bool deliver_search(struct search *s);
 /* deliver_hubs.c */
 /* A session for the account, or for w->domain. False with *fact. */
 bool deliver_open(struct worker *w, struct status_fact *fact);
-/* The session was lost: is there another smarthost that is not known to fail? */
+/* Is there another smarthost that is not known to fail, and has not been asked? */
 bool deliver_has_others(const struct worker *w);
 /* A better smarthost than the session's is to be tried again. */
 bool deliver_is_second_best(const struct worker *w);
+
+/* deliver_next.c */
+/* What became of the transaction is no last word, and there is another smarthost to be asked: nothing is settled any more. */
+bool deliver_turn_next(struct worker *w, struct transaction *t);
+/*
+ * All have been asked; the facts are the last one's, or (`opened` false) say why there is no session with any other. Where nobody has
+ * taken anything of it, the first one's word takes their place; the daemon is told of those that put off what another one took.
+ */
+void deliver_turn_settle(struct worker *w, struct transaction *t, bool opened);
+void deliver_turn_end(struct worker *w);
 
 /* deliver_mx.c */
 bool deliver_open_direct(struct worker *w, struct status_fact *fact);
@@ -129,6 +153,8 @@ bool deliver_greet_bare(struct search *s, const struct target *t, struct status_
 enum session_tls deliver_tls_mode(enum config_tls tls);
 /* Into the log: the next one is tried because of this. */
 void deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fact *fact);
+/* The same of the last one, where the answer is another one's word. */
+void deliver_tell_last_hub(struct worker *w, const char *relay, const struct status_fact *fact);
 /* The daemon remembers it for the jobs that come, whoever does them. */
 void deliver_tell_health(struct worker *w, const char *relay, enum job_health health);
 

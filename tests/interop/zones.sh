@@ -33,6 +33,9 @@ refused A 127.1.0.99
 silent A 127.1.0.8
 mute A 127.1.0.10
 pausing A 127.1.0.11
+grey A 127.1.0.12
+grey2 A 127.1.0.12
+closing A 127.1.0.13
 six AAAA fd00::6
 both AAAA fd00::99
 both A 127.1.0.1
@@ -55,6 +58,19 @@ muted MX 10 mute
 muted MX 20 mx2
 paused MX 10 pausing
 paused MX 20 mx2
+putoff MX 10 grey
+putoff MX 20 mx2
+cut MX 10 closing
+cut MX 20 mx2
+greys MX 10 grey
+greys MX 20 grey2
+greys MX 30 mx2
+greyself MX 10 grey
+greyself MX 20 self
+cutself MX 10 closing
+cutself MX 20 self
+greydark MX 10 grey
+greydark MX 20 refused
 null MX 0 .
 implicit A 127.1.0.1
 alias CNAME prefer
@@ -89,6 +105,8 @@ _submission._tcp.srv-dark SRV 10 1 25 silent
 _submission._tcp.srv-dark SRV 20 1 25 mx2
 _submission._tcp.srv-mute SRV 10 1 25 mute
 _submission._tcp.srv-mute SRV 20 1 25 mx2
+_submission._tcp.srv-putoff SRV 10 1 25 grey
+_submission._tcp.srv-putoff SRV 20 1 25 mx2
 _submission._tcp.srv-name SRV 10 1 25 other
 _submission._tcp.srv-weight SRV 10 5 25 mx1
 _submission._tcp.srv-weight SRV 10 5 25 mx2

@@ -81,5 +81,25 @@ START_TEST(nobodys_host_but_our_smarthost_can_freeze_an_account)
 }
 END_TEST
 
-SUITE_MAIN("status", each_failure_has_its_scope_and_exit_code, wrong_password_never_bounces_mail,
+/* Each says that nothing was taken; a reply that is none, or none to this, does not */
+START_TEST(another_server_is_asked_only_where_this_one_surely_has_nothing)
+{
+    for (int stage = 0; stage < STATUS_STAGES; stage++)
+        for (int code = 200; code < 600; code++) {
+            struct status_fact f = { .stage = (enum status_stage)stage, .cause = STATUS_REPLY, .code = code };
+            bool later = (code >= 400 && code < 500 && code != 421) || (code >= 530 && code <= 538) ||
+                         (stage == STATUS_RCPT && code == 552);
+            ck_assert_msg(
+                status_is_put_off(&f) == (stage >= STATUS_MAIL && later), "stage %d, %d", stage, code);
+            f.maybe_sent = true;
+            ck_assert(!status_is_put_off(&f));
+        }
+    for (int cause = STATUS_REPLY + 1; cause < STATUS_CAUSES; cause++)
+        ck_assert(!status_is_put_off(
+            &(struct status_fact){ .stage = STATUS_END, .cause = (enum status_cause)cause, .code = 451 }));
+}
+END_TEST
+
+SUITE_MAIN("status", another_server_is_asked_only_where_this_one_surely_has_nothing,
+    each_failure_has_its_scope_and_exit_code, wrong_password_never_bounces_mail,
     nobodys_host_but_our_smarthost_can_freeze_an_account)
