@@ -33,6 +33,7 @@ struct core {
     struct pool_events pool_events;
     struct work *work;
     struct spool *spool;       /* NULL: there is no queue to write to */
+    char *no_queue;            /* why not, where there should be one */
     struct schedule *schedule; /* NULL: what is committed is tried by somebody else (--stdio) */
     bool is_daemon;            /* callers get 250 at InteractiveTimeout; what is due is tried by itself */
     bool has_added; /* without a schedule: something was committed that somebody else is to try soon */

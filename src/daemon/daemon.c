@@ -4,13 +4,16 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ask.h"
 #include "base/clock.h"
 #include "base/confine.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/relay.h"
 #include "daemon/bounds.h"
 #include "daemon/client.h"
@@ -87,14 +90,25 @@ pass_on(const struct config *c, int in, int out, enum server_kind kind, struct e
     return true;
 }
 
+/* A queue that is not there, or not the caller's to write to, is none; any other one has trouble */
+static bool
+is_for_us(const char *path)
+{
+    return access(path, W_OK | X_OK) == 0 ||
+           (errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != EPERM);
+}
+
 static void
 begin(struct one *o)
 {
     struct config *c = &o->core.config;
+    const char *path = config_text(c, 0, CONFIG_QUEUE_DIR);
     struct error no_queue;
 
     settings_open_log(c);
-    o->core.spool = park_open(config_text(c, 0, CONFIG_QUEUE_DIR), &no_queue); /* it goes without */
+    o->core.spool = park_open(path, &no_queue); /* it goes without */
+    if (!o->core.spool && is_for_us(path))
+        o->core.no_queue = mem_dup(no_queue.text);
     log_line(LOG_LEVEL_DEBUG, "confined: %s", confine_text(bounds_confine(c)));
 }
 
@@ -135,5 +149,6 @@ daemon_serve_one(int in, int out, int helper_sock, enum server_kind kind, struct
     if (o.core.has_added)
         wake(&o.core.config);
     core_end(&o.core);
+    free(o.core.no_queue);
     return ok ? 0 : (int)err->class;
 }

@@ -50,17 +50,26 @@ is_any_queued(const struct delivery *d)
     return false;
 }
 
+/* What has to wait, as it turned out, can not. NULL: it can, or need not */
+static const char *
+find_unqueued(const struct delivery *d)
+{
+    if (d->store_failed)
+        return d->unqueued;
+    return d->core->spool ? NULL : d->core->no_queue;
+}
+
 /* The client is told, once */
 static void
 answer_with(struct delivery *d, struct verdict *v)
 {
     struct client *client = d->client;
     bool queued = is_any_queued(d);
-    const char *why = delivery_trouble(d);
+    const char *why = delivery_trouble(d), *unqueued = find_unqueued(d);
     char *text;
 
-    if (v->class == ERROR_TEMP && d->store_failed && d->unqueued)
-        text = mem_format("%s; it cannot wait here: %s", buf_str(&v->text), d->unqueued);
+    if (v->class == ERROR_TEMP && unqueued)
+        text = mem_format("%s; it cannot wait here: %s", buf_str(&v->text), unqueued);
     else if (v->class != ERROR_NONE)
         text = mem_dup(buf_str(&v->text));
     else if (queued)

@@ -110,6 +110,31 @@ for pages in 1 2 3 4 5; do
 done
 end_with
 
+begin "where the disk has no room for the folders of a queue, the line names that and the smarthost's trouble"
+hub_start greet-421
+conf_tls false '' "QueueDir=$SMALL" MinFree=0
+disk size=2m,nr_inodes=2
+letter_of 1000
+send -i -f alice@example.org bob@example.net
+expect_rc 75
+expect_one_line
+expect_err "127.0.0.1:$HUB_PORT: greeting: 421"
+expect_err "; it cannot wait here: queue $SMALL: its folders: No space left on device"
+end
+
+begin "a queue that is not there, or not the caller's, is none, and no line speaks of it"
+hub_start greet-421
+for dir in "$T/missing" "$T/closed"; do
+    [ "$dir" = "$T/missing" ] || mkdir -m 700 "$dir"
+    conf_tls false '' "QueueDir=$dir"
+    chmod 644 "$T/conf"
+    chmod 755 "$T"
+    run_as 65534 "$SENDMAIL" -C "$T/conf" -i -f alice@example.org bob@example.net <"$MSG"
+    expect_rc 75
+    expect_not_err "queue"
+done
+end
+
 begin_with "on a disk with any number of inodes a letter is taken whole or refused"
 for inodes in 2 3 4 5 6 7 8 9 10; do
     disk "size=2m,nr_inodes=$inodes"
