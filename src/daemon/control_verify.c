@@ -283,7 +283,7 @@ verify_argument(struct verify *v, const char *text)
     struct error err;
 
     v->listed = 0;
-    addrlist_init(list, ADDRLIST_ARGUMENT, on_listed, &l);
+    addrlist_init(list, ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, on_listed, &l);
     addrlist_push(list, l.text);
     addrlist_end(list);
     free(list);

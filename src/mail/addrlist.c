@@ -84,12 +84,45 @@ judge(struct addrlist *a)
     return address_refuse(text_of(a), a->why, &a->err);
 }
 
+/* "a@x b@y": may its words be addresses? What has quotes or brackets in it was written with more care. */
+static bool
+is_blank_list(const struct addrlist *a)
+{
+    struct slice rest = text_of(a), word;
+    size_t words = 0, at = 0;
+
+    if (!(a->flags & ADDRLIST_BLANKS) || a->why || a->is_long || a->has_loose_dot || a->item.in_angle)
+        return false;
+    for (size_t i = 0; i < a->text_len; i++)
+        if (strchr("\"\\[]", a->text[i]))
+            return false;
+    while (slice_cut(&rest, ' ', &word)) {
+        words++;
+        at += slice_has(word, '@');
+    }
+    return words > 1 && (at == words || (at == 0 && (a->flags & ADDRLIST_ARGUMENT)));
+}
+
+static void
+tell_words(struct addrlist *a)
+{
+    struct slice rest = text_of(a), word;
+
+    a->item.in_blanks = true;
+    while (slice_cut(&rest, ' ', &word)) {
+        a->item.error = address_parse_spec(word, &a->item.address, &a->err) ? NULL : &a->err;
+        a->fn(a->ctx, &a->item);
+    }
+}
+
 /* At a separator or the end; a->pos is its offset. */
 static void
 finish_entry(struct addrlist *a)
 {
     a->item.entry.end = a->pos;
-    if (a->has_token || a->why) {
+    if (is_blank_list(a)) {
+        tell_words(a);
+    } else if (a->has_token || a->why) {
         a->item.error = judge(a) ? NULL : &a->err;
         a->fn(a->ctx, &a->item);
     }

@@ -22,6 +22,11 @@ enum {
      * A command-line argument: line breaks are refused. Without it: the value of a header field, where they are folding.
      */
     ADDRLIST_ARGUMENT = 1,
+    /*
+     * Blanks alone part addresses, too, `a@x b@y`, as Postfix and sendmail have it. Of words without '@' only an argument is a
+     * list, and never where some have one: `Joe Doe joe@x` is a name without its brackets.
+     */
+    ADDRLIST_BLANKS = 2,
 };
 
 /* Longest text kept of one address, white space and comments not counted. */
@@ -45,6 +50,7 @@ struct addrlist_item {
     struct addrlist_range entry;   /* all of the entry, from separator to separator */
     bool in_angle;                 /* it stood in < > */
     bool in_group;
+    bool in_blanks; /* one of several parted by blanks alone: spec and entry are those of all of them */
 };
 
 typedef void addrlist_fn(void *ctx, const struct addrlist_item *item);

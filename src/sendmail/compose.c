@@ -108,7 +108,7 @@ add_arguments(struct compose_state *s, const struct options *o, struct error *er
     for (size_t i = 0; i < o->nrecipients; i++) {
         if (!*o->recipients[i])
             return error_set(err, ERROR_DATA, "recipient: an empty address");
-        read_list(s, slice_of(o->recipients[i]), ADDRLIST_ARGUMENT, f);
+        read_list(s, slice_of(o->recipients[i]), ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, f);
     }
     if (f->err.class != ERROR_NONE) {
         *err = f->err;
@@ -240,9 +240,9 @@ end_field(struct compose_state *s)
     if (is_removed(s->field) && !c->options->from_header) {
         /* nobody will read it */
     } else if (is_rcpt_field(s->field)) {
-        read_list(s, value, 0, &s->plain);
+        read_list(s, value, ADDRLIST_BLANKS, &s->plain);
     } else if (is_resent_rcpt_field(s->field) && !s->resent_over) {
-        read_list(s, value, 0, &s->resent);
+        read_list(s, value, ADDRLIST_BLANKS, &s->resent);
     } else if (s->field == HEADER_FROM && !c->from_address) {
         addrlist_init(&s->list, 0, found_from, c);
         addrlist_push(&s->list, value);

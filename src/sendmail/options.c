@@ -8,7 +8,7 @@
 #include "base/slice.h"
 #include "mail/envelope.h"
 
-#define ENVID_MAX 100 /* RFC 3461, 4.4 */
+#define ENVID_MAX 100 /* RFC 3461, 4.4; as xtext */
 
 /* How a flag takes its value. */
 enum takes {
@@ -92,7 +92,7 @@ apply_text(struct parsing *p, const char *value)
     return true;
 }
 
-/* What RFC 3461 does not allow is passed over, as Postfix and sendmail do: the message does not hang on it */
+/* What RFC 3461 does not allow is passed over, with a warning in the log, as by Postfix: the message does not hang on it */
 static bool
 apply_notify(struct parsing *p, const char *value)
 {
@@ -116,11 +116,11 @@ apply_return(struct parsing *p, const char *value)
 static bool
 apply_envid(struct parsing *p, const char *value)
 {
-    size_t n = 0;
+    size_t n = 0, encoded = 0;
 
-    while (value[n] > ' ' && value[n] < 127)
-        n++;
-    if (n == 0 || n > ENVID_MAX || value[n])
+    for (; value[n] >= ' ' && value[n] < 127 && encoded <= ENVID_MAX; n++)
+        encoded += strchr(" +=", value[n]) ? 3 : 1;
+    if (n == 0 || encoded > ENVID_MAX || value[n])
         return pass_over(p);
     p->o->envid = value;
     return true;

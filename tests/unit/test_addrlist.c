@@ -120,6 +120,19 @@ static const struct {
     { "x\n: a@x", ADDRLIST_ARGUMENT, "!|" },
     { "(\r) a@x", ADDRLIST_ARGUMENT, "!|" },
     { "a\x01@x, b@x", 0, "!|b@x|" },
+    /* parted by blanks alone */
+    { "a@x b@y", ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, "a@x|b@y|" },
+    { "root admin, c@z", ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, "root|admin|c@z|" },
+    { "a@x\r\n b@y (B) c@z, d@x", ADDRLIST_BLANKS, "a@x|b@y|c@z|d@x|" },
+    { "a @ x b@y", ADDRLIST_BLANKS, "a@x|b@y|" },
+    { "a@x b@@y", ADDRLIST_BLANKS, "a@x|!|" },
+    { "team: a@x b@y; c@z", ADDRLIST_BLANKS, "a@x|b@y|c@z|" },
+    { "root admin, c@z", ADDRLIST_BLANKS, "!|c@z|" },
+    { "Joe Doe joe@x, c@z", ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, "!|c@z|" },
+    { "J. Public", ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, "!|" },
+    { "a@x b@y <c@z>", ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, "c@z|" },
+    { "\"a b\"@x c@y", ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, "!|" },
+    { "a@x\nb@y", ADDRLIST_ARGUMENT | ADDRLIST_BLANKS, "!|" },
 };
 
 START_TEST(mailboxes_come_out_however_the_input_is_cut)
