@@ -127,6 +127,7 @@ struct control_snapshot {
     int64_t warn_after_s;        /* older mail is trouble, 0: none is */
     uint64_t min_free, max_size; /* as spool_has_room has them */
     bool lacks_config;           /* without a daemon: nothing is set up */
+    bool wants_queue;            /* without a daemon: the system's configuration names the queue */
     bool has_died;               /* without a daemon: one left its socket behind */
     int64_t loaded_s, broken_s;  /* as struct core_disk has them */
     char *broken;                /* why; NULL where the peer may not read it */

@@ -33,6 +33,7 @@ struct tally {
     uint64_t bytes;
     int64_t oldest_s; /* of all; the next: of those that are not held */
     int64_t waiting_s;
+    bool is_missing;   /* the folder of the queue is not there */
     struct error full; /* of ERROR_NONE: the queue takes more */
 };
 
@@ -94,6 +95,7 @@ count_all(struct tally *t, const struct control_request *q, struct control_out *
         record_clear(&r);
         file_close(&fd);
     }
+    t->is_missing = !s;
     t->failed = s ? spool_count(s, SPOOL_FAILED) : 0;
     t->corrupt = s ? spool_count(s, SPOOL_CORRUPT) : 0;
     if (s)
@@ -107,7 +109,8 @@ level_of(const struct control_request *q, const struct tally *t)
 {
     const struct control_snapshot *d = &q->snapshot;
     int level = d->broken_s || t->full.class != ERROR_NONE || t->held || t->failed || t->corrupt ||
-                (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s);
+                (d->warn_after_s > 0 && t->waiting_s >= d->warn_after_s) || d->lacks_config ||
+                (t->is_missing && (d->is_daemon || d->wants_queue));
 
     for (size_t i = 0; i < d->nhubs; i++)
         if (control_expiry_is_near(d->hub[i].expires_s))
@@ -190,6 +193,13 @@ static void
 print_queue(const struct control_request *q, const struct tally *t, struct control_out *o)
 {
     control_line_begin(o);
+    if (t->is_missing) {
+        buf_add_str(&o->b, "queue: 0 messages; there is no ");
+        control_add_text(o, q->queue_dir);
+        buf_add_str(&o->b, ": mail that the smarthost does not take at once is refused");
+        control_line_end(o);
+        return;
+    }
     buf_add_str(&o->b, "queue: ");
     control_add_count(&o->b, t->n, "message");
     if (t->n) {
@@ -500,7 +510,11 @@ print_words(const struct control_request *q, struct control_out *o, const struct
         control_word_text(o, "config_error", d->broken);
         control_word_text(o, "unprotected", d->unprotected);
     }
+    if (d->lacks_config)
+        control_word_bool(o, "config_ok", false);
     control_word_text(o, "queue_dir", q->queue_dir);
+    if (t->is_missing)
+        control_word_bool(o, "queue_missing", true);
     control_word_number(o, "messages", (int64_t)t->n);
     control_word_number(o, "bytes", (int64_t)t->bytes);
     control_word_number(o, "oldest", t->oldest_s);

@@ -143,6 +143,15 @@ has_died(const struct ctl *c)
     return access(own ? own : path_socket, F_OK) == 0;
 }
 
+/* One of the system's that the configuration names was made by somebody; a user's own is made when mail has to wait */
+static bool
+wants_queue(const struct ctl *c)
+{
+    const struct config_value *v = c->has_config ? config_value(&c->config, 0, CONFIG_QUEUE_DIR) : NULL;
+
+    return v && !c->config.own_file && v->origin && strcmp(v->origin, "default") != 0;
+}
+
 /* Root looks at the queue as its owner */
 static bool
 become_owner(const char *queue_dir, struct error *err)
@@ -192,6 +201,7 @@ answer_from_queue(struct ctl *c)
         return finish(c, err.class, err.text);
     c->q.snapshot.lacks_config = !is_set_up(c);
     c->q.snapshot.has_died = has_died(c);
+    c->q.snapshot.wants_queue = wants_queue(c);
     if (c->has_config) {
         c->q.snapshot.min_free = config_size(&c->config, CONFIG_MIN_FREE);
         c->q.snapshot.max_size = config_size(&c->config, CONFIG_MAX_QUEUE_SIZE);

@@ -155,9 +155,12 @@ for flag in -bp -q -qRbob; do
     expect_one_line
 done
 run "$ADMIN" status
-expect_rc 0
+expect_rc 1 # nobody can send
 expect_out "smtprelayd: not running, and there is no configuration: 'smtprelay setup ADDRESS' makes one"
 expect_out 'queue: 0 messages'
+run "$ADMIN" status --json
+expect_rc 1
+expect_out '"config_ok":false'
 run "$ADMIN" queue
 expect_rc 0
 expect_out 'nothing waits'
@@ -167,6 +170,29 @@ expect_err 'the history tells of no message'
 run "$ADMIN" log
 expect_rc 0
 expect_err 'the history is empty'
+end
+
+begin "without a daemon status is 1 where the queue that is named is not there, and 0 where nobody wants one"
+conf mailhub=127.0.0.1 UseTLS=false "QueueDir=$T/none"
+mv "$T/conf" "$OWN/etc/smtprelay.conf"
+run "$ADMIN" status
+expect_rc 1
+expect_out "there is no $T/none"
+run "$ADMIN" status --json
+expect_rc 1
+expect_out '"queue_missing":true'
+mkdir -m 700 "$T/none"
+run "$ADMIN" status
+expect_rc 0
+rmdir "$T/none"
+cp "$OWN/etc/smtprelay.conf" "$T/conf"
+run "$ADMIN" -C "$T/conf" status # a queue of one's own is made when mail has to wait
+expect_rc 0
+conf mailhub=127.0.0.1 UseTLS=false
+mv "$T/conf" "$OWN/etc/smtprelay.conf"
+run "$ADMIN" status
+expect_rc 0
+rm -f "$OWN/etc/smtprelay.conf"
 end
 
 begin "a queue that cannot be read is 75"
