@@ -353,6 +353,9 @@ schedule_run(
         if (!e->held && (!meant || meant(ctx, e)))
             schedule_hurry(s, e, now);
     }
+    /* those nothing waits for, too: the next message is to try them */
+    for (size_t i = 0; !meant && i < s->accounts; i++)
+        health_hurry(&s->account[i]->health, now);
 }
 
 /* ---------------------------------------------------------------- questions */

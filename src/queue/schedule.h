@@ -161,8 +161,8 @@ int64_t schedule_account_next(const struct schedule *s, const char *account, int
 void schedule_probe(struct schedule *s, const char *account, int64_t now);
 
 /*
- * `sendmail -q`: all entries that are `meant` (NULL: all) are due now, and their accounts may be tried now; where that fails, the
- * back-off goes on from where it was. Entries under way are left alone. Not for a timer: each call may cost a login.
+ * `sendmail -q`: all entries that are `meant` (NULL: all) are due now, and their accounts (NULL: all accounts) may be tried now;
+ * where that fails, the back-off goes on from where it was. Entries under way are left alone. Not for a timer: each call may cost a login.
  */
 void schedule_run(
     struct schedule *s, bool (*meant)(void *ctx, const struct schedule_entry *), void *ctx, int64_t now);

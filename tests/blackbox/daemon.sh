@@ -279,6 +279,24 @@ expect_queued 0
 [ "$(kept)" -eq 0 ] || fail "some are under failed/"
 finish
 
+begin "what was mended shows with the next message, also where what waited was removed"
+rm -rf "$QUEUE"
+hub_start - --tls none --auth PLAIN --require-auth --auth-clear
+daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true RetryMax=600s
+daemon_start
+send -i bob@example.net
+[ "$rc" -eq 0 ] || fail "exit code $rc"
+run "$ROOT/sbin/smtprelay" remove --all --yes
+[ "$(queued)" -eq 0 ] || fail "it is not removed: $(cat "$T/err")"
+daemon_conf "AuthUser=$USER_NAME" "AuthPass=$PASSWORD" AllowPlaintextAuth=true RetryMax=600s
+kill -HUP "$D"
+wait_for 30 says 'the configuration was read again' || fail "it is not read again"
+went() { send -i bob@example.net && arrived 1; }
+wait_for 30 went || fail "it waits: $("$ROOT/sbin/smtprelay" status)"
+run "$ROOT/sbin/smtprelay" status
+expect_out 'account default: ok'
+finish
+
 # ---------------------------------------------------------------- callers
 
 script 'on dot' '    sleep 2s' '    reply 250 2.0.0 taken'

@@ -496,6 +496,23 @@ START_TEST(an_account_without_mail_remembers_that_it_is_down)
 }
 END_TEST
 
+START_TEST(an_account_without_mail_may_be_tried_after_a_run_of_all)
+{
+    struct days m;
+    struct schedule_entry *e;
+
+    days_init(&m, 1);
+    schedule_run(m.s, NULL, NULL, m.now);
+    e = schedule_take(m.s, m.now, NULL, NULL);
+    days_tell(&m, SCHEDULE_FROZEN);
+    schedule_remove(m.s, e);
+    ck_assert_int_eq(schedule_account_state(m.s, "hub", m.now, NULL), SCHEDULE_FROZEN);
+    schedule_run(m.s, NULL, NULL, m.now);
+    ck_assert_int_eq(schedule_account_state(m.s, "hub", m.now, NULL), SCHEDULE_UP);
+    schedule_free(m.s);
+}
+END_TEST
+
 START_TEST(asking_again_and_again_does_not_lengthen_the_back_off)
 {
     struct days m;
@@ -557,4 +574,5 @@ SUITE_MAIN("schedule_account", accounts_take_turns_and_a_busy_one_holds_up_nobod
     a_probe_nobody_reported_does_not_block_for_ever, a_refused_login_is_no_message_s_fault,
     a_probe_that_told_nothing_is_not_followed_by_the_next_at_once, a_few_files_in_other_hands_hold_up_nobody,
     a_probe_that_ended_leaves_nothing_behind, an_account_without_mail_remembers_that_it_is_down,
+    an_account_without_mail_may_be_tried_after_a_run_of_all,
     asking_again_and_again_does_not_lengthen_the_back_off, new_limits_hold_from_the_next_step_on)
