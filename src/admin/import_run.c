@@ -466,9 +466,11 @@ take_spool(struct run *r, struct error *err)
     bool ok = import_spool_take(&s, err);
 
     if (ok && s.dry_run)
-        fprintf(stderr, "smtprelay: %zu messages in %s would be taken over\n", s.found, folder);
+        fprintf(stderr, "smtprelay: %s: %zu message%s would be taken over, %zu left there\n", folder,
+            s.found - s.kept, s.found - s.kept == 1 ? "" : "s", s.kept);
     else if (ok)
-        printf("%s: %zu messages taken over, %zu left there\n", folder, s.taken, s.kept);
+        printf("%s: %zu message%s taken over, %zu left there\n", folder, s.taken, s.taken == 1 ? "" : "s",
+            s.kept);
     if (ok && s.kept && !s.dry_run)
         ok = error_set(
             err, ERROR_TEMP, "import: some messages were left in %s; the lines above say why", folder);

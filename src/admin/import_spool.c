@@ -102,14 +102,37 @@ read_head(int fd, struct buf *head)
     return n >= 0;
 }
 
-/* Who may write in the folder may link any file there as his message: it has to be its owner's, without another name */
+/* How many names a file has in this folder */
+static nlink_t
+count_names(int dir, const struct stat *file)
+{
+    int again =
+        openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* the walk has its own place in the folder */
+    DIR *d = again >= 0 ? fdopendir(again) : NULL;
+    const struct dirent *entry;
+    struct stat st;
+    nlink_t n = 0;
+
+    if (!d) {
+        file_close(&again);
+        return 0;
+    }
+    while ((entry = readdir(d)) != NULL)
+        n += fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == file->st_ino &&
+             st.st_dev == file->st_dev;
+    (void)closedir(d);
+    return n;
+}
+
+/* Who may write in the folder may link any file there as his message: it has to be its owner's, without a name elsewhere. dma gives
+   the content of a message with several recipients a name for each. */
 static bool
-is_of_letter(int content, int lock)
+is_of_letter(int dir, int content, int lock)
 {
     struct stat c, l;
 
-    return fstat(content, &c) == 0 && fstat(lock, &l) == 0 && S_ISREG(c.st_mode) && c.st_nlink == 1 &&
-           c.st_uid == l.st_uid;
+    return fstat(content, &c) == 0 && fstat(lock, &l) == 0 && S_ISREG(c.st_mode) && c.st_uid == l.st_uid &&
+           (c.st_nlink == 1 || c.st_nlink == count_names(dir, &c));
 }
 
 /* Sender, recipients, an empty line, the message */
@@ -179,7 +202,7 @@ open_letter(int dir, const char *name, bool dma, struct letter *m)
     free(content);
     if (m->content < 0)
         return "its content is not there";
-    return is_of_letter(m->content, m->lock) ? NULL : "its content is not a file of its own";
+    return is_of_letter(dir, m->content, m->lock) ? NULL : "its content is not a file of its own";
 }
 
 /* ---------------------------------------------------------------- sending */

@@ -28,7 +28,7 @@ hub_start -
 spool_machine
 import --spool
 expect_rc 0
-expect_err '3 messages in'
+expect_err '2 messages would be taken over, 1 left there'
 [ "$(find "$T/m/var/spool/nullmailer/queue" -type f | wc -l)" -eq 3 ] || fail "the dry run took mail"
 import --write --spool
 expect_rc 75
@@ -93,6 +93,24 @@ rm "$T/m/var/spool/dma/Qcd.1"
 import --write --spool
 expect_rc 0
 expect_messages 2
+[ -z "$(ls "$T/m/var/spool/dma")" ] || fail "there is $(ls "$T/m/var/spool/dma")"
+end
+
+# the content of a message with several recipients has a name for each
+begin "a message of dma with three recipients is taken over"
+hub_start -
+machine
+printf 'SMARTHOST 127.0.0.1\nPORT %s\n' "$HUB_PORT" | file /etc/dma/dma.conf
+printf 'From: alice@example.org\nSubject: waits\n\ntext\n' | file /var/spool/dma/Mab.1
+for n in 1 2 3; do
+    printf 'ID: ab.%s\nSender: alice@example.org\nRecipient: user%s@example.net\n' $n $n | file "/var/spool/dma/Qab.$n"
+    [ "$n" -eq 1 ] || ln "$T/m/var/spool/dma/Mab.1" "$T/m/var/spool/dma/Mab.$n"
+done
+import --spool
+expect_err "dma: 3 messages would be taken over"
+import --write --spool
+expect_rc 0
+expect_messages 3
 [ -z "$(ls "$T/m/var/spool/dma")" ] || fail "there is $(ls "$T/m/var/spool/dma")"
 end
 
