@@ -232,7 +232,7 @@ fail_rest(struct delivery *d, const struct error *err, bool maybe_sent)
     delivery_because(d, err->text);
 }
 
-/* What the attempt has shown of its account */
+/* What the attempt has shown of its account, as the settings have it now */
 static void
 learn(struct delivery *d)
 {
@@ -240,7 +240,7 @@ learn(struct delivery *d)
     enum schedule_state state = d->reached ? SCHEDULE_UP : d->frozen ? SCHEDULE_FROZEN : SCHEDULE_DOWN;
     const char *reason = d->reached ? NULL : d->reason;
 
-    if (!c->schedule || !(d->reached || d->account_failed))
+    if (!c->schedule || !(d->reached || d->account_failed) || delivery_is_outdated(d))
         return;
     schedule_account(c->schedule, d->account, state, reason, clock_ms());
     trouble_learnt(c, d->account, state, reason);

@@ -197,7 +197,7 @@ learn(struct control_test *t)
     enum schedule_state state = t->reached ? SCHEDULE_UP : t->frozen ? SCHEDULE_FROZEN : SCHEDULE_DOWN;
     const char *reason = t->reached ? NULL : t->err.text;
 
-    if (!c->schedule || !(t->reached || t->account_failed))
+    if (!c->schedule || !(t->reached || t->account_failed) || t->begun_ms < c->settings_ms)
         return;
     schedule_account(c->schedule, t->account, state, reason, clock_ms());
     trouble_learnt(c, t->account, state, reason);

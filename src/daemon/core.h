@@ -27,6 +27,8 @@ struct core_disk {
 
 struct core {
     struct config config;
+    /* since then the settings are in force, 0: from the beginning; what began before tells nothing of them */
+    int64_t settings_ms;
     struct core_disk disk;
     struct loop *loop;
     struct pool *pool;

@@ -154,6 +154,12 @@ delivery_attempt_begin(struct delivery *d)
     d->attempt = (struct delivery_attempt){ .begun_ms = clock_ms() };
 }
 
+bool
+delivery_is_outdated(const struct delivery *d)
+{
+    return d->attempt.begun_ms < d->core->settings_ms;
+}
+
 void
 delivery_hold(struct core *c, const struct schedule_entry *e, const char *reason)
 {

@@ -45,6 +45,8 @@ void delivery_free(struct delivery *d);
 void delivery_log(const struct delivery *d, const char *status, const char *why);
 /* An attempt begins: nothing is known of it. */
 void delivery_attempt_begin(struct delivery *d);
+/* The attempt that is under way, or ended last, went by settings that are no longer in force. */
+bool delivery_is_outdated(const struct delivery *d);
 /* KEY (with ="), words and '"' for that line: what a peer says, at most 1000 octets, ends where its quotes do. */
 void delivery_add_words(struct buf *b, const char *key, const char *words);
 /* What the worker says it used (JOB_DONE): one of relay, tls, auth, delays of "key=value key="quoted value" ..." */

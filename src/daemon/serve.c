@@ -229,7 +229,8 @@ take_settings(struct serving *s, struct start_packet *p)
     metrics_touch(&s->core);
     core_configure(&s->core);
     pool_retire(s->core.pool);
-    schedule_run(s->core.schedule, NULL, NULL, clock_ms());
+    s->core.settings_ms = clock_ms();
+    schedule_renew(s->core.schedule, s->core.settings_ms);
     feed_pump(&s->core);
 }
 

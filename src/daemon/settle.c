@@ -225,6 +225,16 @@ choose(struct settling *s, size_t open, bool expired)
             sender && *sender ? "its sender cannot be told" : "the null sender gets no report");
 }
 
+/* What went by settings of before is tried by those in force at once */
+static void
+deactivate(struct delivery *d)
+{
+    if (delivery_is_outdated(d))
+        schedule_let(d->core->schedule, d->entry, clock_ms());
+    else
+        schedule_tried(d->core->schedule, d->entry, clock_ms());
+}
+
 void
 settle_begin(struct delivery *d)
 {
@@ -245,7 +255,7 @@ settle_begin(struct delivery *d)
         r->reason = mem_dup(why);
     }
     if (d->core->schedule && d->entry && open > 0)
-        schedule_tried(d->core->schedule, d->entry, clock_ms());
+        deactivate(d);
     expired = open > 0 && is_expired(d);
     if (held && open > 0 && !expired)
         hold(s, held);

@@ -179,6 +179,14 @@ health_hurry(struct health *h, int64_t now)
     h->hurried = true;
 }
 
+void
+health_renew(struct health *h, int64_t now)
+{
+    h->probe = NULL;
+    h->claimed_until = 0;
+    health_hurry(h, now);
+}
+
 int
 health_failures(const struct health *h, int64_t since)
 {

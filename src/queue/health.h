@@ -56,6 +56,8 @@ int64_t health_ready(const struct health *h);
 /* See schedule_account_state and schedule_probe. */
 enum schedule_state health_state(const struct health *h, int64_t now);
 void health_claim(struct health *h, int64_t now);
+/* The settings are new: whoever is the probe tells nothing of them. */
+void health_renew(struct health *h, int64_t now);
 /* Somebody wants it tried now. */
 void health_hurry(struct health *h, int64_t now);
 /* `now` by the clock that stands still while the account is frozen. */

@@ -358,6 +358,14 @@ schedule_run(
         health_hurry(&s->account[i]->health, now);
 }
 
+void
+schedule_renew(struct schedule *s, int64_t now)
+{
+    schedule_run(s, NULL, NULL, now);
+    for (size_t i = 0; i < s->accounts; i++)
+        health_renew(&s->account[i]->health, now);
+}
+
 /* ---------------------------------------------------------------- questions */
 
 bool

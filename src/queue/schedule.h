@@ -166,7 +166,9 @@ void schedule_probe(struct schedule *s, const char *account, int64_t now);
  */
 void schedule_run(
     struct schedule *s, bool (*meant)(void *ctx, const struct schedule_entry *), void *ctx, int64_t now);
-/* The same for one of them, unless it is held. */
+/* The settings are new: as schedule_run of all, and no probe is waited for that is under way by those of before. */
+void schedule_renew(struct schedule *s, int64_t now);
+/* As schedule_run for one of them, unless it is held. */
 void schedule_hurry(struct schedule *s, struct schedule_entry *e, int64_t now);
 /* QueueRun's timer: the entries that wait for a run are due now; nothing that failed is hurried. */
 void schedule_release(struct schedule *s, int64_t now);

@@ -264,3 +264,25 @@ conf UseTLS=false "mailhub=( \"127.0.0.1:$FIRST\", \"127.0.0.1:1\" )" QueueDir=
 send -C "$T/conf"
 expect_rc 75
 end
+
+# the account is down first, so that what waits is the probe that all others wait for
+script 'on greeting' '    hang'
+two "what hangs by the settings of before holds up no mail by those that were mended, and says nothing against them" "$T/script"
+daemon_conf "mailhub=127.0.0.1:1" Timeout=300s RetryMin=100s RetryMax=100s
+daemon_start
+send
+expect_rc 0
+daemon_conf "mailhub=127.0.0.1:$FIRST" Timeout=300s RetryMin=100s RetryMax=100s
+kill -HUP "$D"
+hangs() { [ -n "$(find "$D1" -name 'session-*')" ]; }
+wait_for 30 hangs || fail "the first is not tried"
+daemon_conf "mailhub=127.0.0.1:$SECOND" Timeout=300s RetryMin=100s RetryMax=100s
+kill -HUP "$D"
+wait_for 20 says_times "read again" 2 || fail "no new configuration"
+send
+wait_for 30 has_messages "$D2" 1 || fail "it waits for the first: $("$ADMIN" status)"
+kill "$(echo "$HUB_PIDS" | awk '{ print $1 }')"
+wait_for 30 has_messages "$D2" 2 || fail "what hung waits: $("$ADMIN" status)"
+run "$ADMIN" status
+expect_out 'account default: ok, 0 messages'
+finish
