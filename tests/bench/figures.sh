@@ -14,7 +14,7 @@ program_start() {
     has_daemon || return 0
     "${P}_daemon" >"$W/$P.log" 2>&1 </dev/null &
     program_pid=$!
-    if ! wait_for 20 daemon_is_decided || ! "${P}_ready"; then
+    if ! wait_for 30 daemon_is_decided || ! "${P}_ready"; then
         missing "its daemon does not serve: $(tail -n 1 "$W/$P.log")"
         program_stop
         return 1
@@ -28,7 +28,7 @@ program_stop() {
     kill "$program_pid" 2>/dev/null
     wait "$program_pid" 2>/dev/null
     program_pid=
-    wait_for 20 nobody_left
+    wait_for 30 nobody_left
 }
 
 ARGUMENTS="-i -f carol@example.org bob@example.net"
@@ -68,7 +68,7 @@ count_call() {
     uid=$CALLER
     [ -n "$R" ] || uid=0
     send_by in_root "$D/measure" -u $uid "$D/call" || return
-    wait_for 20 test -s "$R$D/call"
+    wait_for 30 test -s "$R$D/call"
     awk -v p="$P" '
         {calls += $3; syncs += $4; if (!($1 in seen)) {seen[$1]; n++} if ($5 > peak) peak = $5}
         $2 == "sendmail" {own += $3; own_peak = $5}

@@ -90,7 +90,7 @@ root_clear() {
     for sig in TERM KILL; do
         # shellcheck disable=SC2046 # a list
         nobody_left || kill -$sig $(processes) 2>/dev/null
-        wait_for 10 nobody_left && break
+        wait_for 30 nobody_left && break
     done
     for m in dev/null dev/zero dev/random dev/urandom dev proc .; do umount "$R/$m" 2>/dev/null; done
     umount "$W/up" 2>/dev/null
@@ -106,7 +106,7 @@ hub_start() {
     mkdir -p "$HUB_DIR"
     "$HUB" -d "$HUB_DIR" --max-time 1800s "$@" >"$HUB_DIR/port" 2>"$HUB_DIR/err" &
     hub_pid=$!
-    if ! wait_for 10 test -s "$HUB_DIR/port"; then
+    if ! wait_for 30 test -s "$HUB_DIR/port"; then
         missing "not measured: the hub did not start: $(head -n 1 "$HUB_DIR/err")"
         return 1
     fi

@@ -43,7 +43,7 @@ expect_not_out '(do: '
 run "$ADMIN" why --last
 expect_out 'do: Gmail takes no ordinary password'
 grep -q 'account default is frozen: .*535.*; do: Gmail takes' "$LOG" || fail "the log does not say what to do"
-wait_for 20 grep -q 'Gmail takes no ordinary password' "$T/told" || fail "the command is not told what to do"
+wait_for 30 grep -q 'Gmail takes no ordinary password' "$T/told" || fail "the command is not told what to do"
 finish
 
 begin "an error that is over and one without an account's trouble show under the last errors, once"

@@ -31,12 +31,12 @@ stalled_send() {
 if grep -q '^Seccomp:' /proc/self/status 2>/dev/null && case $(uname -m)-$(getconf LONG_BIT) in x86_64-64 | aarch64-64) ;; *) false ;; esac; then
     begin "a running worker and its daemon are filtered and gain no privileges"
     stalled_send
-    if wait_for 20 find_confined smtprelay-worke; then
+    if wait_for 30 find_confined smtprelay-worke; then
         [ "$(field "$pid" NoNewPrivs)" = 1 ] || fail "the worker may gain privileges"
     else
         fail "no confined worker"
     fi
-    if wait_for 20 find_confined smtprelayd; then
+    if wait_for 30 find_confined smtprelayd; then
         [ "$(field "$pid" NoNewPrivs)" = 1 ] || fail "the daemon may gain privileges"
     else
         fail "no confined daemon"

@@ -34,6 +34,7 @@ expect_rc 0
 expect_out 'nothing waits'
 finish
 
+HUB_AT=$(free_port)
 a_daemon "mail for a smarthost that is down: mailq, queue and status say why and when it is tried again; -q sends it at once" greet-421
 send -f alice@example.org bob@example.net
 expect_rc 0
@@ -57,9 +58,9 @@ run "$ADMIN" show "$id"
 expect_rc 0
 expect_out 'recipient: <bob@example.net> waits'
 expect_out 'Subject: a letter'
-port=$HUB_PORT
 hub_stop
-hub_start - -p "$port" # the same place, now well
+hub_start - -p "$HUB_AT" # the same place, now well
+HUB_AT=
 run "$SENDMAIL" -q
 expect_rc 0
 [ ! -s "$T/out" ] && [ ! -s "$T/err" ] || fail "-q prints something"

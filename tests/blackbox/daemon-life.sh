@@ -9,7 +9,7 @@
 
 # It does not start: sets rc
 refused() {
-    timeout 20 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/err"
+    timeout 60 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/err"
     rc=$?
 }
 
@@ -78,7 +78,7 @@ kill -9 "$D"
 { wait "$D"; } 2>/dev/null
 D=
 [ -S "$SOCKET" ] || fail "no stale socket"
-wait_for 20 is_zombie_or_gone "$child" || fail "the daemon's process outlives its helper"
+wait_for 30 is_zombie_or_gone "$child" || fail "the daemon's process outlives its helper"
 start
 end
 
@@ -98,11 +98,11 @@ fresh "a wrong configuration at SIGHUP is named in the log, and the old one stay
 start
 echo 'Nonsense = 1;' >>"$T/conf"
 kill -HUP "$D"
-wait_for 20 says "the old configuration stays" || fail "nothing in the log"
+wait_for 30 says "the old configuration stays" || fail "nothing in the log"
 says Nonsense || fail "the log does not name the setting"
 life_conf Workers=2
 kill -HUP "$D"
-wait_for 20 says "configuration was read again" || fail "the right one is not read"
+wait_for 30 says "configuration was read again" || fail "the right one is not read"
 kill -TERM "$D"
 await_end
 expect_rc 0
@@ -112,7 +112,7 @@ fresh "what cannot change while it runs is said at SIGHUP, and stays"
 start
 life_conf "Socket=$T/run/other"
 kill -HUP "$D"
-wait_for 20 says "Socket: has changed" || fail "nothing in the log"
+wait_for 30 says "Socket: has changed" || fail "nothing in the log"
 [ -S "$SOCKET" ] || fail "the socket is gone"
 end
 
@@ -122,7 +122,7 @@ child=$(child_of "$D")
 kill -9 "$D"
 { wait "$D"; } 2>/dev/null
 D=
-wait_for 20 is_zombie_or_gone "$child" || fail "the daemon's process outlives its helper"
+wait_for 30 is_zombie_or_gone "$child" || fail "the daemon's process outlives its helper"
 many=
 for i in 1 2 3 4 5; do
     "$DAEMON" -C "$T/conf" >"$T/many.$i" 2>&1 &
@@ -146,7 +146,7 @@ start
 child=$(child_of "$D")
 kill -STOP "$child"
 kill -TERM "$D"
-wait_for 20 says "smtprelayd ends" || fail "the first is not heard"
+wait_for 30 says "smtprelayd ends" || fail "the first is not heard"
 kill -TERM "$D"
 await_end
 expect_rc 0
@@ -162,11 +162,11 @@ child=$(child_of "$D")
 in_log() {
     grep -q "\[$2\]: .*TLSVerify" "$1" 2>/dev/null
 }
-wait_for 20 in_log "$T/log/file" "$D" || fail "nothing of the helper's"
-wait_for 20 in_log "$T/log/file" "$child" || fail "nothing of the daemon's process"
+wait_for 30 in_log "$T/log/file" "$D" || fail "nothing of the helper's"
+wait_for 30 in_log "$T/log/file" "$child" || fail "nothing of the daemon's process"
 mv "$T/log/file" "$T/log/old"
 kill -HUP "$D"
-wait_for 20 in_log "$T/log/file" "$child" || fail "nothing in the new one"
+wait_for 30 in_log "$T/log/file" "$child" || fail "nothing in the new one"
 end
 
 has_other_child() {
@@ -183,16 +183,16 @@ reread() {
 i=0
 while [ "$i" -lt 150 ] && kill -HUP "$D"; do
     i=$((i + 1))
-    reread "$i" || wait_for 20 reread "$i" || break
+    reread "$i" || wait_for 30 reread "$i" || break
 done
 rm -rf "$T/log"
 mkdir "$T/log"
 life_conf TLSVerify=false "LogFile=$T/log/file"
 kill -HUP "$D"
-wait_for 20 in_log "$T/log/file" "$D" || fail "the helper has it not"
+wait_for 30 in_log "$T/log/file" "$D" || fail "the helper has it not"
 in_log "$T/log/file" "$child" && fail "it read"
 kill -CONT "$child"
-wait_for 20 in_log "$T/log/file" "$child" || fail "it never got it"
+wait_for 30 in_log "$T/log/file" "$child" || fail "it never got it"
 kill -0 "$child" || fail "it was killed"
 end
 
@@ -201,7 +201,7 @@ start
 child=$(child_of "$D")
 inode=$(stat -c %i "$SOCKET")
 kill -9 "$child"
-wait_for 20 has_other_child || fail "it is not started again"
+wait_for 30 has_other_child || fail "it is not started again"
 says "ended by signal 9" || fail "the log does not say so"
 [ "$(stat -c %i "$SOCKET")" = "$inode" ] || fail "the socket is another"
 end
@@ -224,7 +224,7 @@ serves_again() {
 wait_for 30 serves_again || fail "it does not serve again"
 mv "$T/queue" "$T/queue-away"
 kill -9 "$child"
-wait_for 20 says "ended by signal 9; it is started again in 8 s" || fail "the wait begins anew: $(tail -n 2 "$LOG")"
+wait_for 30 says "ended by signal 9; it is started again in 8 s" || fail "the wait begins anew: $(tail -n 2 "$LOG")"
 kill -TERM "$D"
 await_end
 expect_rc 0
@@ -259,7 +259,7 @@ if $ROOT; then
     fresh "root without the right to change users stays what it is, and so does all it starts"
     rm -rf "$T/queue"
     launch setpriv --bounding-set=-setuid,-setgid --inh-caps=-setuid,-setgid "$DAEMON" -C "$T/conf"
-    wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+    wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
     child=$(child_of "$D")
     [ "$(uids "$child")" = 0 ] || fail "it runs as $(uids "$child")"
     [ "$(stat -c %U "$T/queue")" = root ] || fail "the queue is another's"
@@ -300,7 +300,7 @@ if $ROOT; then
     ln "$T/roots/file" "$T/log/other"
     life_conf TLSVerify=false "LogFile=$T/log/other"
     launch "$DAEMON" -C "$T/conf"
-    wait_for 20 test -S "$SOCKET.ctl" || fail "it does not serve"
+    wait_for 30 test -S "$SOCKET.ctl" || fail "it does not serve"
     daemon_kill
     [ "$(cat "$T/roots/file")" = "what is root's" ] || fail "it was written to: $(cat "$T/roots/file")"
     end
@@ -331,7 +331,7 @@ is_there() {
 fresh "Socket in the system's file is one more than the one that sendmail tries"
 system_conf
 launch "$LIFE/sbin/smtprelayd"
-wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
 is_there "$LIFE/run/smtprelay/socket" || fail "nobody is where sendmail tries"
 is_there "$SOCKET" || fail "nobody is at Socket"
 kill -TERM "$D"
@@ -346,7 +346,7 @@ rm -rf "$T/queue" "$LOG"
 system_conf
 letter
 launch "$LIFE/sbin/smtprelayd"
-wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
 kill -9 "$(child_of "$D")"
 timeout 60 "$LIFE/sbin/sendmail" -f alice@example.org -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
 rc=$?
@@ -361,12 +361,12 @@ run "$LIFE/sbin/smtprelay" status
 expect_rc 0
 child=$(child_of "$D")
 daemon_kill
-wait_for 20 is_zombie_or_gone "$child" || fail "its child lives"
+wait_for 30 is_zombie_or_gone "$child" || fail "its child lives"
 run "$LIFE/sbin/smtprelay" status
 expect_rc 2
 expect_out 'smtprelayd: not running, and it left its socket behind'
 launch "$LIFE/sbin/smtprelayd"
-wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
 kill "$D"
 { wait "$D"; } 2>/dev/null
 D=
@@ -397,7 +397,7 @@ fi
 
 begin "what smtprelayd does not understand is wrong usage"
 for wrong in --serve --nonsense 'an argument' -C; do
-    timeout 20 "$DAEMON" "$wrong" >"$T/out" 2>"$T/err" </dev/null 3<&-
+    timeout 60 "$DAEMON" "$wrong" >"$T/out" 2>"$T/err" </dev/null 3<&-
     rc=$?
     expect_rc 64
 done
@@ -406,7 +406,7 @@ end
 fresh "settings come from the environment too, but not with -C"
 system_conf
 launch env "SMTPRELAY_SOCKET=$T/run/from-environment" "$LIFE/sbin/smtprelayd"
-wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
 is_there "$T/run/from-environment" || fail "nobody is where the environment says"
 is_there "$SOCKET" && fail "the file's is there, too"
 daemon_kill
@@ -414,7 +414,7 @@ life_conf
 rm -rf "$T/run" "$LIFE/run"
 : >"$LOG"
 launch env "SMTPRELAY_SOCKET=$T/run/from-environment" "$LIFE/sbin/smtprelayd" -C "$T/conf"
-wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
 is_there "$SOCKET" || fail "nobody is where the file says"
 [ ! -e "$T/run/from-environment" ] || fail "the environment counted with -C"
 [ ! -e "$LIFE/run/smtprelay/socket" ] || fail "with -C it is where sendmail tries, too"

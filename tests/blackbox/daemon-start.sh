@@ -53,7 +53,7 @@ end
 
 fresh "sendmail -bD is the daemon in the foreground"
 launch "$SENDMAIL" "$@" -bD
-wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
 [ -S "$SOCKET" ] || fail "no socket"
 kill -TERM "$D"
 await_end
@@ -85,17 +85,17 @@ for at in "$T/notify" "@smtprelay-test-$$"; do
     rm -f "$T/notify" "$T/notes"
     python3 "$T/notes.py" "$at" "$T/notes" &
     receiver=$!
-    wait_for 20 test -s "$T/notes" || fail "no receiver"
+    wait_for 30 test -s "$T/notes" || fail "no receiver"
     launch env "NOTIFY_SOCKET=$at" WATCHDOG_USEC=600000 "$DAEMON" -C "$T/conf"
-    wait_for 20 noted '^READY=1$' || fail "no READY=1"
-    wait_for 20 noted '^WATCHDOG=1$' 3 || fail "no WATCHDOG=1"
+    wait_for 30 noted '^READY=1$' || fail "no READY=1"
+    wait_for 30 noted '^WATCHDOG=1$' 3 || fail "no WATCHDOG=1"
     kill -HUP "$D"
-    wait_for 20 noted '^RELOADING=1 MONOTONIC_USEC=[0-9]*$' || fail "no RELOADING=1"
-    wait_for 20 noted '^READY=1$' 2 || fail "no READY=1 after the reload"
+    wait_for 30 noted '^RELOADING=1 MONOTONIC_USEC=[0-9]*$' || fail "no RELOADING=1"
+    wait_for 30 noted '^READY=1$' 2 || fail "no READY=1 after the reload"
     kill -TERM "$D"
     await_end
     expect_rc 0
-    wait_for 20 noted '^STOPPING=1$' || fail "no STOPPING=1"
+    wait_for 30 noted '^STOPPING=1$' || fail "no STOPPING=1"
     kill "$receiver"
     { wait "$receiver"; } 2>/dev/null
     end
@@ -135,7 +135,7 @@ END
 fresh "sockets of systemd's are taken over, and left when it ends"
 mkdir "$T/run"
 launch python3 "$T/activate.py" "$SOCKET.ctl" "$SOCKET" "$DAEMON" -C "$T/conf"
-wait_for 20 says "serves at" || fail "it did not start: $(cat "$LOG")"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
 answers "$SOCKET" || fail "nobody answers"
 kill -TERM "$D"
 await_end

@@ -11,7 +11,7 @@ own_file SENDMAIL
 queued() { find "$QUEUE/queue" -type f 2>/dev/null | wc -l; }
 is_queued() { [ "$(queued)" -eq "$1" ]; }
 kept() { find "$QUEUE/failed" -type f 2>/dev/null | wc -l; }
-expect_queued() { wait_for 20 is_queued "$1" || fail "$(queued) messages in the queue, not $1"; }
+expect_queued() { wait_for 30 is_queued "$1" || fail "$(queued) messages in the queue, not $1"; }
 
 # without -C: by the compiled-in socket
 send() {
@@ -101,7 +101,7 @@ finish
 
 begin "a smarthost that is down: exit 0, in the queue, delivered when it is back"
 rm -rf "$QUEUE"
-hub_start - --tls none
+hub_start - --tls none --port "$(free_port)"
 hub_stop
 daemon_conf
 daemon_start
@@ -120,7 +120,7 @@ begin "a smarthost that is down is asked by one message, not by each"
 rm -rf "$QUEUE"
 script 'on connect' '    reply 421 4.3.2 not now' '    close'
 hub_start "$T/script" --tls none
-daemon_conf RetryMin=2s RetryMax=2s
+daemon_conf RetryMin=100s RetryMax=100s
 daemon_start
 for i in 1 2 3 4 5 6 7 8 9 10; do
     send -i bob@example.net
@@ -128,7 +128,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 [ "$(queued)" -eq 10 ] || fail "$(queued) in the queue"
 n=$(find "$HUB_DIR" -name 'session-*.log' | wc -l)
-[ "$n" -le 6 ] || fail "$n connections for ten messages"
+[ "$n" -le 2 ] || fail "$n connections for ten messages"
 finish
 
 a_daemon "-odb: durable, exit 0, delivered at once" -
@@ -215,7 +215,7 @@ finish
 
 begin "no room in the queue and no smarthost: 75, and the caller keeps the message"
 rm -rf "$QUEUE"
-hub_start - --tls none
+hub_start - --tls none --port "$(free_port)"
 hub_stop
 daemon_conf MinFree=900000G
 daemon_start
@@ -235,7 +235,7 @@ script 'on RCPT *<slow*' '    sleep 20s' '    reply 250 2.1.5 ok'
 a_daemon "a queue that keeps its workers busy leaves one to callers who wait" "$T/script" Timeout=60s Workers=2
 for i in 1 2 3; do send -odb -i "slow$i@example.net"; done
 slow_ones() { grep -q -s 'C: RCPT TO:<slow' "$HUB_DIR"/session-*.log; }
-wait_for 20 slow_ones || fail "the queue is not tried"
+wait_for 30 slow_ones || fail "the queue is not tried"
 send -v -i bob@example.net
 expect_rc 0
 expect_err 'sent as'
@@ -263,7 +263,7 @@ finish
 begin "a refused login: nothing bounces, few logins, and all goes after the right password and SIGHUP"
 rm -rf "$QUEUE"
 hub_start - --tls none --auth PLAIN --require-auth --auth-clear
-daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true RetryMax=600s RetryMin=1s
+daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true RetryMax=600s RetryMin=100s
 daemon_start
 for i in 1 2 3 4 5 6; do
     send -i bob@example.net
@@ -272,7 +272,7 @@ done
 [ "$(queued)" -eq 6 ] || fail "$(queued) in the queue"
 n=$(cat "$HUB_DIR"/session-*.log | grep -c 'C: AUTH')
 [ "$n" -le 3 ] || fail "$n logins"
-daemon_conf "AuthUser=$USER_NAME" "AuthPass=$PASSWORD" AllowPlaintextAuth=true RetryMax=600s RetryMin=1s
+daemon_conf "AuthUser=$USER_NAME" "AuthPass=$PASSWORD" AllowPlaintextAuth=true RetryMax=600s RetryMin=100s
 kill -HUP "$D"
 wait_for 30 arrived 6 || fail "$(count_messages) of 6 came"
 expect_queued 0
@@ -304,16 +304,21 @@ a_daemon "a caller that is killed after its last byte: the message goes on" "$T/
 "$SENDMAIL" -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err" &
 pid=$!
 said() { grep -q -s 'C: .*BDAT' "$HUB_DIR"/session-*.log; }
-wait_for 20 said || fail "nothing was sent"
+wait_for 30 said || fail "nothing was sent"
 kill -9 $pid
 wait $pid 2>/dev/null
 wait_for 30 arrived 1 || fail "it did not come"
 finish
 
 a_daemon "a caller that is killed before its last byte sends nothing" -
-{ cat "$MSG"; sleep 20; } | "$SENDMAIL" -i bob@example.net >"$T/out" 2>"$T/err" &
-sleep 1
-pkill -9 -f "^$SENDMAIL -i bob" 2>/dev/null
+mkfifo "$T/unended"
+"$SENDMAIL" -i bob@example.net <"$T/unended" >"$T/out" 2>"$T/err" &
+pid=$!
+exec 9>"$T/unended" # which stays open
+cat "$MSG" >&9
+kill -9 $pid
+{ wait $pid; } 2>/dev/null
+exec 9>&-
 send -i carol@example.net
 expect_messages 1
 expect_env 'carol@'
@@ -345,7 +350,7 @@ finish
 
 a_daemon "-bs goes to the daemon, too" -
 printf 'EHLO x\nMAIL FROM:<alice@example.org>\nRCPT TO:<bob@example.net>\nDATA\nSubject: x\n\nhi\n.\nQUIT\n' |
-    timeout 30 "$SENDMAIL" -bs >"$T/out" 2>"$T/err"
+    timeout 60 "$SENDMAIL" -bs >"$T/out" 2>"$T/err"
 expect_messages 1
 grep -q '^250 2.0.0' "$T/out" || fail "no 250"
 says 'status=sent' || fail "the daemon did not do it"
@@ -403,7 +408,7 @@ rm -rf "$ROOT/run/smtprelay"
 : >"$LOG" # what the last one said
 "$DAEMON" -C "$T/conf" >"$T/daemon.out" 2>"$LOG" &
 D=$!
-wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+wait_for 30 serves || fail "the daemon did not start: $(cat "$LOG")"
 send -C "$T/conf" -i bob@example.net
 expect_rc 0
 expect_messages 1

@@ -143,7 +143,7 @@ expect_messages 1
 HUB_DIR=$first
 expect_messages 1
 one_left() { [ "$(find "$QUEUE/queue" -type f | wc -l)" -eq 1 ]; }
-wait_for 20 one_left || fail "in the queue: $(ls "$QUEUE/queue")"
+wait_for 30 one_left || fail "in the queue: $(ls "$QUEUE/queue")"
 "$ADMIN" queue --account default >"$T/list"
 grep -qF 'joe@[127.0.0.3]' "$T/list" || fail "the queue shows: $(cat "$T/list")"
 finish

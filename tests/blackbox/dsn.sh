@@ -111,7 +111,7 @@ expect_in queue 0
 expect_in failed 0
 finish
 
-script 'on dot nth 1' '    sleep 3s' '    reply 554 5.6.0 too late to refuse'
+script 'on dot nth 1' '    sleep 6s' '    reply 554 5.6.0 too late to refuse'
 a_daemon "a refusal after InteractiveTimeout comes back to the sender" "$T/script" InteractiveTimeout=1s Timeout=20s
 send -i -f alice@example.org bob@example.net
 expect_rc 0
@@ -201,7 +201,7 @@ mv "$T/msg.kept" "$MSG"
 # ---------------------------------------------------------------- time
 
 script 'on RCPT *<slow@*' '    reply 451 4.3.0 come back later'
-a_daemon "what waits for WarnAfter is told once, and what waits too long comes back" "$T/script" WarnAfter=1s QueueLifetime=6s
+a_daemon "what waits for WarnAfter is told once, and what waits too long comes back" "$T/script" WarnAfter=1s QueueLifetime=10s
 send -odb -i -f alice@example.org slow@example.net
 read_report
 expect_report 1.Action delayed

@@ -7,7 +7,7 @@
 SMTPRELAY=$O/root/sbin/smtprelay
 
 explain() {
-    timeout 20 "$SMTPRELAY" explain "$@" >"$T/out" 2>"$T/err" </dev/null
+    timeout 60 "$SMTPRELAY" explain "$@" >"$T/out" 2>"$T/err" </dev/null
     rc=$?
 }
 
@@ -29,7 +29,7 @@ explain 535 5.7.8 Username and Password not accepted. gsmtp
 expect_rc 0
 expect_out 'app password'
 printf '535-5.7.8 Username and Password not\r\n535 5.7.8 accepted. - gsmtp\r\n' >"$T/reply"
-timeout 20 "$SMTPRELAY" explain <"$T/reply" >"$T/out" 2>"$T/err" || fail "exit code $?"
+timeout 60 "$SMTPRELAY" explain <"$T/reply" >"$T/out" 2>"$T/err" || fail "exit code $?"
 expect_out 'app password'
 end
 
@@ -80,7 +80,7 @@ $(awk 'BEGIN {for (i = 0; i < 30000; i++) print "552 5.2.2 over quota, a line of
 END
 for how in '' -; do
     # shellcheck disable=SC2086 # one word, or none
-    timeout 20 "$SMTPRELAY" explain $how <"$T/bounce" >"$T/out" 2>"$T/err" || fail "exit code $?"
+    timeout 60 "$SMTPRELAY" explain $how <"$T/bounce" >"$T/out" 2>"$T/err" || fail "exit code $?"
     expect_out 'reply:  535 5.7.139 Authentication unsuccessful,'
     expect_out 'do:     SMTP AUTH is switched off at Microsoft 365'
 done
@@ -89,7 +89,7 @@ awk '/^Reporting-MTA/ {at = 1} /^--x/ {at = 0} at' "$T/bounce" | base64 >"$T/par
 awk -v part="$T/part" '/^Content-Type: message.delivery/ {print; print "Content-Transfer-Encoding: base64\n"; while ((getline line <part) > 0) print line; skip = 1; next}
     /^--x/ {skip = 0} !skip' "$T/bounce" >"$T/encoded"
 if grep -q 535 "$T/encoded"; then fail "nothing was encoded"; fi
-timeout 20 "$SMTPRELAY" explain <"$T/encoded" >"$T/out" 2>"$T/err" || fail "exit code $?"
+timeout 60 "$SMTPRELAY" explain <"$T/encoded" >"$T/out" 2>"$T/err" || fail "exit code $?"
 expect_out 'reply:  535 5.7.139 Authentication unsuccessful,'
 expect_out 'do:     SMTP AUTH is switched off at Microsoft 365'
 explain 'Nov 21 14:02:04 mx postfix/smtp[9]: 4Y: to=<bob@example.net>, relay=smtp.gmail.com[1.2.3.4]:587, delay=2, dsn=5.7.8, status=deferred (SASL authentication failed; server smtp.gmail.com[1.2.3.4] said: 535-5.7.8 Username and Password not accepted. 535 5.7.8 - gsmtp)'
@@ -135,7 +135,7 @@ met() { # NAME [sendmail arguments]: what sendmail says is explained by that ent
     shift
     send -i -f alice@example.org "${@:-bob@example.net}"
     expect_one_line
-    timeout 20 "$SMTPRELAY" explain --json <"$T/err" >"$T/out" 2>&1
+    timeout 60 "$SMTPRELAY" explain --json <"$T/err" >"$T/out" 2>&1
     grep -qF "\"name\":\"$name\"" "$T/out" || fail "not $name: $(cat "$T/err"): $(cut -c1-120 "$T/out")"
 }
 
@@ -158,7 +158,7 @@ conf UseTLS=false
 met connection-refused
 conf UseTLS=false mailhub=no-such-host.invalid:25
 send -i -f alice@example.org bob@example.net
-timeout 20 "$SMTPRELAY" explain <"$T/err" >"$T/out" 2>&1
+timeout 60 "$SMTPRELAY" explain <"$T/err" >"$T/out" 2>&1
 expect_out 'do: '
 hub_start - --tls starttls
 conf UseTLS=implicit
@@ -193,7 +193,7 @@ end
 
 begin "a slip of the pen in a command, an option or the configuration is named with what was meant"
 run_admin() {
-    timeout 20 "$@" >"$T/out" 2>"$T/err" </dev/null
+    timeout 60 "$@" >"$T/out" 2>"$T/err" </dev/null
     rc=$?
 }
 run_admin "$SMTPRELAY" statsu

@@ -5,7 +5,7 @@
 
 # Say the lines of standard input to the hub; the dialog is in $T/said.
 say() {
-    sed 's/$/\r/' | "$HUB" --talk "$HUB_PORT" --max-time 10s >"$T/said" 2>&1
+    sed 's/$/\r/' | "$HUB" --talk "$HUB_PORT" --max-time 60s >"$T/said" 2>&1
 }
 
 expect_said() {

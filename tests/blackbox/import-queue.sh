@@ -59,7 +59,7 @@ spool_machine
 sleep 60 <>"$T/m/var/spool/nullmailer/trigger" &
 reader=$!
 # the shell opens the fifo before it becomes sleep
-wait_for 5 sh -c "ls -l /proc/$reader/fd 2>/dev/null | grep -q trigger"
+wait_for 30 sh -c "ls -l /proc/$reader/fd 2>/dev/null | grep -q trigger"
 import --write --spool
 expect_rc 75
 expect_err 'stop it first'
@@ -79,7 +79,7 @@ done
 printf 'ID: cd.1\nSender: a@example.org\nRecipient: b@example.net\n' | file /var/spool/dma/Qcd.1
 flock "$T/m/var/spool/dma/Qab.2" sh -c "echo locked >'$T/locked'; while [ ! -e '$T/enough' ]; do sleep 0.05; done" &
 holder=$!
-wait_for 5 test -s "$T/locked"
+wait_for 30 test -s "$T/locked"
 import --write --spool
 expect_rc 75
 expect_err 'Qab.2: somebody is sending it'

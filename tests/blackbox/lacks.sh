@@ -49,7 +49,7 @@ mail_goes() {
     send -odb -i dave@example.net
     expect_rc 0
     "$ROOT/sbin/sendmail" -q >"$T/out" 2>"$T/err" || fail "-q ends with $?"
-    wait_for 20 is_empty || fail "$(queued) messages stay in the queue"
+    wait_for 30 is_empty || fail "$(queued) messages stay in the queue"
     expect_messages 3
     [ "$(drafts)" -eq 0 ] || fail "$(drafts) drafts are left"
     for m in "$HUB_DIR"/*.msg; do

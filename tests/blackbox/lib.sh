@@ -5,6 +5,7 @@
 #
 #   begin "sentence that must stay true"      a case; the checks up to `end` belong to it
 #   hub_start SCRIPT|- [hub options]          sets HUB_PORT, HUB_DIR; ends with the test at the latest
+#   free_port                                 for a hub that will be started again: nobody else gets it in the meantime
 #   conf KEY=VALUE ...                        writes $T/conf; mailhub, hostname, times are there already
 #   letter [SUBJECT]                          writes $T/msg, what `send` sends
 #   send [sendmail arguments]                 sets rc, took (seconds); $T/out, $T/err
@@ -70,9 +71,9 @@ hub_start() {
         [ -e "$script" ] || script=$TESTS/hub/scripts/$script.hub
         set -- -s "$script" "$@"
     fi
-    "$HUB" -d "$HUB_DIR" -c "$CERTS" -u "$USER_NAME" -w "$PASSWORD" "$@" >"$HUB_DIR/port" 2>"$HUB_DIR/hub.err" &
+    "$HUB" -d "$HUB_DIR" -c "$CERTS" -u "$USER_NAME" -w "$PASSWORD" --max-time 10m "$@" >"$HUB_DIR/port" 2>"$HUB_DIR/hub.err" &
     HUB_PIDS="$HUB_PIDS $!"
-    if ! wait_for 5 test -s "$HUB_DIR/port"; then
+    if ! wait_for 30 test -s "$HUB_DIR/port"; then
         fail "the hub did not start: $(cat "$HUB_DIR/hub.err")"
         return 1
     fi
@@ -86,6 +87,7 @@ hub_stop() {
     done
     HUB_PIDS=
 }
+free_port() { "$HUB" --free-port; }
 trap 'hub_stop' EXIT
 trap 'exit 130' INT TERM
 
@@ -101,11 +103,12 @@ conf_line() {
     printf '%s = %s;\n' "$key" "$value"
 }
 
-# Later settings replace earlier ones; KEY= alone takes one away.
+# Later settings replace earlier ones; KEY= alone takes one away. The times are for a machine that is busy with something else: who
+# waits for a peer's silence sets short ones.
 conf() {
     : >"$T/conf.new"
     chmod 600 "$T/conf.new"
-    for setting in "mailhub=127.0.0.1:$HUB_PORT" hostname=client.example.org Timeout=2s ConnectTimeout=2s "$@"; do
+    for setting in "mailhub=127.0.0.1:$HUB_PORT" hostname=client.example.org Timeout=20s ConnectTimeout=20s "$@"; do
         grep -v "^${setting%%=*} = " "$T/conf.new" >"$T/conf.part"
         [ -n "${setting#*=}" ] && conf_line "$setting" >>"$T/conf.part"
         cat "$T/conf.part" >"$T/conf.new"
@@ -216,8 +219,8 @@ count_messages() {
 
 expect_messages() {
     n=$(count_messages)
-    # the caller may have its answer before the hub has written the message down
-    tries=40
+    # the caller may have its answer before the hub has written the message down, or it is still on its way
+    tries=600
     while [ "$n" -lt "$1" ] && [ "$tries" -gt 0 ]; do
         tries=$((tries - 1))
         sleep 0.05
@@ -303,7 +306,8 @@ arrived() { [ "$(count_messages)" -ge "$1" ]; }
 #
 #   daemon_stage                                 programs, paths and surroundings; the daemon ends with the test at the latest
 #   daemon_conf KEY=VALUE ...                    the system's configuration; $DAEMON_SETTINGS come first
-#   a_daemon "sentence" SCRIPT|- KEY=VALUE ...   begin, hub_start, daemon_conf, daemon_start with an empty queue
+#   a_daemon "sentence" SCRIPT|- KEY=VALUE ...   begin, hub_start (at port $HUB_AT if that is set), daemon_conf, daemon_start with an
+#                                                empty queue
 #   finish                                       daemon_stop, end
 
 # shellcheck disable=SC2034 # ADMIN is the scripts'
@@ -334,7 +338,7 @@ daemon_start() {
     : >"$LOG" # what the last one said
     "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
     D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+    wait_for 30 serves || fail "the daemon did not start: $(cat "$LOG")"
 }
 daemon_stop() {
     [ -n "$D" ] || return 0
@@ -346,7 +350,7 @@ daemon_stop() {
 a_daemon() {
     begin "$1"
     rm -rf "$QUEUE"
-    hub_start "$2" --tls none
+    hub_start "$2" --tls none --port "${HUB_AT:-0}"
     shift 2
     daemon_conf "$@"
     daemon_start
@@ -390,5 +394,5 @@ fake_at() {
     chmod 777 "$FAKE_DIR"
     python3 "$TESTS/blackbox/$1" "$2" "$3" "$FAKE_DIR" "${4-}" 2>"$T/fake.err" &
     FAKE=$!
-    wait_for 20 test -e "$FAKE_DIR/pid" || fail "the fake daemon did not start: $(cat "$T/fake.err")"
+    wait_for 30 test -e "$FAKE_DIR/pid" || fail "the fake daemon did not start: $(cat "$T/fake.err")"
 }

@@ -73,11 +73,11 @@ script 'on MAIL nth 1 session 1' '    reply 421 4.7.28 unusual rate of mail' '  
 a_daemon "a smarthost that says that too much comes gets less, and status says so" "$T/script"
 send bob@example.net
 expect_rc 0
-wait_for 20 says 'account default: slows down to' || fail "the log does not say so"
+wait_for 30 says 'account default: slows down to' || fail "the log does not say so"
 "$ADMIN" status >"$T/out"
 grep -q 'rate: [0-9]*/h' "$T/out" || fail "status does not say how much: $(cat "$T/out")"
 grep -q 'slowed down, rises again by itself: .*421 4.7.28 unusual rate' "$T/out" || fail "status does not say why: $(cat "$T/out")"
-wait_for 20 queue_line 'over the rate of' >/dev/null || fail "what waits for it is not shown: $("$ADMIN" queue)"
+wait_for 30 queue_line 'over the rate of' >/dev/null || fail "what waits for it is not shown: $("$ADMIN" queue)"
 [ "$(count_messages)" -eq 0 ] || fail "it went all the same"
 finish
 
@@ -116,7 +116,7 @@ tr -d '\r' <"${notice%.env}.msg" >"$T/notice"
 for words in 'Auto-Submitted: auto-generated' "uid $(id -u)" "smtprelay release --held --uid $(id -u)" 'RunawayLimit is 5/h'; do
     grep -qF -e "$words" "$T/notice" || fail "the notice does not say '$words': $(cat "$T/notice")"
 done
-wait_for 20 grep -q 'hands in too much mail' "$T/told/words" || fail "the command is not told"
+wait_for 30 grep -q 'hands in too much mail' "$T/told/words" || fail "the command is not told"
 queue_line bob9 | grep -q "runaway: uid $(id -u)" || fail "queue says $(queue_line bob9)"
 "$ADMIN" status >"$T/out"
 [ $? -eq 1 ] || fail "status ends with $?"
@@ -128,7 +128,7 @@ fi
 run "$ADMIN" release --held --uid "$(id -u)" --yes
 expect_rc 0
 went() { [ "$(cat "$HUB_DIR"/*.env | grep -c '^rcpt: <bob')" -eq 9 ]; }
-wait_for 20 went || fail "what is released does not go: $("$ADMIN" queue)"
+wait_for 30 went || fail "what is released does not go: $("$ADMIN" queue)"
 send -v -f alice@example.org bob@example.net
 expect_err 'sent as'
 [ "$(grep -c '^rcpt: <admin' "$HUB_DIR"/*.env | grep -vc ':0')" -eq 1 ] || fail "root is told more than once"
@@ -154,7 +154,7 @@ run "$ADMIN" release "$id"
 expect_rc 0
 send -f alice@example.org bob@example.net
 is_held() { [ "$(held)" -eq "$1" ]; }
-wait_for 20 is_held 2 || fail "$(held) are held"
+wait_for 30 is_held 2 || fail "$(held) are held"
 finish
 
 a_daemon "what a restart finds held for a runaway stays held; without a limit nothing is" - RunawayLimit=1/h
@@ -172,7 +172,7 @@ finish
 begin "after a restart a wrong password costs one login, however much waits"
 rm -rf "$QUEUE"
 hub_start - --tls none --auth PLAIN --require-auth --auth-clear
-daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true RetryMax=600s
+daemon_conf "AuthUser=$USER_NAME" AuthPass=wrong AllowPlaintextAuth=true RetryMin=100s RetryMax=600s
 daemon_start
 for i in 1 2 3 4 5 6 7 8; do send bob@example.net; done
 daemon_stop
@@ -180,6 +180,6 @@ logins() { cat "$HUB_DIR"/session-*.log | grep -c 'C: AUTH'; }
 before=$(logins)
 daemon_start
 frozen() { "$ADMIN" status | grep -q 'account default: frozen, 8 messages'; }
-wait_for 20 frozen || fail "it is not frozen: $("$ADMIN" status)"
+wait_for 30 frozen || fail "it is not frozen: $("$ADMIN" status)"
 [ "$(logins)" -eq $((before + 1)) ] || fail "$(($(logins) - before)) logins"
 finish

@@ -7,10 +7,7 @@
 ROOT=$O/root-listener
 daemon_stage
 
-# A port nobody has: that of a hub that is gone
-hub_start - --tls none
-hub_stop
-PORT=$HUB_PORT
+PORT=$(free_port)
 DAEMON_SETTINGS="Listen=(\"127.0.0.1:$PORT\")"
 
 finish() {
@@ -100,9 +97,7 @@ expect_out '^552 5.3.4 .*too big for us'
 finish
 
 begin "with the smarthost away, 250 means that it is on disk, and it comes later"
-hub_start - --tls none
-hub_stop
-away=$HUB_PORT
+away=$(free_port)
 a_daemon "with the smarthost away, 250 means that it is on disk, and it comes later" - "mailhub=127.0.0.1:$away"
 talk <<END
 EHLO client.example.com
@@ -210,7 +205,7 @@ finish
 a_daemon "at SIGHUP the addresses stay, and the log says that a change waits for the next start" -
 sed "s/127.0.0.1:$PORT/127.0.0.1:1/" "$T/conf" >"$ROOT/etc/smtprelay.conf"
 kill -HUP "$D"
-wait_for 20 says "Listen: has changed" || fail "the log does not say so"
+wait_for 30 says "Listen: has changed" || fail "the log does not say so"
 printf 'NOOP\nQUIT\n' | talk
 expect_out '^250 2.0.0'
 finish
@@ -251,7 +246,7 @@ daemon_stop
 # shellcheck disable=SC3045 # each sh of today has it
 (ulimit -n 256 && exec "$DAEMON") >"$T/daemon.out" 2>"$LOG" &
 D=$!
-wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+wait_for 30 serves || fail "the daemon did not start: $(cat "$LOG")"
 mkfifo "$T/nothing-2"
 exec 9<>"$T/nothing-2"
 pids=''
@@ -261,7 +256,7 @@ while [ $i -lt 150 ]; do
     pids="$pids $!"
     i=$((i + 1))
 done
-wait_for 20 says 'too many sessions' || fail "all 150 may stay"
+wait_for 30 says 'too many sessions' || fail "all 150 may stay"
 timeout 60 "$SENDMAIL" -i bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
 rc=$?
 expect_rc 0
@@ -297,7 +292,7 @@ END
     : >"$LOG"
     python3 "$T/activate.py" "$PORT" "$ROOT/run/smtprelay/socket" "$ROOT/run/smtprelay/socket.ctl" "$DAEMON" >"$T/daemon.out" 2>"$LOG" &
     D=$!
-    wait_for 20 serves || fail "the daemon did not start: $(cat "$LOG")"
+    wait_for 30 serves || fail "the daemon did not start: $(cat "$LOG")"
     printf 'NOOP\nQUIT\n' | talk
     expect_out '^250 2.0.0'
     if says 'none of the sockets'; then fail "it is not taken"; fi
@@ -306,7 +301,7 @@ fi
 if [ "$(id -u)" -ne 0 ] && [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)" = 1024 ]; then
     begin "who may not open a port is told who may"
     conf UseTLS=false "QueueDir=$QUEUE" LogFile=- mailhub=127.0.0.1:9 'Listen=( "127.0.0.1:25" )'
-    timeout 20 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/err"
+    timeout 60 "$DAEMON" -C "$T/conf" >"$T/out" 2>"$T/err"
     rc=$?
     expect_rc 78
     expect_err 'ListenStream=127.0.0.1:25'

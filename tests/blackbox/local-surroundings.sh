@@ -74,7 +74,7 @@ with_hub "odd descriptors that are inherited go to nobody"
 hub_stop
 printf 'on dot\n    sleep 1s\n    default\n' >"$T/slow.hub"
 hub_start "$T/slow.hub"
-conf UseTLS=false
+conf UseTLS=false Timeout=20s
 shell "exec 3<'$MSG' 7>'$T/odd-file' 9<&0 $SEND"
 ends_in_one_line 0 1
 end
@@ -206,20 +206,20 @@ for offset in 0 1 60 200 5000 66000 131072 1000000 1048576 1200000 2000000 $((to
     for signal in KILL TERM; do
         rm -f "$T/half" "$T/fed"
         mkfifo "$T/half"
-        timeout 60 $SEND <"$T/half" >"$T/out" 2>"$T/err" &
+        $SEND <"$T/half" >"$T/out" 2>"$T/err" &
         waiting=$!
         # the writer keeps the FIFO open until sendmail is gone
         sh -c 'head -c "$1" "$2"; : >"$3"; while kill -0 "$4" 2>/dev/null; do sleep 0.02; done' - \
             "$offset" "$MSG" "$T/fed" "$waiting" >"$T/half" 2>/dev/null &
         feeder=$!
-        wait_for 20 test -e "$T/fed" || fail "sendmail does not read on at $offset"
-        kill -s "$signal" "$(pgrep -P "$waiting" || echo "$waiting")" 2>/dev/null
+        wait_for 30 test -e "$T/fed" || fail "sendmail does not read on at $offset"
+        kill -s "$signal" "$waiting"
         { wait "$waiting"; } 2>/dev/null
         [ $? -ne 0 ] || fail "exit 0 after $signal at $offset"
         wait "$feeder" 2>/dev/null
     done
 done
-wait_for 20 sh -c "! pgrep -f '[-]C $T/conf' >/dev/null" || fail "a program of ours stays behind"
+wait_for 30 sh -c "! pgrep -f '[-]C $T/conf' >/dev/null" || fail "a program of ours stays behind"
 expect_messages 0
 end
 letter
@@ -229,10 +229,10 @@ for signal in TERM INT HUP; do
     hub_stop
     printf 'on dot\n    sleep 1500ms\n    default\n' >"$T/slow.hub"
     hub_start "$T/slow.hub"
-    conf UseTLS=false
+    conf UseTLS=false Timeout=20s
     $SEND <"$MSG" >"$T/out" 2>"$T/err" &
     waiting=$!
-    wait_for 20 sh -c "grep -qs 'LAST' '$HUB_DIR'/session-*.log" || fail "the message never came"
+    wait_for 30 sh -c "grep -qs 'LAST' '$HUB_DIR'/session-*.log" || fail "the message never came"
     kill -s "$signal" $waiting
     wait $waiting
     rc=$?

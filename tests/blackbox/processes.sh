@@ -28,10 +28,10 @@ has_worker() {
 begin "a worker never runs as root, keeps no group of root's and has nothing but its own to lose"
 printf 'on dot\n    sleep 60s\n    reply 250 2.0.0 taken\n' >"$T/slow"
 hub_start "$T/slow"
-conf_tls false ''
+conf_tls false '' Timeout=60s
 "$SENDMAIL" -C "$T/conf" -f alice@example.org bob@example.net <"$MSG" >"$T/out" 2>"$T/err" &
 caller=$!
-if wait_for 10 has_worker "$caller"; then
+if wait_for 30 has_worker "$caller"; then
     uids=$(sed -n 's/^Uid:[[:space:]]*//p' "/proc/$worker/status" | tr '\t' '\n' | sort -u)
     groups=" $(sed -n 's/^Groups:[[:space:]]*//p' "/proc/$worker/status") "
     if [ "$(id -u)" -eq 0 ]; then

@@ -32,13 +32,13 @@ forged() {
 
 # Both programs that read the queue end in time, and the good letter is all that leaves.
 only_good_goes() {
-    timeout 20 "$SENDMAIL" -C "$T/conf" -bp >"$T/mailq" 2>"$T/err"
+    timeout 60 "$SENDMAIL" -C "$T/conf" -bp >"$T/mailq" 2>"$T/err"
     rc=$?
     [ "$rc" -ne 124 ] || fail "mailq hangs"
     grep -qF good@example.net "$T/mailq" || fail "mailq does not show the good letter"
     if grep -qF -e evil@ -e 'SECRET' "$T/mailq"; then fail "mailq shows what it should not read"; fi
     if tr -d '\n' <"$T/mailq" | grep -q '[[:cntrl:]]'; then fail "a control character from mailq"; fi
-    timeout 20 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
+    timeout 60 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
     rc=$?
     [ "$rc" -ne 124 ] || fail "sendmail -q hangs"
     expect_messages 1
@@ -72,22 +72,22 @@ with_queue "a pipe in place of version or lock is refused at once"
 for name in version lock; do
     rm -f "$Q/$name"
     mkfifo "$Q/$name"
-    timeout 20 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
+    timeout 60 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
     rc=$?
     expect_rc 0,75,78
-    timeout 20 "$SENDMAIL" -C "$T/conf" -bp >"$T/out" 2>"$T/err"
+    timeout 60 "$SENDMAIL" -C "$T/conf" -bp >"$T/out" 2>"$T/err"
     rc=$?
     expect_rc 0,75,78
     rm -f "$Q/$name"
     echo precious >"$T/precious"
     ln -s "$T/precious" "$Q/$name"
-    timeout 20 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
+    timeout 60 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
     rc=$?
     expect_rc 75,78
     [ "$(cat "$T/precious")" = precious ] || fail "the file behind $name was written to"
     rm -f "$Q/$name"
 done
-timeout 20 "$SENDMAIL" -C "$T/conf" -q || fail "afterwards -q ends with $?"
+timeout 60 "$SENDMAIL" -C "$T/conf" -q || fail "afterwards -q ends with $?"
 expect_messages 1
 end
 
@@ -97,7 +97,7 @@ for name in tmp failed corrupt; do
     rmdir "$Q/$name"
     ln -s "$T/elsewhere" "$Q/$name"
 done
-timeout 20 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
+timeout 60 "$SENDMAIL" -C "$T/conf" -q >"$T/out" 2>"$T/err"
 rc=$?
 expect_rc 75,78
 [ -z "$(ls -A "$T/elsewhere")" ] || fail "something was put there"
@@ -165,8 +165,8 @@ fi
 
 with_queue "a record with a second name is not sent twice"
 ln "$Q/queue/$GOOD" "$Q/queue/$(other_id 1)"
-timeout 20 "$SENDMAIL" -C "$T/conf" -q
-timeout 20 "$SENDMAIL" -C "$T/conf" -q
+timeout 60 "$SENDMAIL" -C "$T/conf" -q
+timeout 60 "$SENDMAIL" -C "$T/conf" -q
 n=$(count_messages)
 [ "$n" -le 1 ] || fail "it was sent $n times"
 [ -z "$(ls -A "$Q/queue")" ] || fail "it is still there, to be sent again and again"

@@ -213,7 +213,7 @@ end
 
 begin "status without a daemon says that the queue takes no more, and ends with 1"
 conf_queue MinFree=900000000M
-timeout 20 "$O/root/sbin/smtprelay" -C "$T/conf" status >"$T/out" 2>"$T/err"
+timeout 60 "$O/root/sbin/smtprelay" -C "$T/conf" status >"$T/out" 2>"$T/err"
 # shellcheck disable=SC2034 # lib.sh reads it
 rc=$?
 expect_rc 1

@@ -197,7 +197,7 @@ fresh
 printf '%s\n' "$PASSWORD" | "$SMTPRELAY" -C "$T/new/smtprelay.conf" setup alice@example.org --mailhub "127.0.0.1:$HUB_PORT" \
     --tls starttls --user "$USER_NAME" >"$T/out" 2>"$T/err" &
 pid=$!
-wait_for 20 grep -q connection "$T/out"
+wait_for 30 grep -q connection "$T/out"
 { kill -9 "$pid" && wait "$pid"; } 2>/dev/null
 [ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
 if grep -rqsF -e "$PASSWORD" "$TMPDIR" /dev/shm; then fail "the password is left in a file"; fi
@@ -216,7 +216,7 @@ for other in change account remove; do
     pid=$!
     exec 7>"$T/typing"
     rm "$T/typing"
-    wait_for 20 grep -q 'provider gmail' "$T/err" || fail "$(cat "$T/err")" # it has read the configuration
+    wait_for 30 grep -q 'provider gmail' "$T/err" || fail "$(cat "$T/err")" # it has read the configuration
     case $other in
     change) echo '# by hand' >>"$T/new/smtprelay.conf" ;;
     account)

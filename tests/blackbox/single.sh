@@ -101,7 +101,7 @@ weird "an own configuration with NULs is refused" 78 make_binary
 [ "$(id -u)" -ne 0 ] || weird "an own configuration of another user is refused" 78 make_foreign
 
 begin "a user's own queue takes what cannot go, mailq shows it, and sendmail -q from a crontab sends it"
-hub_start - --tls none
+hub_start - --tls none --port "$(free_port)"
 hub_stop
 home "QueueDir=$HOME_/state/queue"
 user "$SENDMAIL" -i bob@example.net
@@ -154,7 +154,7 @@ hub_start - --tls none
 rm -f "$T/relay"
 python3 "$TESTS/blackbox/relay.py" plain "$HUB_PORT" "$T" >"$T/relay.port" 2>"$T/relay.err" &
 RELAY=$!
-wait_for 10 test -s "$T/relay.port" || fail "no relay: $(cat "$T/relay.err")"
+wait_for 30 test -s "$T/relay.port" || fail "no relay: $(cat "$T/relay.err")"
 port=$(cat "$T/relay.port")
 home "mailhub=127.0.0.1:$port" SourceAddress=127.0.0.5
 user "$SENDMAIL" -i bob@example.net
@@ -185,7 +185,7 @@ hub_start - --tls starttls
 rm -f "$T/relay" "$T/relay.port"
 python3 "$TESTS/blackbox/relay.py" socks "$HUB_PORT" "$T" >"$T/relay.port" 2>"$T/relay.err" &
 RELAY=$!
-wait_for 10 test -s "$T/relay.port" || fail "no relay: $(cat "$T/relay.err")"
+wait_for 30 test -s "$T/relay.port" || fail "no relay: $(cat "$T/relay.err")"
 proxy=socks5://127.0.0.1:$(cat "$T/relay.port")
 cp "$CA" "$T/ca.pem" && chmod 644 "$T/ca.pem"
 home mailhub=hub.example.net:587 "Proxy=$proxy" UseTLS=starttls "TLS_CA_File=$T/ca.pem"

@@ -190,7 +190,7 @@ if [ "$(id -u)" -eq 0 ] && unshare --mount --pid --fork true 2>/dev/null; then
     conf mailhub=many.example:1 UseTLS=false "QueueDir=$T/none"
     # shellcheck disable=SC2016 # that shell's
     timeout -s KILL 60 unshare --mount --pid --fork --kill-child sh -c 'mount --bind "$1" /etc/hosts && ulimit -n 24 && shift && exec "$@"' \
-        sh "$T/hosts" timeout 20 "$SENDMAIL" -C "$T/conf" bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
+        sh "$T/hosts" timeout 60 "$SENDMAIL" -C "$T/conf" bob@example.net <"$MSG" >"$T/out" 2>"$T/err"
     # shellcheck disable=SC2034 # expect_rc reads it
     rc=$?
     expect_rc 75

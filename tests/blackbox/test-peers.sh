@@ -59,7 +59,9 @@ while read -r name tls login code step rest <&3; do
     begin "a test at $name fails at $step with $code"
     hub_start "$name" --tls "$([ "$tls" = false ] && echo none || echo "$tls")" \
         --auth "$([ "$login" = yes ] && echo PLAIN LOGIN)"
-    conf_tls "$tls" "${login#-}" From=alice@example.org
+    # a silence is told by the time
+    case $words in *'in time'*) set -- Timeout=2s ConnectTimeout=2s ;; *) set -- ;; esac
+    conf_tls "$tls" "${login#-}" From=alice@example.org "$@"
     test_mail bob@example.net
     expect_failed "$step" "$code" "$words" "${advice# }"
     expect_messages 0
@@ -83,7 +85,7 @@ for verb in EHLO MAIL RCPT DATA; do
     begin "a server that falls silent at $verb is said to be silent there"
     script "on $verb" '    discard'
     hub_start "$T/script" --tls none --offer none
-    conf UseTLS=false
+    conf UseTLS=false Timeout=3s
     test_mail bob@example.net
     expect_failed "$(echo $verb | tr A-Z a-z)" 75 "no answer in time"
     expect_messages 0
@@ -93,13 +95,13 @@ done
 # ---------------------------------------------------------------- names and ports
 
 begin "a name that does not exist is a failure of names"
-conf mailhub=no-such-host.invalid:25 UseTLS=false
+conf mailhub=no-such-host.invalid:25 UseTLS=false ConnectTimeout=2s
 test_mail
 expect_failed names 75 no-such-host.invalid
 end
 
 begin "direct delivery can be tested: the names are those of the recipient's domain"
-conf mailhub=direct UseTLS=
+conf mailhub=direct UseTLS= ConnectTimeout=2s
 test_mail bob@no-such-host.invalid
 expect_failed names 67,75 no-such-host.invalid
 test_mail --account=default bob@no-such-host.invalid
@@ -165,7 +167,7 @@ end
 
 begin "a TLS server where a greeting is expected is said to be silent, and the advice says implicit"
 hub_start - --tls implicit
-conf UseTLS=starttls "TLS_CA_File=$CA"
+conf UseTLS=starttls "TLS_CA_File=$CA" ConnectTimeout=2s Timeout=2s
 test_mail
 expect_failed greeting 75 "in time" implicit
 end

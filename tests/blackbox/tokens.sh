@@ -30,7 +30,7 @@ with_token() {
     begin "$1"
     shift
     rm -rf "$QUEUE"
-    hub_start - --tls none --auth XOAUTH2 --require-auth --auth-clear
+    hub_start - --tls none --auth XOAUTH2 --require-auth --auth-clear --port "$(free_port)"
     daemon_conf "mailhub=127.0.0.1:$HUB_PORT" AllowPlaintextAuth=true AuthMethod=xoauth2 "AuthUser=$USER_NAME" "$@"
     daemon_start
 }

@@ -34,7 +34,7 @@ expect_rc 69
 expect_err 'is held'
 run "$SENDMAIL" -q
 expect_rc 0
-wait_for 20 arrived 1 || fail "the other one did not go"
+wait_for 30 arrived 1 || fail "the other one did not go"
 shows 'in 1 Request' "$SENDMAIL" -bp
 expect_messages 1
 expect_env 'rcpt: <carol@example.net>'
@@ -125,7 +125,7 @@ expect_out '2 messages removed'
 run "$ADMIN" retry --recipient dave
 expect_rc 0
 expect_out '1 message tried now'
-wait_for 20 arrived 1 || fail "it was not tried"
+wait_for 30 arrived 1 || fail "it was not tried"
 expect_env 'rcpt: <dave@'
 shows 'in 1 Request' "$SENDMAIL" -bp
 run "$ADMIN" remove --all --yes
@@ -227,10 +227,11 @@ fi
 # ---------------------------------------------------------------- failed/
 
 script 'on dot' '    reply 554 5.6.0 we do not want it'
+HUB_AT=$(free_port)
 a_daemon "what could not be returned is listed, shown, put back and removed by --failed" "$T/script"
 for who in bob carol; do send -odb -f '' "$who@example.net"; done
 both_failed() { [ "$(find "$QUEUE/failed" -type f | wc -l)" -eq 2 ]; }
-wait_for 20 both_failed || fail "they are not under failed/"
+wait_for 30 both_failed || fail "they are not under failed/"
 run "$ADMIN" queue --failed
 expect_rc 0
 expect_out 'we do not want it'
@@ -246,13 +247,12 @@ expect_rc 64
 run "$ADMIN" remove --failed "$id"
 expect_rc 0
 expect_out '1 message removed'
-port=$HUB_PORT
 hub_stop
-hub_start - -p "$port" # which takes it now
+hub_start - -p "$HUB_AT" # which takes it now
 run "$ADMIN" retry --failed --all
 expect_rc 0
 expect_out '1 message tried now'
-wait_for 20 arrived 1 || fail "it was not tried"
+wait_for 30 arrived 1 || fail "it was not tried"
 shows 'Mail queue is empty' "$SENDMAIL" -bp
 run "$ADMIN" queue --failed
 expect_out 'nothing has failed'
@@ -262,7 +262,7 @@ finish
 
 a_daemon "retry, show and remove find by its id what lies in failed, too" "$T/script"
 for who in bob carol; do send -odb -f '' "$who@example.net"; done
-wait_for 20 both_failed || fail "they are not under failed/"
+wait_for 30 both_failed || fail "they are not under failed/"
 bob=$("$ADMIN" queue --failed | awk '/bob@/ {print $1}')
 carol=$("$ADMIN" queue --failed | awk '/carol@/ {print $1}')
 run "$ADMIN" show "$bob"
@@ -273,12 +273,11 @@ expect_rc 0
 expect_out '1 message removed'
 run "$ADMIN" hold "$bob"
 expect_rc 69
-port=$HUB_PORT
 hub_stop
-hub_start - -p "$port"
+hub_start - -p "$HUB_AT"
 run "$ADMIN" retry "$bob"
 expect_rc 0
-wait_for 20 arrived 1 || fail "it was not tried"
+wait_for 30 arrived 1 || fail "it was not tried"
 expect_env 'rcpt: <bob@example.net>'
 run "$ADMIN" queue --failed
 expect_out 'nothing has failed'

@@ -47,7 +47,7 @@ end
 begin "a warm connection that falls silent is not tried again at once: the message may have been taken"
 printf 'on MAIL nth 2\n    sleep 50s\n' >"$T/script"
 hub_start "$T/script"
-conf_tls false ''
+conf_tls false '' Timeout=2s
 two_messages
 [ "$(sessions)" -eq 1 ] || fail "$(sessions) connections"
 grep -q '^4.*no answer in time' "$T/out" || fail "the client is not told to try again later"

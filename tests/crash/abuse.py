@@ -182,11 +182,14 @@ class Abuse:
             return
         self.serving = self.daemon.parts()[0][0].pid
         waiting = [self.connect(self.daemon.socket + ".ctl") for _ in range(FEW)]
-        time.sleep(0.2)
-        before = self.ticks()
-        time.sleep(1)
-        busy = self.ticks() - before
-        if busy > os.sysconf("SC_CLK_TCK") // 4:
+        busy = 0
+        for _ in range(20):  # until it has seen to all of them
+            before = self.ticks()
+            time.sleep(1)
+            busy = self.ticks() - before
+            if busy <= os.sysconf("SC_CLK_TCK") // 4:
+                break
+        else:
             yield "%d of %d ticks a second" % (busy, os.sysconf("SC_CLK_TCK"))
         for s in waiting:
             s.close()

@@ -20,7 +20,7 @@ import stage as stages
 ENTRY = 200  # bytes the daemon may keep for a message
 DAEMON_KB = 40000  # and besides
 TOOL_KB = 12000
-UNREAD_S = 5  # a list that is not read is given up after ten
+UNREAD_S = 8  # a list that is not read is given up after ten
 LONG_S, SHORT_QUEUE = 3, 100000  # the first line, the slowest caller; haste and memory are not asked for where a few messages prove nothing
 
 

@@ -125,7 +125,8 @@ class Race:
             hub = stages.Hub(stage, f.read(), "--seed", str(self.seed))
         # where nothing may wait it would wait for long, to be seen
         retry = dict(RetryMin="1h", RetryMax="1h") if self.harmless else dict(RetryMin="100ms", RetryMax="200ms")
-        stage.configure(hub, mode=0o644, Timeout="1s", InteractiveTimeout="10s" if self.harmless else "300ms", Workers=self.opt.callers,
+        stage.configure(hub, mode=0o644, Timeout="2s" if self.peer == "race-silent" else "20s",
+                        InteractiveTimeout="60s" if self.harmless else "300ms", Workers=self.opt.callers,
                         **retry)
         letters = [stages.Letter(n, self.dice.randrange(100, 3000)) for n in range(self.opt.rounds)]
         daemon = None

@@ -21,7 +21,7 @@ WORKERS = 4
 # the first letters take long: long enough for all callers to be there
 FIRST_SLOW = """
 on dot nth 1 session 1-4
-    sleep 4s
+    sleep 8s
     default
 """
 SLOW = """

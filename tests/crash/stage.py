@@ -162,6 +162,8 @@ class Hub:
         self.start()
 
     def start(self):
+        if not self.port:  # for it may be started again
+            self.port = int(subprocess.run([self.stage.programs + "/tests/hub/hub", "--free-port"], stdout=subprocess.PIPE, check=True).stdout)
         with open(self.dir + "/script", "w") as f:
             f.write(self.script)
         command = [self.stage.programs + "/tests/hub/hub", "-d", self.dir, "-s", self.dir + "/script", "--port", str(self.port),
@@ -249,8 +251,8 @@ class Stage:
 
     def configure(self, hub, mode=0o600, **settings):
         """The system's configuration of this root; None takes a setting away"""
-        all_settings = dict(mailhub="127.0.0.1:%d" % hub.port, UseTLS=False, hostname="client.example.org", Timeout="5s",
-                            ConnectTimeout="5s", QueueDir=self.queue, RetryMin="1s", RetryMax="2s", MinFree="1M",
+        all_settings = dict(mailhub="127.0.0.1:%d" % hub.port, UseTLS=False, hostname="client.example.org", Timeout="20s",
+                            ConnectTimeout="20s", QueueDir=self.queue, RetryMin="1s", RetryMax="2s", MinFree="1M",
                             aliases=self.home + "/aliases")
         if IS_ROOT:
             all_settings["User"] = SERVICE_USER

@@ -256,7 +256,8 @@ class Smarthosts:
     def configure(self, **settings):
         if self.fickle:
             settings["mailhub"] = '("127.0.0.1:%d", "127.0.0.1:%d")' % (self.fickle.port, self.good.port)
-        self.stage.configure(self.good, mode=self.mode, InteractiveTimeout="500ms", **settings)
+        self.stage.configure(self.good, mode=self.mode, InteractiveTimeout="500ms",
+                             ConnectTimeout="10s" if self.fickle else "20s", **settings)
 
     def reconfigure(self):
         self.configure(Workers=self.dice.randrange(1, 6), IdleTimeout=self.dice.choice(["1s", "30s"]),

@@ -36,7 +36,7 @@ struct options {
     size_t offers;
     int64_t port, accept, sessions, buffer, hurry, iterations, seed;
     int64_t delay_ms, max_time_ms, drip_handshake_ms;
-    bool ipv6, require_auth, auth_clear, client_cert, once, in_turn, help;
+    bool ipv6, require_auth, auth_clear, client_cert, once, in_turn, free_port, help;
 };
 
 void options_init(struct options *opt);

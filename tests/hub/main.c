@@ -10,15 +10,21 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "hub/hub.h"
 
 #define BLACKHOLE_FILL 8
+#define PATIENCE 1000 /* times 20 ms */
+
+/* Ports that no system hands out by itself */
+enum { FREE_FIRST = 12000, FREE_LAST = 28000, FREE_TRIES = 200 };
 
 union address {
     struct sockaddr any;
@@ -65,6 +71,20 @@ fill_queue(int fd)
     }
 }
 
+/* A port that was asked for may still be held by a hub that is on its way out. */
+static bool
+bind_patiently(int fd, const union address *a, socklen_t len, bool asked_for)
+{
+    const struct timespec pause = { 0, 20000000 };
+
+    for (int tries = 0; bind(fd, &a->any, len) < 0; tries++) {
+        if (errno != EADDRINUSE || !asked_for || tries == PATIENCE)
+            return false;
+        (void)nanosleep(&pause, NULL); /* a shorter one is no harm */
+    }
+    return true;
+}
+
 static int
 listen_open(struct options *opt)
 {
@@ -79,7 +99,7 @@ listen_open(struct options *opt)
     if (octets && (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets) < 0 ||
                       setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets) < 0))
         fatal(ERROR_OS, "socket buffers: %s", strerror(errno));
-    if (bind(fd, &a.any, len) < 0 || getsockname(fd, &a.any, &len) < 0)
+    if (!bind_patiently(fd, &a, len, opt->port != 0) || getsockname(fd, &a.any, &len) < 0)
         fatal(ERROR_OS, "bind: %s", strerror(errno));
     opt->port = ntohs(opt->ipv6 ? a.v6.sin6_port : a.v4.sin_port);
     if (strcmp(opt->listen, "no") == 0)
@@ -89,6 +109,29 @@ listen_open(struct options *opt)
     if (strcmp(opt->listen, "blackhole") == 0)
         fill_queue(fd);
     return fd;
+}
+
+/* For who needs the same port again later: nobody gets it by chance while it is not in use, as nobody asked the system for one. */
+static int
+free_port(void)
+{
+    union address a = { .v4 = { .sin_family = AF_INET } };
+    uint16_t dice;
+
+    a.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < FREE_TRIES; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+        if (getrandom(&dice, sizeof dice, 0) != sizeof dice)
+            fatal(ERROR_OS, "getrandom: %s", strerror(errno));
+        port = FREE_FIRST + dice % (FREE_LAST - FREE_FIRST);
+        a.v4.sin_port = htons((uint16_t)port);
+        if (fd >= 0 && bind(fd, &a.any, sizeof a.v4) == 0) {
+            close(fd);
+            return port;
+        }
+        close(fd);
+    }
+    fatal(ERROR_OS, "no free port between %d and %d", FREE_FIRST, FREE_LAST);
 }
 
 /* ---- sessions */
@@ -226,7 +269,8 @@ usage(void)
 {
     puts("hub [-s SCRIPT] [-d OUTDIR] [-p PORT] [-6] [--tls starttls|implicit|none] [--auth \"PLAIN ...\"] "
          "...\n"
-         "hub --make-certs DIR\nhub --talk PORT|SOCKET [--in-turn] <commands\nSee tests/hub/README.md.");
+         "hub --make-certs DIR\nhub --free-port\nhub --talk PORT|SOCKET [--in-turn] <commands\nSee "
+         "tests/hub/README.md.");
 }
 
 int
@@ -244,6 +288,8 @@ main(int argc, char **argv)
         fatal((int)err.class, "%s", err.text);
     if (opt.help)
         usage();
+    else if (opt.free_port)
+        printf("%d\n", free_port());
     else if (opt.talk)
         rc = talk_run(opt.talk, opt.in_turn, opt.max_time_ms);
     else if (opt.make_certs) {

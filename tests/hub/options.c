@@ -50,6 +50,7 @@ static const struct entry entries[] = {
     { "max-time", 0, KIND_TIME, AT(max_time_ms), NULL },
     { "once", 0, KIND_SWITCH, AT(once), NULL },
     { "make-certs", 0, KIND_TEXT, AT(make_certs), NULL },
+    { "free-port", 0, KIND_SWITCH, AT(free_port), NULL },
     { "talk", 0, KIND_TEXT, AT(talk), NULL },
     { "in-turn", 0, KIND_SWITCH, AT(in_turn), NULL },
     { "help", 'h', KIND_SWITCH, AT(help), NULL },

@@ -141,7 +141,7 @@ postfix_start() {
 }
 
 postfix_listens() { # ADDRESS PORT
-    wait_for 10 python3 -c "import socket; socket.create_connection(('$1', $2), 1)" 2>/dev/null
+    wait_for 30 python3 -c "import socket; socket.create_connection(('$1', $2), 1)" 2>/dev/null
 }
 
 postfix_stop() {
@@ -153,11 +153,11 @@ postfix_stop() {
 postfix_kill() {
     master=$(tr -d ' ' <"$1/queue/pid/master.pid")
     kill -STOP "$master"
-    wait_for 10 grep -q '^State:.T' "/proc/$master/status"
+    wait_for 30 grep -q '^State:.T' "/proc/$master/status"
     # shellcheck disable=SC2046 # pids
     kill -KILL $(pgrep -P "$master") "$master" 2>/dev/null || : # one that has just ended
     # or a zombie, where nobody waits for it
-    wait_for 10 sh -c "! grep -qs '^State:.[^ZX]' /proc/$master/status"
+    wait_for 30 sh -c "! grep -qs '^State:.[^ZX]' /proc/$master/status"
 }
 
 postfix_again() {

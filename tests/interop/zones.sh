@@ -251,7 +251,7 @@ names_start() {
     NAME_PIDS="$NAME_PIDS $!"
     unbound -d -c "$1/unbound.conf" >"$1/unbound.err" 2>&1 &
     NAME_PIDS="$NAME_PIDS $!"
-    wait_for 10 sh -c 'drill -Q @127.0.0.1 mx1.example.net A | grep -qx 127.1.0.1'
+    wait_for 30 sh -c 'drill -Q @127.0.0.1 mx1.example.net A | grep -qx 127.1.0.1'
 }
 
 names_stop() {
