@@ -14,21 +14,31 @@
 
 struct resolve_address;
 
+enum { CONNECT_PEER_SIZE = 64, CONNECT_PEERS_MAX = 4 };
+
+/* Some addresses of a host, as connect_address_text() has them */
+struct connect_peers {
+    char peer[CONNECT_PEERS_MAX][CONNECT_PEER_SIZE];
+    size_t n;
+};
+
 struct connect_options {
     const char *host; /* A-labels or an IP literal */
     uint16_t port;
     const char *source;     /* SourceAddress, NULL = any */
     const char *proxy_host; /* NULL = none */
     uint16_t proxy_port;
-    const char *name_servers; /* "ip:port,…" in place of those of resolv.conf; NULL = those */
+    const char *name_servers;            /* "ip:port,…" in place of those of resolv.conf; NULL = those */
+    const struct connect_peers *without; /* addresses of the host that are left out; NULL: none */
 };
 
 struct connect_info {
-    char peer[64]; /* the address that answered */
+    char peer[CONNECT_PEER_SIZE]; /* the address that answered */
     int64_t resolve_us, connect_us;
     bool is_secure;                   /* DNSSEC has proved that address, and that may be believed */
     bool is_absent;                   /* on failure: surely there is no such host, or it has no address */
     bool is_here;                     /* it is this very machine that has answered */
+    bool has_others;                  /* the host has other addresses, too, as far as is known by now */
     char canonical[ANSWER_NAME_SIZE]; /* where the host's CNAMEs lead to; "" behind a proxy */
 };
 

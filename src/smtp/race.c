@@ -39,6 +39,7 @@ struct runner {
     struct attempt attempts[ATTEMPTS_MAX];
     size_t n, open;    /* attempts in the list; still trying */
     size_t begun;      /* of all */
+    bool has_left_out; /* there were addresses that are not to be tried */
     bool is_over;      /* there was nothing more to wait for when poll(2) began */
     size_t at, polled; /* its part of what poll(2) watches, the attempts first */
     struct buf why;    /* what the failed ones said */
@@ -110,6 +111,24 @@ bool
 race_is_silent(const struct race *r)
 {
     return r->n && r->runner[r->n - 1]->fd >= 0;
+}
+
+const struct connect_info *
+race_silent(const struct race *r, size_t *id)
+{
+    if (!race_is_silent(r))
+        return NULL;
+    *id = r->runner[r->n - 1]->id;
+    return &r->runner[r->n - 1]->info;
+}
+
+bool
+race_has(const struct race *r, size_t id)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->runner[i]->id == id)
+            return true;
+    return false;
 }
 
 /* While the caller is busy with the one that came in first, no time of the others passes: their TLS goes on only here */
@@ -184,6 +203,33 @@ begin_attempt(struct runner *h, const struct resolve_address *a)
 }
 
 static bool
+is_left_out(const struct runner *h, const struct resolve_address *a)
+{
+    const struct connect_peers *without = h->o.without;
+    char text[CONNECT_PEER_SIZE];
+
+    if (!without || h->o.proxy_host)
+        return false;
+    connect_address_text(a, text, sizeof text);
+    for (size_t i = 0; i < without->n; i++)
+        if (strcmp(without->peer[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* The next address that is not left out */
+static bool
+next_address(struct runner *h, struct resolve_address *a)
+{
+    while (resolve_next(h->names, a)) {
+        if (!is_left_out(h, a))
+            return true;
+        h->has_left_out = true;
+    }
+    return false;
+}
+
+static bool
 is_due(const struct runner *h)
 {
     return h->begun < ATTEMPTS_MAX && (h->open == 0 || clock_left(h->next) == 0);
@@ -211,7 +257,7 @@ go_on(struct runner *h)
     if (h->fd >= 0)
         return;
     forget_failed(h);
-    while (!h->is_over && is_due(h) && resolve_next(h->names, &a))
+    while (!h->is_over && is_due(h) && next_address(h, &a))
         begin_attempt(h, &a);
     if (h->open == 0 && (resolve_is_over(h->names) || h->begun == ATTEMPTS_MAX))
         h->is_over = true;
@@ -259,6 +305,7 @@ static void
 settle(struct runner *h, size_t winner)
 {
     struct attempt *a = &h->attempts[winner];
+    struct resolve_address other;
 
     h->fd = a->fd;
     a->fd = -1;
@@ -266,6 +313,7 @@ settle(struct runner *h, size_t winner)
     h->info.connect_us = clock_us() - h->begun_us - h->info.resolve_us;
     h->is_over = false; /* look once at what it says */
     connect_note_peer(h->fd, &a->a, &h->info);
+    h->info.has_others = !h->o.proxy_host && (h->begun > 1 || next_address(h, &other));
     for (size_t k = 0; k < h->n; k++)
         file_close(&h->attempts[k].fd);
     h->n = h->open = 0;
@@ -339,6 +387,7 @@ leave(struct race *r, size_t i, bool arrived, struct race_result *out)
     struct runner *h = r->runner[i];
 
     *out = (struct race_result){ .id = h->id, .fd = -1, .info = h->info, .stage = stage_of(h) };
+    out->was_begun = h->begun || !h->has_left_out;
     if (h->fd < 0)
         out->info.connect_us = clock_us() - h->begun_us - h->info.resolve_us;
     resolve_canonical(h->names, out->info.canonical);

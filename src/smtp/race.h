@@ -31,6 +31,7 @@ struct race_result {
     struct tls *tls; /* UP: begun, for tls_finish(); NULL: it has not */
     struct connect_info info;
     enum race_stage stage; /* FAILED */
+    bool was_begun;        /* FAILED: an address was tried, or there is none; not so where all are left out */
     struct error err;      /* FAILED: at CONNECT as connect_host() says it, else "... in time" */
 };
 
@@ -56,6 +57,10 @@ enum race_event race_wait(struct race *r, int64_t until, struct race_result *out
 size_t race_count(const struct race *r);
 /* The one that began last is connected, and nothing is wanting but that it speaks. */
 bool race_is_silent(const struct race *r);
+/* ... and who that is; NULL: it is not so. Lives until the next call. */
+const struct connect_info *race_silent(const struct race *r, size_t *id);
+/* Is one of this name under way? */
+bool race_has(const struct race *r, size_t id);
 /* The only one, if it is that far: as it is, out of the race as one that is up. */
 bool race_take(struct race *r, struct race_result *out);
 /* Give up one of them (there is one), the one that began first: its name, and what it has not done. */

@@ -67,6 +67,12 @@ deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fac
 }
 
 void
+deliver_tell_of_address(struct worker *w, const char *relay, const struct status_fact *fact)
+{
+    tell_of_hub(w, relay, fact, "trying another address");
+}
+
+void
 deliver_tell_last_hub(struct worker *w, const char *relay, const struct status_fact *fact)
 {
     tell_of_hub(w, relay, fact, "no other mailhub is left");

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "smtp/race.h"
+#include "smtp/resolve.h"
 
 /* A lost packet is sent again after one second (RFC 6298, 2.1); a host that has not answered by then hardly will */
 #define HEAD_START_MS 3000
@@ -60,11 +61,19 @@ deliver_search_add(struct search *s, const char *name, uint16_t port, enum confi
 
 /* What comes next is known now: another one */
 static void
-tell_failed(struct search *s)
+tell_failed_for(struct search *s, bool is_again)
 {
-    if (s->is_untold)
+    if (s->is_untold && is_again)
+        deliver_tell_of_address(s->w, s->w->relay, s->fact);
+    else if (s->is_untold)
         deliver_tell_of_hub(s->w, s->w->relay, s->fact);
     s->is_untold = false;
+}
+
+static void
+tell_failed(struct search *s)
+{
+    tell_failed_for(s, false);
 }
 
 static bool
@@ -108,17 +117,41 @@ stage_of(enum race_stage stage)
     return stage == RACE_CONNECT ? STATUS_CONNECT : stage == RACE_TLS ? STATUS_TLS : STATUS_GREETING;
 }
 
+/* It is connected and silent, or was no good: that address is left out from here on, if the host has others */
+static void
+leave_out(struct target *t, const struct connect_info *info)
+{
+    struct connect_peers *gone = &t->peers;
+
+    t->again = info->has_others && gone->n < CONNECT_PEERS_MAX;
+    for (size_t i = 0; i < gone->n; i++)
+        t->again = t->again && strcmp(gone->peer[i], info->peer) != 0;
+    if (t->again)
+        memcpy(gone->peer[gone->n++], info->peer, sizeof gone->peer[0]);
+}
+
+/* What the other addresses say is no more than what the first one has said, or one that is still under way will say */
+static bool
+is_no_news(const struct search *s, const struct race_result *r)
+{
+    return !r->was_begun || race_has(s->race, r->id);
+}
+
 static void
 fail_to_connect(struct search *s, const struct race_result *r)
 {
     struct status_fact fact;
 
+    s->next = s->patient = 0;
+    if (is_no_news(s, r))
+        return;
     session_fact(&fact, stage_of(r->stage), STATUS_NETWORK, "%s", r->err.text);
     fact.silent = r->stage != RACE_CONNECT;
+    if (fact.silent)
+        leave_out(&s->target[r->id], &r->info);
     fail(s, &s->target[r->id], &fact);
     s->w->info = r->info;
     s->absent += r->info.is_absent;
-    s->next = s->patient = 0;
 }
 
 /* ---------------------------------------------------------------- one after the other */
@@ -131,7 +164,22 @@ is_there(struct search *s, size_t i)
     return i < s->n;
 }
 
-/* Those that failed of late are the last */
+/* Another address of one that has been tried. Its name leads to several servers, as they say nothing better: each may be ill by itself */
+static struct target *
+choose_again(struct search *s)
+{
+    size_t id;
+    const struct connect_info *silent = race_silent(s->race, &id);
+
+    if (silent)
+        leave_out(&s->target[id], silent);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->target[i].again)
+            return &s->target[i];
+    return NULL;
+}
+
+/* Those that failed of late are the last, and behind them come other addresses of those that were tried */
 static struct target *
 choose(struct search *s)
 {
@@ -139,7 +187,7 @@ choose(struct search *s)
         for (size_t i = 0; is_there(s, i); i++)
             if (!s->target[i].tried && (late || !avoid_has(&s->w->avoid, s->target[i].relay)))
                 return &s->target[i];
-    return NULL;
+    return s->is_closed || s->w->options.steps ? NULL : choose_again(s);
 }
 
 /* Without asking for names */
@@ -160,9 +208,12 @@ prepare(struct search *s, struct target *t)
     struct status_fact fact;
     struct error err;
 
-    tell_failed(s);
+    tell_failed_for(s, t->again);
     t->tried = true;
+    t->again = false;
+    s->way.without = &t->peers;
     t->begun_ms = clock_ms();
+    t->first_ms = t->first_ms ? t->first_ms : t->begun_ms;
     steps_begin(s->w->options.steps);
     if (proxy && !s->proxy_host && !config_proxy_parse(proxy, &s->proxy_host, &s->way.proxy_port, &err)) {
         session_fact(&fact, STATUS_CONNECT, STATUS_TROUBLE, "%s", err.text);
@@ -181,12 +232,14 @@ prepare(struct search *s, struct target *t)
 
 /*
  * A connection says little of a server: the race goes on until it speaks, as that of RFC 8305's successor does until TLS stands, but
- * only where there is anybody to race with.
+ * only where there is anybody to race with, a host or another address of this one.
  */
 static struct race_goal
 goal_of(const struct search *s, struct target *t)
 {
-    struct race_goal goal = { .word = !s->proxy_host && (race_count(s->race) || may_have_more(s)) };
+    struct resolve_address literal;
+    bool may_race = race_count(s->race) || may_have_more(s) || !resolve_literal(t->host, &literal);
+    struct race_goal goal = { .word = !s->proxy_host && may_race };
 
     t->tls_options = s->w->options.tls_options;
     t->tls_options.host = t->host;
@@ -283,9 +336,9 @@ reach_in_turn(struct search *s, struct race_result *up)
 
 /* ---------------------------------------------------------------- the end of it */
 
-/* Those that had not answered by then; who had begun just before has done nothing wrong */
+/* Those that had not answered by then; who had begun just before has done nothing wrong, nor has a host by another address of its own */
 static void
-leave_behind(struct search *s, int64_t then)
+leave_behind(struct search *s, int64_t then, const struct target *best)
 {
     static const char *const missing[] = { [RACE_CONNECT] = "no connection",
         [RACE_TLS] = "no answer to the TLS handshake",
@@ -294,12 +347,16 @@ leave_behind(struct search *s, int64_t then)
     while (race_count(s->race)) {
         enum race_stage stage;
         const struct target *t = &s->target[race_give_up(s->race, &stage)];
-        int64_t ms = then - t->begun_ms;
+        int64_t ms = then - (t == best ? t->first_ms : t->begun_ms);
         struct status_fact fact;
         if (ms < HEAD_START_MS)
             continue;
         session_fact(&fact, stage_of(stage), STATUS_NETWORK, "%s: %s for %d s", t->relay, missing[stage],
             (int)(ms / 1000));
+        if (t == best) {
+            deliver_tell_of_address(s->w, t->relay, &fact);
+            continue;
+        }
         deliver_tell_of_hub(s->w, t->relay, &fact);
         remember_failed(s, t);
     }
@@ -332,7 +389,9 @@ tell_works(struct search *s, const struct target *t)
     struct worker *w = s->w;
     bool is_late = find_ms(s, t) > HEAD_START_MS, was_late = avoid_has(&w->late, t->relay);
 
-    if (w->only || avoid_has(&w->avoid, t->relay) || is_late != was_late)
+    bool has_failed = avoid_has(&w->avoid, t->relay) || avoid_has(&w->failed, t->relay);
+
+    if (w->only || has_failed || is_late != was_late)
         deliver_tell_health(w, t->relay, is_late ? JOB_HUB_LATE : JOB_HUB_WORKS);
     if (is_late)
         avoid_add(&w->late, t->relay);
@@ -349,6 +408,7 @@ remember_session(struct search *s, const struct target *t)
         return;
     tell_works(s, t);
     avoid_remove(&w->avoid, t->relay);
+    avoid_remove(&w->failed, t->relay); /* by another of its addresses */
     for (const struct target *before = s->target; before < t; before++)
         avoid_add(&w->passed, before->relay);
 }
@@ -364,6 +424,42 @@ is_too_late(const struct search *s, const struct target *t, struct status_fact *
     return true;
 }
 
+/* Is there another one that is not known to fail? Without asking for names. */
+static bool
+has_rival(const struct search *s)
+{
+    const struct avoid *avoid = &s->w->avoid;
+    size_t known = 0;
+
+    if (race_count(s->race))
+        return true;
+    for (size_t i = 0; i < s->n; i++) {
+        bool is_avoided = avoid_has(avoid, s->target[i].relay);
+        if (!s->target[i].tried && !is_avoided)
+            return true;
+        known += is_avoided;
+    }
+    return s->more && s->w->nhubs - s->asked + known > avoid->n;
+}
+
+/*
+ * Nobody waits until Timeout for a dialog, up to the login, that another one could have: ConnectTimeout is enough for an answer then.
+ * A race up to here would log in at several to use one.
+ */
+static bool
+greet(struct search *s, struct race_result *up, const struct target *t, struct status_fact *fact)
+{
+    struct session_options *o = &s->w->options;
+    int64_t timeout = o->timeout_ms;
+    bool ok;
+
+    if (has_rival(s))
+        o->timeout_ms = clock_min(timeout, o->greeting_ms);
+    ok = s->greet(s, up->fd, up->tls, t, fact);
+    o->timeout_ms = timeout;
+    return ok;
+}
+
 /* On what the race has brought up */
 static bool
 try_session(struct search *s, struct race_result *up, const struct target *t, struct status_fact *fact)
@@ -373,7 +469,7 @@ try_session(struct search *s, struct race_result *up, const struct target *t, st
     tell_failed(s);
     deliver_aim(w, t);
     w->info = up->info;
-    if (!s->greet(s, up->fd, up->tls, t, fact))
+    if (!greet(s, up, t, fact))
         return false;
     if (!is_too_late(s, t, fact))
         return true;
@@ -388,16 +484,19 @@ deliver_search(struct search *s)
     struct race_result up;
 
     while (s->w->options.steps ? reach_in_turn(s, &up) : reach_next(s, &up)) {
-        const struct target *t = &s->target[up.id];
+        struct target *t = &s->target[up.id];
         int64_t now = clock_ms();
         struct status_fact fact;
         if (try_session(s, &up, t, &fact)) {
-            leave_behind(s, now);
+            leave_behind(s, now, t);
             remember_session(s, t);
             return true;
         }
-        if (!s->is_closed)
-            fail(s, t, &fact);
+        if (s->is_closed)
+            continue;
+        fail(s, t, &fact);
+        if (!is_frozen(&fact)) /* which a login is behind all addresses */
+            leave_out(t, &up.info);
     }
     if (s->failed && !s->w->is_direct)
         add_refusal(s);

@@ -73,7 +73,10 @@ struct target {
     enum config_tls tls;
     struct tls_options tls_options; /* when it has been tried */
     bool tried;
+    bool again;                 /* another of its addresses may do better */
+    struct connect_peers peers; /* those that did not do */
     int64_t begun_ms;
+    int64_t first_ms; /* the same of the first of its addresses */
 };
 
 struct search;
@@ -153,6 +156,8 @@ bool deliver_greet_bare(struct search *s, const struct target *t, struct status_
 enum session_tls deliver_tls_mode(enum config_tls tls);
 /* Into the log: the next one is tried because of this. */
 void deliver_tell_of_hub(struct worker *w, const char *relay, const struct status_fact *fact);
+/* The same where the next one is another address of that host. */
+void deliver_tell_of_address(struct worker *w, const char *relay, const struct status_fact *fact);
 /* The same of the last one, where the answer is another one's word. */
 void deliver_tell_last_hub(struct worker *w, const char *relay, const struct status_fact *fact);
 /* The daemon remembers it for the jobs that come, whoever does them. */

@@ -86,6 +86,36 @@ expect_err "127.0.0.1:$FIRST: greeting: no answer in time"
 expect_err "127.0.0.1:$SECOND: greeting: no answer in time"
 end
 
+# Behind the greeting nothing races, but nobody waits there until Timeout while there is another one
+# by_second_after STAGE [KEY=VALUE ...]
+by_second_after() {
+    stage=$1
+    shift
+    conf "mailhub=$hubs" "TLS_CA_File=$CA" ConnectTimeout=2s Timeout=300s LogFile=- QueueDir= "$@"
+    send -i -f alice@example.org bob@example.net
+    expect_rc 0
+    has_messages "$D2" 1 || fail "it did not come"
+    expect_err "127.0.0.1:$FIRST: $stage: no answer in time; trying the next mailhub"
+    end
+}
+script 'on EHLO' '    hang'
+two "a smarthost that does not answer EHLO costs ConnectTimeout, not Timeout" "$T/script" -
+by_second_after EHLO UseTLS=false
+script 'on STARTTLS' '    hang'
+two "nor does one that does not answer STARTTLS" "$T/script" - --tls starttls
+by_second_after STARTTLS UseTLS=starttls
+script 'on AUTH' '    hang'
+two "nor does one that does not answer the login" "$T/script" - --auth PLAIN --auth-clear
+by_second_after AUTH UseTLS=false AllowPlaintextAuth=true "AuthUser=$USER_NAME" "AuthPass=$PASSWORD"
+
+script 'on EHLO' '    sleep 3s' '    default'
+two "the only smarthost has until Timeout for each answer" "$T/script" -
+conf "mailhub=127.0.0.1:$FIRST" UseTLS=false ConnectTimeout=1s Timeout=300s QueueDir=
+send -i -f alice@example.org bob@example.net
+expect_rc 0
+has_messages "$D1" 1 || fail "it did not come"
+end
+
 two "a certificate that is not trusted is said of the smarthost that has it, though it raced" - - --tls implicit --cert untrusted
 conf "mailhub=$hubs" UseTLS=implicit "TLS_CA_File=$CA" LogFile=- QueueDir=
 send -i -f alice@example.org bob@example.net

@@ -434,6 +434,55 @@ START_TEST(a_host_that_says_nothing_until_its_deadline_has_failed_and_the_only_o
 }
 END_TEST
 
+/* 127.0.0.1 and 127.0.0.2 at one port, as the name server says */
+START_TEST(addresses_that_are_left_out_are_not_tried_and_of_the_others_it_is_known_that_there_are_some)
+{
+    struct connect_peers without = { .n = 0 };
+    struct connect_options o = { .host = "mx.example.org", .without = &without };
+    struct race *race = race_new();
+    struct race_result r;
+    uint16_t names_port = 0;
+    char servers[32];
+    pthread_t thread;
+    struct name_server names = { bind_to(INADDR_LOOPBACK, SOCK_DGRAM, &names_port), false };
+    int first = -1, second = -1;
+    size_t id;
+
+    for (int tries = 0; second < 0 && tries < 100; tries++) {
+        o.port = 0;
+        first = bind_to(INADDR_LOOPBACK, SOCK_STREAM, &o.port);
+        second = bind_to(INADDR_LOOPBACK + 1, SOCK_STREAM, &o.port);
+        if (second < 0)
+            close(first);
+    }
+    ck_assert(second >= 0 && listen(first, 5) == 0 && listen(second, 5) == 0);
+    (void)snprintf(servers, sizeof servers, "127.0.0.1:%u", names_port);
+    o.name_servers = servers;
+    ck_assert_int_eq(pthread_create(&thread, NULL, serve_names, &names), 0);
+    for (int i = 1; i <= 2; i++) {
+        char text[CONNECT_PEER_SIZE];
+        (void)snprintf(text, sizeof text, "127.0.0.%d", i);
+        add_listener(race, (size_t)i, &o, clock_deadline(600000));
+        const struct connect_info *info = race_silent(race, &id);
+        ck_assert_ptr_nonnull(info);
+        ck_assert_uint_eq(id, (size_t)i);
+        ck_assert_str_eq(info->peer, text);
+        ck_assert(i == 2 || info->has_others);
+        memcpy(without.peer[without.n++], info->peer, sizeof without.peer[0]);
+    }
+    ck_assert(race_has(race, 1) && race_has(race, 2) && !race_has(race, 3));
+    ck_assert(race_add(race, 3, &o, &word, clock_deadline(60000), &r));
+    ck_assert_int_eq(race_wait(race, CLOCK_NEVER, &r), RACE_FAILED);
+    ck_assert(r.id == 3 && !r.was_begun);
+    race_free(race);
+    (void)shutdown(names.fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(first);
+    close(second);
+    close(names.fd);
+}
+END_TEST
+
 START_TEST(a_host_that_does_not_speak_tls_where_it_should_is_up_for_who_says_why)
 {
     static const struct tls_options options = { .host = "127.0.0.1" };
@@ -567,6 +616,7 @@ END_TEST
 
 SUITE_MAIN("connect", a_host_that_takes_the_connection_and_says_nothing_holds_up_none_of_those_beside_it,
     a_host_that_says_nothing_until_its_deadline_has_failed_and_the_only_one_can_be_taken_as_it_is,
+    addresses_that_are_left_out_are_not_tried_and_of_the_others_it_is_known_that_there_are_some,
     a_host_that_does_not_speak_tls_where_it_should_is_up_for_who_says_why,
     an_address_is_tried_though_no_more_of_them_can_come,
     a_host_that_is_silent_holds_up_none_of_those_beside_it,
