@@ -61,6 +61,9 @@ static const struct refusal refusals[] = {
 #ifdef SYS_getsockopt
     { "peergroups", SYS_getsockopt, 2, 0xffffffffu, 59, ENOPROTOOPT },
 #endif
+#ifdef SYS_sendmsg
+    { "room", SYS_sendmsg, 0, ALWAYS, 0, ENOBUFS }, /* a control group that has used up its memory */
+#endif
 #ifdef SYS_socket
     { "netlink", SYS_socket, 0, 0xffffffffu, AF_NETLINK, EAFNOSUPPORT },
 #endif

@@ -23,6 +23,8 @@
 
 #define READ_BYTES 4096
 #define PIECES 3 /* commands, header, body */
+/* of a server that has hung up */
+#define LAST_WORDS_MS 1000
 
 struct submission {
     int fd;
@@ -174,7 +176,7 @@ wait_for(struct submission *s, bool (*enough)(const struct submission *), int64_
     while (!s->done && !s->gone && !enough(s)) {
         struct pollfd p = { .fd = s->fd, .events = POLLIN };
         int r = poll(&p, 1, clock_left(deadline));
-        if (r == 0)
+        if (r == 0 || (r < 0 && clock_left(deadline) == 0))
             return false;
         if (r > 0)
             take_input(s);
@@ -231,6 +233,17 @@ wait_for_room(struct submission *s, int64_t deadline)
     return r > 0;
 }
 
+/* No more can be written; what it says of that, or said before, counts. Always false. */
+static bool
+give_up(struct submission *s, int why)
+{
+    bool hung_up = why == EPIPE || why == ECONNRESET;
+
+    if (!wait_for(s, is_done, clock_deadline(hung_up ? LAST_WORDS_MS : 0)) && s->code == 0)
+        error_sys(s->err, ERROR_TEMP, why, "smtprelayd: takes nothing");
+    return false;
+}
+
 /* Write all of it, reading replies where there is no room. False when that is of no use any more. */
 static bool
 write_all(struct submission *s, struct slice pieces[PIECES], int stall_ms)
@@ -239,16 +252,17 @@ write_all(struct submission *s, struct slice pieces[PIECES], int stall_ms)
 
     while (!s->done && !s->gone) {
         ssize_t sent = send_pieces(s->fd, pieces);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            (void)wait_for(s, is_done, deadline); /* it may have said why */
-            return false;
-        }
+        if (sent < 0 && errno != EAGAIN && errno != EINTR)
+            return give_up(s, errno);
         if (pieces[0].len + pieces[1].len + pieces[2].len == 0)
             return true;
         if (sent > 0)
             deadline = clock_deadline(stall_ms);
-        if (!wait_for_room(s, deadline))
-            return error_set(s->err, ERROR_TEMP, "smtprelayd: takes nothing for %d s", stall_ms / 1000);
+        if (!wait_for_room(s, deadline)) {
+            if (s->code == 0)
+                error_set(s->err, ERROR_TEMP, "smtprelayd: takes nothing for %d s", stall_ms / 1000);
+            return false;
+        }
     }
     return false;
 }

@@ -32,7 +32,7 @@ queued() { find "$QUEUE/queue" -type f 2>/dev/null | wc -l; }
 is_empty() { [ "$(queued)" -eq 0 ]; }
 drafts() { find "$QUEUE/tmp" -type f 2>/dev/null | wc -l; }
 send() {
-    timeout 60 "$SENDMAIL" "$@" <"$MSG" >"$T/out" 2>"$T/err"
+    timeout -k 1 60 "$SENDMAIL" "$@" <"$MSG" >"$T/out" 2>"$T/err"
     rc=$?
 }
 
@@ -120,6 +120,20 @@ finish
 
 lacking "without execveat, eventfd, close_range, SO_PEERGROUPS and sock_diag mail goes" execveat,eventfd,close_range,peergroups,netlink
 mail_goes
+finish
+
+begin "where the kernel has no room for what sendmail says it ends, and does not ask for ever"
+with_all
+hub_start - --tls none
+daemon_conf
+daemon_start
+without room
+letter
+send -i bob@example.net
+expect_rc 75
+expect_one_line
+expect_messages 0
+with_all
 finish
 
 if [ "$SANITIZED" = false ]; then # a sanitized program opens files of its own
