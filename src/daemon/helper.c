@@ -44,6 +44,15 @@ helper_send_settings(
     return ok;
 }
 
+/* A descriptor may be what the kernel has no room for */
+static bool
+hand_out(int sock, const char *account, int fd)
+{
+    return start_send(sock, START_READY, ERROR_NONE, account, fd) ||
+           start_send(sock, START_FAILED, ERROR_TEMP,
+               "smtprelay-worker: cannot be handed to the daemon process", -1);
+}
+
 bool
 helper_answer(int sock, struct config *c, struct start_packet *p)
 {
@@ -56,8 +65,7 @@ helper_answer(int sock, struct config *c, struct start_packet *p)
     if (!ok) /* it may come back with the next configuration */
         error_set(&err, ERROR_TEMP, "account %s: not configured any more", p->text);
     ok = ok && spawn_worker(c, account, &fd, &err);
-    sent = start_send(
-        sock, ok ? START_READY : START_FAILED, ok ? ERROR_NONE : err.class, ok ? "" : err.text, fd);
+    sent = ok ? hand_out(sock, p->text, fd) : start_send(sock, START_FAILED, err.class, err.text, -1);
     file_close(&fd);
     return sent;
 }

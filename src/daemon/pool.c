@@ -206,9 +206,13 @@ helper_ready(void *ctx, int fd, short revents)
     (void)revents;
     if (r == -2)
         return;
+    if (r > 0 && packet.type == START_READY && (!w || strcmp(w->account, packet.text) != 0)) {
+        file_close(&packet.fd); /* one that was not asked for: an answer was lost */
+        r = -1;
+    }
     if (r <= 0) {
         helper_gone(p);
-    } else if (w && packet.type == START_READY) {
+    } else if (packet.type == START_READY) {
         pool_worker_begin(w, packet.fd);
         if (w->probe)
             pool_probe_begin(w);
@@ -216,7 +220,7 @@ helper_ready(void *ctx, int fd, short revents)
     } else if (w && packet.type == START_FAILED) {
         error_set(&err, packet.class, "%s", packet.text);
         start_failed(w, &err);
-    } else if (p->events->control && packet.type != START_READY) {
+    } else if (p->events->control) {
         p->events->control(p->ctx, &packet);
     } else {
         file_close(&packet.fd);

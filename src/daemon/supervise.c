@@ -290,6 +290,15 @@ daemon_is_alive(struct supervisor *s)
     leave_foreground(s);
 }
 
+/* Without us it is of no use; its end is heard of by SIGCHLD */
+static void
+let_end(struct supervisor *s)
+{
+    hang_up(s);
+    if (!s->stopping)
+        kill_later(s, LINGER_MS);
+}
+
 static void
 sock_ready(void *ctx, int fd, short revents)
 {
@@ -306,9 +315,7 @@ sock_ready(void *ctx, int fd, short revents)
     if (r != 1) {
         if (r < 0)
             log_line(LOG_LEVEL_ERROR, "%s", err.text);
-        hang_up(s);
-        if (!s->stopping)
-            kill_later(s, LINGER_MS); /* without us it is of no use; its end is heard of by SIGCHLD */
+        let_end(s);
     } else if (p.type == START_ALIVE) {
         daemon_is_alive(s);
     } else if (p.type == START_FAILED) {
@@ -317,6 +324,7 @@ sock_ready(void *ctx, int fd, short revents)
         alarm_raise(s->alarm, &s->config, p.text);
     } else if (!helper_answer(fd, &s->config, &p)) {
         log_line(LOG_LEVEL_WARNING, "the daemon process does not take an answer: %s", strerror(errno));
+        let_end(s); /* it would wait for that worker for ever */
     }
 }
 

@@ -7,7 +7,7 @@
  *                        SOCKET    a listening socket, text "local", "control" or "listener"      behind the first SETTINGS
  *                        BROKEN    what is on disk cannot be used, the last SETTINGS stay: start_broken   until the next SETTINGS
  *                        FAILED    class and text: no settings, or no worker
- *                        READY     the daemon's end of a worker's socket                          answers WORKER
+ *                        READY     the daemon's end of a worker's socket, the account's name      answers WORKER
  *                        STOP      finish what is under way and end
  *     daemon -> helper   WORKER    the name of an account of the settings: start a worker for it
  *                        ALIVE     it serves; as often as start_options ask for

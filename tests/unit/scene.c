@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/loop.h"
+#include "daemon/pool_state.h"
 
 struct pool_job *
 scene_start(struct scene *s, struct owner *o, const char *account, uint32_t number, bool urgent)
@@ -119,6 +120,17 @@ scene_asked(struct scene *s)
     return s->asked.text;
 }
 
+/* The helper answers in order: the first that was asked for */
+static const char *
+first_asked(const struct scene *s)
+{
+    const struct pool_worker *w = s->pool->workers;
+
+    while (w && w->state != WORKER_STARTING)
+        w = w->next;
+    return w ? w->account : "";
+}
+
 int
 scene_ready(struct scene *s)
 {
@@ -126,7 +138,7 @@ scene_ready(struct scene *s)
 
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     ck_assert(file_nonblocking(pair[0], true));
-    ck_assert(start_send(s->helper, START_READY, ERROR_NONE, "", pair[1]));
+    ck_assert(start_send(s->helper, START_READY, ERROR_NONE, first_asked(s), pair[1]));
     file_close(&pair[1]);
     scene_settle(s);
     return pair[0];

@@ -143,7 +143,7 @@ START_TEST(a_worker_that_failed_before_its_job_was_sent_says_why_too)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     ck_assert(job_send_text(pair[0], JOB_FAILED, ERROR_CONFIG, "TLSCert: no"));
     file_close(&pair[0]);
-    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "", pair[1]));
+    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "a", pair[1]));
     file_close(&pair[1]);
     scene_settle(&s);
     ck_assert_int_eq(o.overs, 1);
@@ -170,12 +170,35 @@ START_TEST(a_helper_that_has_no_worker_to_give_fails_one_job)
     ck_assert_int_eq(o[1].overs, 0);
     SCENE_ASKED(&s, "a");
     ck_assert_int_eq(s.controls, 0);
-    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "", s.record));
+    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "a", s.record));
     scene_settle(&s); /* it is no socket: the job fails, nothing else does */
     ck_assert_int_eq(o[1].overs, 1);
     ck_assert(start_send(s.helper, START_FAILED, ERROR_CONFIG, "the new configuration is wrong", -1));
     scene_settle(&s);
     ck_assert_int_eq(s.controls, 1); /* it answers no question of the pool's */
+    scene_close(&s);
+}
+END_TEST
+
+/* An answer got lost, and this one would be taken for it: mail would go by the login of another account */
+START_TEST(a_worker_of_another_account_is_nobodys)
+{
+    struct scene s;
+    struct owner o[2] = { 0 };
+    int pair[2];
+
+    scene_open(&s, 2, CLOCK_NEVER);
+    scene_start(&s, &o[0], "a", 7, true);
+    scene_start(&s, &o[1], "b", 7, true);
+    SCENE_ASKED(&s, "a");
+    SCENE_ASKED(&s, "b");
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "b", pair[1]));
+    file_close(&pair[1]);
+    scene_settle(&s);
+    ck_assert_int_eq(recv(pair[0], &(char){ 0 }, 1, MSG_DONTWAIT), 0); /* hung up on */
+    ck_assert(s.helper_gone);                                          /* it ends as without its helper */
+    file_close(&pair[0]);
     scene_close(&s);
 }
 END_TEST
@@ -193,7 +216,7 @@ START_TEST(a_worker_for_which_there_is_no_descriptor_fails_one_job)
     scene_start(&s, &o[1], "a", 8, true);
     SCENE_ASKED(&s, "a");
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "", pair[1]));
+    ck_assert(start_send(s.helper, START_READY, ERROR_NONE, "a", pair[1]));
     next = dup(0);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = before;
@@ -369,7 +392,7 @@ SUITE_MAIN("pool_worker", a_worker_that_ends_while_idle_is_no_loss,
     a_worker_that_could_not_be_made_says_why_and_each_job_has_its_own_try,
     a_worker_that_failed_before_its_job_was_sent_says_why_too,
     a_helper_that_has_no_worker_to_give_fails_one_job,
-    a_worker_for_which_there_is_no_descriptor_fails_one_job,
+    a_worker_for_which_there_is_no_descriptor_fails_one_job, a_worker_of_another_account_is_nobodys,
     without_its_helper_the_pool_finishes_what_has_a_worker,
     a_job_whose_owner_has_gone_is_taken_back_or_goes_on_unheard, a_job_that_failed_at_once_can_be_forgotten,
     a_worker_that_speaks_out_of_turn_is_dropped, a_worker_cannot_fail_with_what_would_be_the_message_s_fault,
