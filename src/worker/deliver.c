@@ -18,6 +18,8 @@
 #include "worker/complete.h"
 #include "worker/deliver_state.h"
 
+/* What the daemon has to hear is said so often and for so long */
+enum { AGAIN_STEP_MS = 20, AGAIN_MS = 10000 };
 #define END_MS 600000 /* RFC 5321, 4.5.3.2.6: ten minutes for the answer to the last byte */
 
 /* ---------------------------------------------------------------- settings */
@@ -149,9 +151,20 @@ write_content(void *ctx, transaction_sink *sink, void *sink_ctx, struct error *e
     return complete_write(&j->complete, sink, sink_ctx, err);
 }
 
+/* For want of memory it is said again: what the daemon does not hear it takes for a message that may have been sent */
+static bool
+is_for_later(int64_t deadline)
+{
+    if ((errno != ENOMEM && errno != ENOBUFS) || clock_left(deadline) == 0)
+        return false;
+    (void)poll(NULL, 0, AGAIN_STEP_MS);
+    return true;
+}
+
 static void
 report(struct job *j, uint32_t recipient, const struct status_fact *fact)
 {
+    int64_t deadline = clock_deadline(AGAIN_MS);
     struct job_fact f;
 
     memset(&f, 0, sizeof f);
@@ -165,7 +178,18 @@ report(struct job *j, uint32_t recipient, const struct status_fact *fact)
     memcpy(f.enhanced, fact->enhanced, sizeof f.enhanced);
     (void)snprintf(f.relay, sizeof f.relay, "%s", j->w->relay);
     (void)snprintf(f.text, sizeof f.text, "%s", fact->text);
-    (void)job_send_fact(j->w->sock, &f); /* a daemon that is gone needs no facts */
+    while (!j->w->is_mute && !job_send_fact(j->w->sock, &f))
+        j->w->is_mute = !is_for_later(deadline);
+}
+
+/* The job is over. Behind a fact that did not get through this would be a lie. */
+static void
+report_done(struct worker *w, const char *text)
+{
+    int64_t deadline = clock_deadline(AGAIN_MS);
+
+    while (!w->is_mute && !job_send_text(w->sock, JOB_DONE, 0, text))
+        w->is_mute = !is_for_later(deadline);
 }
 
 /* What did not go well, into the steps: that of a recipient for each, any other once */
@@ -309,7 +333,7 @@ show_done(struct job *j)
     buf_add_format(&b, " auth=%s delays=%.3f/%.3f/%.3f/%.3f",
         w->session.mechanism[0] ? w->session.mechanism : "none", (double)w->info.resolve_us / 1e6,
         (double)w->info.connect_us / 1e6, (double)w->session_us / 1e6, (double)w->sent_us / 1e6);
-    (void)job_send_text(w->sock, JOB_DONE, 0, buf_str(&b)); /* see report() */
+    report_done(w, buf_str(&b));
     buf_clear(&b);
 }
 
@@ -549,7 +573,7 @@ run_probe(struct worker *w, const struct job_packet *p)
     text = deliver_open(w, &fact) ? mem_format("%s: works again", relay)
                                   : mem_format("%s: does not work yet: %s", relay, fact.text);
     (void)job_send_text(w->sock, JOB_LOG, 2, text); /* nobody may be looking any more */
-    (void)job_send_text(w->sock, JOB_DONE, 0, "");  /* as above */
+    report_done(w, "");
     w->only = NULL;
     end_session(w);
     free(text);
@@ -579,7 +603,7 @@ deliver_run(int sock, const struct config *c, const struct reach_kept *kept)
     w->c = c;
     w->session.stream.fd = -1;
     bool ok = settle_settings(w, &err);
-    while (may_read(w, kept) && job_receive(sock, buffer, &p, &err) == 1) {
+    while (!w->is_mute && may_read(w, kept) && job_receive(sock, buffer, &p, &err) == 1) {
         if (p.type == JOB_AVOID)
             avoid_set(&w->avoid, p.text);
         if (p.type == JOB_LATE)

@@ -42,7 +42,8 @@ struct worker {
     struct head_settings complete;
     struct session_options options;
     struct session session;
-    bool served; /* a job */
+    bool served;  /* a job */
+    bool is_mute; /* the daemon could not be told what it has to hear: this worker has to end */
     bool warm;
     bool told;       /* until when token and own certificate are good */
     char relay[200]; /* host:port of the session */

@@ -136,6 +136,53 @@ expect_messages 0
 with_all
 finish
 
+if [ "$SANITIZED" = false ] && strace -o "$T/strace" true 2>/dev/null; then
+    # traced COMMAND INJECTION [OPTIONS]: a program in its place, whose calls fail; strace -D leaves it its pid
+    traced() {
+        program=$1 inject=$2
+        shift 2
+        printf '#!/bin/sh\nexec strace -D %s -o "%s" -e trace=sendmsg -e inject=sendmsg:error=%s "%s" "$@"\n' "$*" "$T/strace" \
+            "$inject" "$program" >"$T/traced"
+        chmod 755 "$T/traced"
+    }
+
+    begin "where the kernel has no room for what processes say to each other, no call waits for ever"
+    daemon_stop
+    daemon_conf
+    hub_start - --tls none
+    conf UseTLS=false
+    letter
+    own_file PLAIN_SENDMAIL
+    for n in 1 2 3 4 5; do
+        traced "$PLAIN_SENDMAIL" "ENOBUFS:when=$n" -f
+        SENDMAIL=$T/traced
+        send -C "$T/conf" -i bob@example.net
+        expect_rc 0,75
+    done
+    with_all
+    end
+
+    begin "a worker that could not be handed over is missed, and no other account's worker takes its mail"
+    hub_start - --tls none --auth PLAIN --auth-clear --require-auth --user bob
+    other=$HUB_PORT OTHER_DIR=$HUB_DIR
+    hub_start - --tls none --auth PLAIN --auth-clear --require-auth
+    # the settings and the two sockets come before the first worker
+    traced "$PLAIN_DAEMON" ENOBUFS:when=4
+    DAEMON=$T/traced
+    daemon_conf "AuthUser=$USER_NAME" "AuthPass=$PASSWORD" AllowPlaintextAuth=true InteractiveTimeout=5s \
+        "accounts=( { name = \"other\"; sender = \"bob@example.org\"; mailhub = \"127.0.0.1:$other\"; AuthUser = \"bob\"; AuthPass = \"$PASSWORD\"; } )"
+    daemon_start
+    send -f alice@example.org -i to@example.net
+    expect_rc 0
+    send -f bob@example.org -i to@example.net
+    expect_rc 0
+    wait_for 20 is_empty || fail "$(queued) messages stay in the queue"
+    expect_messages 1
+    [ "$(cat "$OTHER_DIR"/*.env | grep -c '^mail: <bob@')" -eq 1 ] || fail "the other account has other mail: $(cat "$OTHER_DIR"/*.env)"
+    with_all
+    finish
+fi
+
 if [ "$SANITIZED" = false ]; then # a sanitized program opens files of its own
     for missing in close_range close_range_flags; do
         begin "without $missing a password command gets no descriptor of ours"
