@@ -71,7 +71,7 @@ hub_start() {
         [ -e "$script" ] || script=$TESTS/hub/scripts/$script.hub
         set -- -s "$script" "$@"
     fi
-    "$HUB" -d "$HUB_DIR" -c "$CERTS" -u "$USER_NAME" -w "$PASSWORD" --max-time 10m "$@" >"$HUB_DIR/port" 2>"$HUB_DIR/hub.err" &
+    "$HUB" -d "$HUB_DIR" -c "$CERTS" -u "$USER_NAME" -w "$PASSWORD" "$@" >"$HUB_DIR/port" 2>"$HUB_DIR/hub.err" &
     HUB_PIDS="$HUB_PIDS $!"
     if ! wait_for 30 test -s "$HUB_DIR/port"; then
         fail "the hub did not start: $(cat "$HUB_DIR/hub.err")"

@@ -62,7 +62,7 @@ static const char *const usual[] = { "PIPELINING", "SIZE 52428800", "8BITMIME", 
 void
 options_init(struct options *opt)
 {
-    *opt = (struct options){ .hurry = 1, .iterations = 4096, .max_time_ms = 120000 };
+    *opt = (struct options){ .hurry = 1, .iterations = 4096, .max_time_ms = 600000 };
     opt->tls = mem_dup("none");
     opt->cert = mem_dup("valid");
     opt->user = mem_dup("user");

@@ -31,7 +31,7 @@ def options():
     p.add_argument("--has")
     p.add_argument("--attachment")
     p.add_argument("--count", type=int, default=1)
-    p.add_argument("--wait", type=float, default=60)
+    p.add_argument("--wait", type=float, default=120)
     return p.parse_args()
 
 

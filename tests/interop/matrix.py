@@ -91,7 +91,7 @@ class Stage:
         log = open(os.path.join(self.work, "smtprelayd.log"), "wb")
         self.daemon = subprocess.Popen([self.program("smtprelayd")], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
-        return wait_for(20, lambda: os.path.exists(self.root + "/run/smtprelay/socket"))
+        return wait_for(60, lambda: os.path.exists(self.root + "/run/smtprelay/socket"))
 
     def stop(self):
         self.daemon.terminate()
@@ -116,7 +116,7 @@ def arrived(smarthost, message, report):
         for raw in smarthost.inbox():
             (reports if is_report(raw) else found).append(raw)
         return found and (reports or not report)
-    if not wait_for(30, all_there):
+    if not wait_for(90, all_there):
         return ["%s does not arrive: %s" % ("the report" if found else "it", smarthost.said())]
     if len(found) > 1 or len(reports) > (1 if report else 0):
         return ["%d messages, %d reports" % (len(found), len(reports))]
@@ -181,7 +181,7 @@ def matrix(stage, name, short):
     before = stage.passed + stage.failed
     try:
         roads = smarthost.start()
-        if not wait_for(20, lambda: all(listens(port) for port in roads.values())):
+        if not wait_for(60, lambda: all(listens(port) for port in roads.values())):
             raise RuntimeError("it does not listen: " + smarthost.said())
         look_at_offers(stage, smarthost, roads)
         mechanisms, messages = smarthost.mechanisms, [m for m in MESSAGES if not short or m.name in SHORT]

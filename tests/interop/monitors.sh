@@ -31,7 +31,7 @@ queue_removed() {
 plugins_case() {
     plugin smtp 0 'SMTP OK' $plugins/check_smtp -H 127.0.0.1 -p "$PORT"
     plugin smtp-dialog 0 'SMTP OK' $plugins/check_smtp -H 127.0.0.1 -p "$PORT" -F client.example.org -f monitor@example.org -C 'RCPT TO:<bob@example.net>' -R '250 2.1.5'
-    plugin smtp-slow 0 'SMTP OK' $plugins/check_smtp -H 127.0.0.1 -p "$PORT" -e '220 client.example.org ESMTP' -w 5 -c 10
+    plugin smtp-slow 0 'SMTP OK' $plugins/check_smtp -H 127.0.0.1 -p "$PORT" -e '220 client.example.org ESMTP' -w 30 -c 40 -t 50
     # -M postfix: without it the plugin takes a machine without Postfix for one with Sendmail, whose form it is not
     queue="chroot --userspec=4711:4711 $D/root env -i PATH=/usr/bin:/bin $plugins/check_mailq -M postfix"
     plugin mailq-empty 0 'OK: .*mailq.* is empty' $queue -w 2 -c 4
@@ -60,7 +60,7 @@ logwatch_case() {
     # as syslogd frames it
     sed -n "s/^\\(smtprelay\\): /$(LC_ALL=C date '+%b %e %H:%M:%S') host \\1[4711]: /p" "$D/smtprelayd/log" >"$D/root/var/log/mail.log"
     mkdir -p "$D/root/var/cache/logwatch"
-    chroot "$D/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin logwatch --output stdout --service smtprelay --range today --detail 10 >"$D/logwatch.out" 2>&1
+    chroot "$D/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin logwatch --output stdout --service smtprelay --range all --detail 10 >"$D/logwatch.out" 2>&1
     reports 'smtprelay Begin' "[0-9]  sent$" '[0-9]  taken into the queue$' 'nobody of that name' '[0-9]  carol$' 'MB sent' 'serves at'
     if grep -q -i -e unmatched -e 'uninitialized' -e ' line [0-9]' "$D/logwatch.out"; then bad logwatch-clean "$(cat "$D/logwatch.out")"; else ok logwatch-clean; fi
 }

@@ -7,12 +7,12 @@
 #                        the login is relay@example.org / "s3cret pass"
 #   postfix_start DIR ADDRESS NAME [ALIAS]    at ports 587 and 465 of that address, with a certificate for these names
 #   postfix_stop DIR
-#   postfix_kill DIR     as a machine that loses its power
+#   postfix_kill DIR FILTER    as a machine that loses its power; sets UNDER_WAY: how many connections it had, by ss(8)'s FILTER
 #   postfix_again DIR ADDRESS PORT    start it after that; says why where it does not listen
 #   come DIR...          the words behind "Subject: message" of all that has come there, one a line
 
-free_port() {
-    python3 "$here/ports.py"
+free_port() { # [N]
+    python3 "$here/ports.py" "$@"
 }
 
 make_ca() { # DIR [NAME ADDRESS [ALIAS]]: ca.pem, and hub.pem with hub.key, for localhost unless told otherwise
@@ -124,7 +124,11 @@ EOF
 
 postfix_start() {
     address=${2-127.0.0.1} CA=$1/ca.pem MAILDIR=$1/mail/all
-    if [ $# -gt 1 ]; then SUBMISSION=587 SUBMISSIONS=465; else SUBMISSION=$(free_port) SUBMISSIONS=$(free_port); fi
+    if [ $# -gt 1 ]; then
+        SUBMISSION=587 SUBMISSIONS=465
+    else
+        SUBMISSION=$(free_port 2) SUBMISSIONS=${SUBMISSION#* } SUBMISSION=${SUBMISSION% *}
+    fi
     mkdir -p "$1/queue/private" "$1/data" "$1/mail" "$1/etc" "$1/dovecot/run" "$1/dovecot/state"
     chmod 755 "$1"
     chown postfix "$1/data" "$1/queue/private"
@@ -155,7 +159,10 @@ postfix_kill() {
     kill -STOP "$master"
     wait_for 30 grep -q '^State:.T' "/proc/$master/status"
     # shellcheck disable=SC2046 # pids
-    kill -KILL $(pgrep -P "$master") "$master" 2>/dev/null || : # one that has just ended
+    kill -STOP $(pgrep -P "$master") 2>/dev/null || : # one that has just ended
+    UNDER_WAY=$(ss -Htn state established "$2" | wc -l)
+    # shellcheck disable=SC2046 # pids
+    kill -KILL $(pgrep -P "$master") "$master" 2>/dev/null || :
     # or a zombie, where nobody waits for it
     wait_for 30 sh -c "! grep -qs '^State:.[^ZX]' /proc/$master/status"
 }

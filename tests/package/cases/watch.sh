@@ -60,7 +60,7 @@ sys.stdout.buffer.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1
 
 says logwatch "logwatch's daily report arrives, and has this package's part"
 logwatch_case() {
-    printf 'MailTo = logwatch@example.net\nRange = today\n' >"$TREE/etc/logwatch/conf/logwatch.conf"
+    printf 'MailTo = logwatch@example.net\nRange = all\n' >"$TREE/etc/logwatch/conf/logwatch.conf"
     mkdir -p "$TREE/var/cache/logwatch"
     daily 00logwatch && there logwatch $account $account --has 'smtprelay Begin' || { cat "$C.out"; return 1; }
 }
@@ -221,7 +221,7 @@ popcon_case() {
 says calendar "calendar -a reminds a user of the day"
 calendar_case() {
     inside useradd -m -u 4714 erin || return 1
-    printf '%s\tErins day\n' "$(date +%m/%d)" >"$TREE/home/erin/calendar"
+    printf '%s\tErins day\n' "$(date +%m/%d)" "$(date -d tomorrow +%m/%d)" >"$TREE/home/erin/calendar"
     inside chown erin /home/erin/calendar
     echo RUN_DAILY=true >"$TREE/etc/default/calendar"
     daily calendar && there erin@client.example.org $account $account --has 'Erins day'
