@@ -281,7 +281,7 @@ hangs() { [ -n "$(find "$D1" -name 'session-*')" ]; }
 wait_for 30 hangs || fail "the first is not tried"
 daemon_conf "mailhub=127.0.0.1:$SECOND" Timeout=300s RetryMin=100s RetryMax=100s
 kill -HUP "$D"
-wait_for 20 says_times "read again" 2 || fail "no new configuration"
+wait_for 30 says_times "read again" 2 || fail "no new configuration"
 send
 wait_for 30 has_messages "$D2" 1 || fail "it waits for the first: $("$ADMIN" status)"
 kill "$(echo "$HUB_PIDS" | awk '{ print $1 }')"

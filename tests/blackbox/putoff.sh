@@ -11,7 +11,7 @@ messages_at() { find "$1" -name '*.msg' | wc -l; }
 sessions_at() { find "$1" -name 'session-*.log' | wc -l; }
 has_messages() { [ "$(messages_at "$1")" -ge "$2" ]; }
 expect_at() {
-    wait_for 20 has_messages "$@" # it may be written down a moment after the caller has its answer
+    wait_for 30 has_messages "$@" # it may be written down a moment after the caller has its answer
     [ "$(messages_at "$1")" -eq "$2" ] || fail "$(messages_at "$1") messages at ${1##*/}, not $2"
 }
 

@@ -91,7 +91,7 @@ end
 by_second_after() {
     stage=$1
     shift
-    conf "mailhub=$hubs" "TLS_CA_File=$CA" ConnectTimeout=2s Timeout=300s LogFile=- QueueDir= "$@"
+    conf "mailhub=$hubs" "TLS_CA_File=$CA" ConnectTimeout=4s Timeout=300s LogFile=- QueueDir= "$@"
     send -i -f alice@example.org bob@example.net
     expect_rc 0
     has_messages "$D2" 1 || fail "it did not come"

@@ -65,7 +65,7 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
     # shellcheck disable=SC2016 # the inner shell's
     {
         say_message bob 'EHLO x'
-        wait_for 20 has_message
+        wait_for 30 has_message
         echo '127.0.0.1 localhost hub.test' >"$T/etc/hosts.new"
         mv "$T/etc/hosts.new" "$T/etc/hosts"
         say_message carol NOOP

@@ -10,7 +10,7 @@ suite_run(const char *name, const TTest *const *tests, size_t n)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tc, 140);
+    tcase_set_timeout(tc, 590);
     for (size_t i = 0; i < n; i++)
         tcase_add_test(tc, tests[i]);
     suite_add_tcase(s, tc);
