@@ -2,7 +2,7 @@
 /*
  * error: why something expected went wrong, in words, made where the cause is known and carried up.
  *
- * The class is the exit code of INTERFACE "Exit codes" (sysexits.h), so that nothing in between has to translate.
+ * The class is the exit code (sendmail(8), "EXIT STATUS"; sysexits.h), so that nothing in between has to translate.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H

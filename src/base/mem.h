@@ -2,7 +2,7 @@
 /*
  * mem: memory that is there, or the program ends.
  *
- * Allocation failure is hopeless for us (STYLE "Results"): mem_* end the program with EX_OSERR and one line, so that no
+ * Allocation failure is hopeless for us: mem_* end the program with EX_OSERR and one line, so that no
  * caller has an untested path.  Lengths that come from outside are bounded before they get here.
  */
 #ifndef BASE_MEM_H

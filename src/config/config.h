@@ -215,7 +215,7 @@ enum config_hub_kind { CONFIG_HUB_HOST, CONFIG_HUB_SRV, CONFIG_HUB_DIRECT };
 struct config_hub {
     enum config_hub_kind kind;
     char *host;
-    uint16_t port; /* as given, or the default of INTERFACE "UseTLS" */
+    uint16_t port; /* as given, or what UseTLS says */
     enum config_tls tls;
 };
 /* Parse "host", "host:port", "[v6]:port", "srv:domain", "direct". h->host is fresh memory. */

@@ -23,8 +23,8 @@ struct expand_hooks {
 enum { EXPAND_MAX = 100000 };
 
 /*
- * Expand one recipient (INTERFACE "The message", last paragraph) by aliases, root and MinUserId of `account`. Only local ones
- * change: without domain, or at one of the machine's own names. False with err (ERROR_NOUSER: an alias that names what is refused, a
+ * Expand one recipient by aliases, root and MinUserId of `account` (smtprelay.conf(5), "Recipients"). Only local ones change:
+ * without domain, or at one of the machine's own names. False with err (ERROR_NOUSER: an alias that names what is refused, a
  * circle; ERROR_REFUSED: more than max; ERROR_CONFIG, ERROR_TEMP: a file that cannot be read), and then nothing was found.
  */
 bool expand_recipient(const struct config *c, size_t account, const char *address,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * dispatch: what becomes of messages: interactive attempts while a client waits, the queue where that does not succeed at once, the end
- * when the last fact has come. INTERFACE "The two ways a message goes", src/README.md "The way of a message". `attempt` tries,
- * `commit` makes durable, `settle` writes down what became of a file, `feed` and `scan` bring what is in the queue.
+ * when the last fact has come (src/README.md, "The way of a message"). `attempt` tries, `commit` makes durable, `settle` writes down
+ * what became of a file, `feed` and `scan` bring what is in the queue.
  */
 #ifndef DAEMON_DISPATCH_H
 #define DAEMON_DISPATCH_H

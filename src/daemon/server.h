@@ -2,8 +2,8 @@
 /*
  * server: the ESMTP server of the daemon as a pure state machine: bytes in, bytes and events out.
  *
- * It serves our own sendmail (INTERFACE "The two ways", with the X- extensions of the hand-over protocol), `sendmail -bs` and,
- * later, the listener. It does no I/O: the owner feeds what was read, writes what stands in `out`, and answers events.
+ * It serves our own sendmail (with the X- extensions of src/README.md, "The hand-over protocol"), `sendmail -bs` and the listener.
+ * It does no I/O: the owner feeds what was read, writes what stands in `out`, and answers events.
  * RFC 5321, 1870 (SIZE), 2034, 2920 (PIPELINING), 3030 (CHUNKING), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8).
  */
 #ifndef DAEMON_SERVER_H

@@ -2,9 +2,8 @@
 /*
  * verdict: from what became of each recipient to what the caller is told: an exit code and one line; pure.
  *
- * INTERFACE "Exit codes" and "The two ways a message goes": without a queue, some refused or deferred and the others served is
- * 67 or 75 with a line that names the rest and says how many have it; 75 before 67 before 69. With one it is 0, and the
- * refused ones are named.
+ * Without a queue, some refused or deferred and the others served is 67 or 75 with a line that names the rest and says how many
+ * have it; 75 before 67 before 69. With one it is 0, and the refused ones are named (sendmail(8), "EXIT STATUS").
  */
 #ifndef DAEMON_VERDICT_H
 #define DAEMON_VERDICT_H

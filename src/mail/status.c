@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* status: one table from (stage, reply) to (scope, outcome); INTERFACE "Exit codes" and "A queued message". */
+/* status: one table from (stage, reply) to (scope, outcome); the classes are the exit codes of sendmail(8). */
 #include "mail/status.h"
 
 #include <stddef.h>

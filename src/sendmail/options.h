@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* options: sendmail's command line, one table (INTERFACE "sendmail command line", shared by every caller since 1983). */
+/* options: sendmail's command line, one table: what every caller since 1983 has in common (sendmail(8)). */
 #ifndef SENDMAIL_OPTIONS_H
 #define SENDMAIL_OPTIONS_H
 

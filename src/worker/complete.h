@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * complete: the filter that makes a recorded message ready for the wire (INTERFACE "The message"): worker/head for its header,
- * worker/recode for its body. The same record gives the same bytes at each attempt at a peer that takes the same.
+ * complete: the filter that makes a recorded message ready for the wire: worker/head for its header, worker/recode for its
+ * body. The same record gives the same bytes at each attempt at a peer that takes the same.
  *
  * The header is rewritten in memory; the body is read once to look at it, and once each time it is written.
  */

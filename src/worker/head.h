@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * head: the header of a message as it goes out (INTERFACE "The message"): addresses qualified, the sender under the From
- * policy, what must not go removed, what is absent added, every line such as the wire wants it. Knows no body.
+ * head: the header of a message as it goes out: addresses qualified, the sender under the From policy, what must not go removed,
+ * what is absent added, every line such as the wire wants it. Knows no body.
  */
 #ifndef WORKER_HEAD_H
 #define WORKER_HEAD_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * recode: makes the body of a message such as the peer takes: leaves with a NUL, without BINARYMIME those with lines over 998
- * octets, without 8BITMIME those with bytes over 127 become quoted-printable or base64 (INTERFACE "The message"). What is signed or
- * encrypted is never altered.
+ * octets, without 8BITMIME those with bytes over 127 become quoted-printable or base64. What is signed or encrypted is never
+ * altered.
  *
  * Pure and streaming: a first pass looks and leaves one byte for each leaf, a second one writes. Headers of parts are held, bodies
  * are not.

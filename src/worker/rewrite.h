@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rewrite: which addresses a message may carry as its sender's (INTERFACE "The message", `FromPolicy`): addresses get their domain,
- * and an address that the account may not use gives way to the account's own.
+ * rewrite: which addresses a message may carry as its sender's (smtprelay.conf(5), "THE SENDER"): addresses get their domain, and
+ * an address that the account may not use gives way to the account's own.
  *
  * Pure: values of fields in, values of fields out. Knows neither the order of fields nor how a field is encoded (worker/head does).
  */
