@@ -222,11 +222,11 @@ has_value(const char *option)
 }
 
 static void
-add_word(struct arguments *a, const char *word)
+add_word(struct queue_request *q, const char *word)
 {
-    if (a->q.n == sizeof a->q.word / sizeof a->q.word[0])
+    if (q->n == sizeof q->word / sizeof q->word[0])
         fatal(EX_USAGE, "too many words; see smtprelay --help");
-    a->q.word[a->q.n++] = word;
+    q->word[q->n++] = word;
 }
 
 /* One for the daemon, which says what is wrong with it; the number of words it took besides its own */
@@ -240,11 +240,11 @@ take_option(struct arguments *a, const char *option, const char *next)
     a->q.json = a->q.json || strcmp(option, "--json") == 0;
     if (has_value(option) && next) {
         char *both = mem_format("%s=%s", option, next);
-        add_word(a, both);
+        add_word(&a->q, both);
         a->joined[a->njoined++] = both;
         return 1;
     }
-    add_word(a, option);
+    add_word(&a->q, option);
     return 0;
 }
 
@@ -288,7 +288,7 @@ parse_arguments(int argc, char **argv, struct arguments *a)
         } else if (argv[i][0] == '-' && !is_word(a, argv[i])) {
             fatal(EX_USAGE, "unknown option %s; see smtprelay --help", argv[i]);
         } else {
-            add_word(a, argv[i]);
+            add_word(&a->q, argv[i]);
         }
     }
 }
@@ -384,7 +384,7 @@ check_addresses(const struct arguments *a)
         else if (strncmp(word, "--", 2) == 0)
             fatal(EX_USAGE, "check: unknown option %s; see smtprelay --help", word);
         else
-            q.word[q.n++] = word;
+            add_word(&q, word);
     }
     if (q.n == 3)
         fatal(EX_USAGE, "check: --from and --user need an address; see smtprelay --help");

@@ -217,6 +217,11 @@ run "$ADMIN" -C "$T/conf" check --nonsense pipe
 expect_rc 64
 run "$ADMIN" -C "$T/conf" check --user zz-no-such bob
 expect_rc 67
+# as many words as the command line takes: sender and user take the place of two
+# shellcheck disable=SC2046 # a list of addresses
+run "$ADMIN" -C "$T/conf" check $(seq -f 'a%g@partner.example' 999)
+expect_rc 64
+expect_err "too many words"
 # without the daemon it is the caller's own business
 run "$ADMIN" -C "$T/conf" check --user=4711 carol@partner.example
 expect_rc 0
