@@ -178,7 +178,7 @@ tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB)) $(LACKS)
 
 # ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders);
 # a script that has a configuration and sockets there names one of its own, $O/root-NAME
-ROOTS = root $(sort $(shell sed -n 's,.*\$$O/\(root-[a-z]*\).*,\1,p' $(srcdir)/tests/blackbox/*.sh)) root-life root-abuse
+ROOTS = root $(sort $(shell sed -n 's,.*\$$O/\(root-[a-z][a-z]*\).*,\1,p' $(srcdir)/tests/blackbox/*.sh)) root-life root-abuse
 check: all
 ifneq ($(HAVE_CHECK),yes)
 	@echo "libcheck is missing: run 'sh packaging/deps', then ./configure" >&2; exit 1
