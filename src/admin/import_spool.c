@@ -320,29 +320,37 @@ list_names(DIR *d, bool dma, size_t *n)
     return names;
 }
 
+static void
+take_all(struct import_spool *s, DIR *d, bool dma)
+{
+    size_t n;
+    char **names = list_names(d, dma, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        take_one(s, dirfd(d), names[i], dma);
+        free(names[i]);
+    }
+    free(names);
+}
+
 bool
 import_spool_take(struct import_spool *s, struct error *err)
 {
     bool dma = is_dma(s);
-    char *folder = mem_format("%s%s", s->folder, dma ? "" : "/queue"), **names;
-    DIR *d = opendir(folder);
-    size_t n;
+    char *folder;
+    DIR *d;
 
-    if (!dma && !s->dry_run && is_nullmailer_running(s->folder)) {
-        error_set(err, ERROR_TEMP, "%s: nullmailer runs and would send the same; stop it first", s->folder);
-    } else if (!d) {
+    if (!dma && !s->dry_run && is_nullmailer_running(s->folder))
+        return error_set(
+            err, ERROR_TEMP, "%s: nullmailer runs and would send the same; stop it first", s->folder);
+    folder = mem_format("%s%s", s->folder, dma ? "" : "/queue");
+    d = opendir(folder);
+    if (!d)
         error_sys(err, errno == EACCES ? ERROR_TEMP : ERROR_CONFIG, errno, "%s", folder);
-    } else {
-        names = list_names(d, dma, &n);
-        for (size_t i = 0; i < n; i++) {
-            take_one(s, dirfd(d), names[i], dma);
-            free(names[i]);
-        }
-        free(names);
-        error_init(err);
-    }
-    if (d)
-        (void)closedir(d);
     free(folder);
-    return err->class == ERROR_NONE;
+    if (!d)
+        return false;
+    take_all(s, d, dma);
+    (void)closedir(d); /* only read */
+    return true;
 }

@@ -68,6 +68,15 @@ wait "$reader" 2>/dev/null
 expect_messages 0
 end
 
+begin "a folder of nullmailer's that cannot be read is named with the reason"
+hub_start -
+spool_machine
+rm -r "$T/m/var/spool/nullmailer/queue"
+import --write --spool
+expect_rc 78
+expect_err 'nullmailer/queue: No such file or directory'
+end
+
 begin "what waits at dma is sent once, but not what dma is sending"
 hub_start -
 machine
