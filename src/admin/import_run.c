@@ -15,6 +15,7 @@
 #include "admin/import_spool.h"
 #include "admin/import_text.h"
 #include "admin/import_write.h"
+#include "admin/words.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/paths.h"
@@ -34,33 +35,14 @@ struct run {
 
 /* ---------------------------------------------------------------- the command line */
 
-/* "--name=value" or "--name value" */
-static bool
-take_value(const char *const words[], size_t n, size_t *i, const char *name, const char **value)
-{
-    size_t len = strlen(name);
-
-    if (strncmp(words[*i], name, len) != 0)
-        return false;
-    if (words[*i][len] == '=') {
-        *value = words[*i] + len + 1;
-        return true;
-    }
-    if (words[*i][len] != '\0')
-        return false;
-    if (*i + 1 == n)
-        fatal(EX_USAGE, "import: a value for %s is missing", name);
-    *value = words[++*i];
-    return true;
-}
-
 static void
 parse_words(struct run *r, const char *const words[], size_t n)
 {
     const char *root = "";
 
     for (size_t i = 1; i < n; i++) {
-        if (take_value(words, n, &i, "--from", &r->from) || take_value(words, n, &i, "--root", &root))
+        if (words_take_value(words, n, &i, "--from", &r->from) ||
+            words_take_value(words, n, &i, "--root", &root))
             continue;
         if (strcmp(words[i], "--write") == 0)
             r->write = true;

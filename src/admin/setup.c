@@ -19,6 +19,7 @@
 #include "admin/setup_state.h"
 #include "admin/setup_text.h"
 #include "admin/setup_try.h"
+#include "admin/words.h"
 #include "base/ask.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -31,32 +32,19 @@ enum { LOGINS_MAX = 3 };
 
 /* ---------------------------------------------------------------- the command line */
 
-/* "--name=value" or "--name value" */
-static bool
-take_value(const char *const words[], size_t n, size_t *i, const char *name, const char **value)
-{
-    size_t len = strlen(name);
-
-    if (strncmp(words[*i], name, len) != 0 || (words[*i][len] != '=' && words[*i][len] != '\0'))
-        return false;
-    if (words[*i][len] == '\0' && *i + 1 == n)
-        fatal(EX_USAGE, "setup: a value for %s is missing", name);
-    *value = words[*i][len] ? words[*i] + len + 1 : words[++*i];
-    return true;
-}
-
 static bool
 take_option(struct setup *s, const char *const words[], size_t n, size_t *i)
 {
     struct setup_account *a = &s->a;
 
-    return take_value(words, n, i, "--mailhub", &a->mailhub) ||
-           take_value(words, n, i, "--provider", &a->provider) ||
-           take_value(words, n, i, "--user", &a->user) || take_value(words, n, i, "--tls", &a->tls) ||
-           take_value(words, n, i, "--ca-file", &a->ca_file) ||
-           take_value(words, n, i, "--account", &a->account) ||
-           take_value(words, n, i, "--password-file", &s->password_file) ||
-           take_value(words, n, i, "--password-command", &a->command);
+    return words_take_value(words, n, i, "--mailhub", &a->mailhub) ||
+           words_take_value(words, n, i, "--provider", &a->provider) ||
+           words_take_value(words, n, i, "--user", &a->user) ||
+           words_take_value(words, n, i, "--tls", &a->tls) ||
+           words_take_value(words, n, i, "--ca-file", &a->ca_file) ||
+           words_take_value(words, n, i, "--account", &a->account) ||
+           words_take_value(words, n, i, "--password-file", &s->password_file) ||
+           words_take_value(words, n, i, "--password-command", &a->command);
 }
 
 /* It is part of a file's name, too */
