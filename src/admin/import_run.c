@@ -213,14 +213,6 @@ find_in_folder(struct run *r, const char *folder)
     return NULL;
 }
 
-static char *
-absolute(const char *path)
-{
-    char here[4096];
-
-    return *path == '/' || !getcwd(here, sizeof here) ? mem_dup(path) : mem_format("%s/%s", here, path);
-}
-
 static bool
 find_named(struct run *r, struct error *err)
 {
@@ -228,7 +220,7 @@ find_named(struct run *r, struct error *err)
     struct stat st;
     bool folder;
 
-    r->path = *r->root ? mem_format("%s%s", *r->file == '/' ? "" : "/", r->file) : absolute(r->file);
+    r->path = *r->root ? mem_format("%s%s", *r->file == '/' ? "" : "/", r->file) : file_absolute(r->file);
     full = place_of(r->root, r->path);
     folder = stat(full, &st) == 0 && S_ISDIR(st.st_mode);
     free(full);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,16 +21,6 @@
 static const char group_name[] = "smtprelay";
 
 /* ---------------------------------------------------------------- where */
-
-static char *
-absolute(const char *path)
-{
-    char here[PATH_MAX];
-
-    if (*path == '/' || !getcwd(here, sizeof here))
-        return mem_dup(path);
-    return mem_format("%s/%s", here, path);
-}
 
 static char *
 own_target(uid_t uid)
@@ -52,7 +41,7 @@ char *
 import_write_target(const struct config_request *req)
 {
     if (req->file)
-        return absolute(req->file);
+        return file_absolute(req->file);
     return req->uid == 0 ? mem_dup(path_config) : own_target(req->uid);
 }
 

@@ -246,6 +246,16 @@ file_reopen(int fd)
     return again >= 0 ? again : fcntl(fd, F_DUPFD_CLOEXEC, 0); /* as it is */
 }
 
+char *
+file_absolute(const char *path)
+{
+    char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+    char *absolute = here ? mem_format("%s/%s", here, path) : mem_dup(path);
+
+    free(here);
+    return absolute;
+}
+
 void
 file_make_parents(const char *path)
 {

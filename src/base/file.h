@@ -35,6 +35,8 @@ bool file_read_all(int fd, struct buf *out, const char *name, struct error *err)
 int file_temp(const char *const *dirs, struct error *err);
 /* A memfd with this content, sealed against any change (F_SEAL_*); an unnamed file where memfd is missing. -1 with err. */
 int file_sealed(const char *name, struct slice content, struct error *err);
+/* `path`, by the folder the process is in where it does not begin with a slash; as it is where that has no name. Fresh memory. */
+char *file_absolute(const char *path);
 /* Make the folders above `path` that are missing, for anybody to walk through (0755); what fails shows when `path` is used. */
 void file_make_parents(const char *path);
 /* The same file again, read-only where /proc allows; -1 with errno. */

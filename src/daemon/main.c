@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -61,6 +62,35 @@ static const char usage[] =
     "The daemon, in the foreground; SIGHUP reads the configuration again, SIGTERM ends it. "
     "See smtprelayd(8).\n";
 
+/* Who calls says what is to be done: sendmail, smtprelay, or this program itself */
+static bool
+take_mode(const char *option, enum mode *mode)
+{
+    static const struct {
+        const char *option;
+        enum mode mode;
+    } modes[] = { { "--stdio", MODE_STDIO }, { "--foreground", MODE_FOREGROUND },
+        { "--background", MODE_BACKGROUND }, { "--serve", MODE_SERVE }, { "--check-aliases", MODE_ALIASES },
+        { "--ctl", MODE_CTL }, { "--test", MODE_TEST }, { "--run", MODE_RUN } };
+
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(option, modes[i].option) != 0)
+            continue;
+        *mode = modes[i].mode;
+        return true;
+    }
+    return false;
+}
+
+/* All that was asked for is printed */
+static noreturn void
+end_printed(void)
+{
+    mem_program("smtprelayd");
+    fatal_unless_printed();
+    exit(0);
+}
+
 static void
 parse_arguments(int argc, char **argv, struct arguments *a)
 {
@@ -71,24 +101,10 @@ parse_arguments(int argc, char **argv, struct arguments *a)
     a->request.environ_ = environ;
     a->request.by_caller = true;
     for (i = 1; i < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "--stdio") == 0) {
-            a->mode = MODE_STDIO;
-        } else if (strcmp(argv[i], "--bs") == 0) {
+        if (take_mode(argv[i], &a->mode))
+            continue;
+        if (strcmp(argv[i], "--bs") == 0) {
             a->bs = true;
-        } else if (strcmp(argv[i], "--foreground") == 0) {
-            a->mode = MODE_FOREGROUND;
-        } else if (strcmp(argv[i], "--background") == 0) {
-            a->mode = MODE_BACKGROUND;
-        } else if (strcmp(argv[i], "--serve") == 0) {
-            a->mode = MODE_SERVE;
-        } else if (strcmp(argv[i], "--check-aliases") == 0) {
-            a->mode = MODE_ALIASES;
-        } else if (strcmp(argv[i], "--ctl") == 0) {
-            a->mode = MODE_CTL;
-        } else if (strcmp(argv[i], "--test") == 0) {
-            a->mode = MODE_TEST;
-        } else if (strcmp(argv[i], "--run") == 0) {
-            a->mode = MODE_RUN;
         } else if (strcmp(argv[i], "-C") == 0 && i + 1 < argc) {
             a->request.file = argv[++i];
         } else if (strcmp(argv[i], "--as") == 0 && i + 1 < argc) {
@@ -97,15 +113,11 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             a->request.name = argv[++i];
             a->request.own = true;
         } else if (strcmp(argv[i], "--version") == 0) {
-            mem_program("smtprelayd");
             printf("smtprelayd %s\n", version);
-            fatal_unless_printed();
-            exit(0);
+            end_printed();
         } else if (strcmp(argv[i], "--help") == 0) {
-            mem_program("smtprelayd");
             fputs(usage, stdout);
-            fatal_unless_printed();
-            exit(0);
+            end_printed();
         } else if (strcmp(argv[i], "--") == 0) {
             i++;
             break;
@@ -199,13 +211,11 @@ check_aliases(const struct arguments *a)
     return 0;
 }
 
-/* It is read again at SIGHUP, wherever this process is then */
-static const char *
-absolute(const char *path)
+/* The file of -C is read again at SIGHUP, wherever this process is then. Fresh memory; NULL: there is none */
+static char *
+named_file(const struct arguments *a)
 {
-    char *here = path && *path != '/' ? getcwd(NULL, 0) : NULL;
-
-    return here ? mem_format("%s/%s", here, path) : path;
+    return a->request.file ? file_absolute(a->request.file) : NULL;
 }
 
 static int
@@ -213,13 +223,15 @@ supervise(const struct arguments *a, int ready_fd)
 {
     struct supervise_request req = { a->request, ready_fd };
     struct error err;
+    char *file;
     int code;
 
     if (a->rest[0])
         fatal(EX_USAGE, "%s: no arguments are expected; see smtprelayd --help", a->rest[0]);
     req.config.by_caller = a->mode != MODE_DAEMON;
-    req.config.file = absolute(a->request.file);
+    req.config.file = file = named_file(a);
     code = supervise_run(&req, &err);
+    free(file);
     if (code != 0)
         fatal(code, "%s", err.text);
     return 0;
@@ -246,12 +258,13 @@ static int
 start_in_background(const struct arguments *a)
 {
     struct arguments own = *a;
-    int pipes[2];
+    int pipes[2], code;
+    char *file;
     pid_t pid;
 
     if (pipe2(pipes, O_CLOEXEC) != 0)
         fatal(EX_OSERR, "cannot make a pipe: %s", strerror(errno));
-    own.request.file = absolute(a->request.file);
+    own.request.file = file = named_file(a);
     pid = fork();
     if (pid < 0)
         fatal(EX_TEMPFAIL, "cannot start a process: %s", strerror(errno));
@@ -259,10 +272,13 @@ start_in_background(const struct arguments *a)
         file_close(&pipes[0]);
         if (setsid() < 0 || chdir("/") != 0)
             fatal(EX_OSERR, "cannot go to the background: %s", strerror(errno));
-        return supervise(&own, pipes[1]);
+        code = supervise(&own, pipes[1]);
+    } else {
+        file_close(&pipes[1]);
+        code = wait_until_ready(pid, pipes[0]);
     }
-    file_close(&pipes[1]);
-    return wait_until_ready(pid, pipes[0]);
+    free(file);
+    return code;
 }
 
 /* Many may wait at once, each with a descriptor or two: what the system allows, up to what we serve */

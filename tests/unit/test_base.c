@@ -232,6 +232,19 @@ START_TEST(only_regular_files_are_opened)
 }
 END_TEST
 
+START_TEST(a_path_becomes_absolute_by_the_folder_it_is_said_in)
+{
+    char *same = file_absolute("/etc/x"), *made;
+
+    ck_assert_int_eq(chdir("/tmp"), 0);
+    made = file_absolute("a/b");
+    ck_assert_str_eq(same, "/etc/x");
+    ck_assert_str_eq(made, "/tmp/a/b");
+    free(same);
+    free(made);
+}
+END_TEST
+
 START_TEST(deadlines_end)
 {
     ck_assert_int_eq(clock_left(CLOCK_NEVER), -1);
@@ -246,4 +259,4 @@ SUITE_MAIN("base", a_buffer_never_grows_beyond_its_maximum, a_buffer_gives_its_b
     no_control_character_survives_escaping, escaping_fits_any_size, percent_encoding_round_trips_every_byte,
     the_nearest_name_is_the_one_with_the_smallest_distance, errors_are_one_line_with_their_context_in_front,
     descriptors_travel_with_their_packet, a_sealed_file_cannot_be_changed, only_regular_files_are_opened,
-    deadlines_end)
+    a_path_becomes_absolute_by_the_folder_it_is_said_in, deadlines_end)
