@@ -33,15 +33,14 @@ static void
 read_input(struct buf *text)
 {
     char piece[16384];
-    struct error err;
     ssize_t n;
 
     if (isatty(STDIN_FILENO))
         fprintf(stderr, "smtprelay: explain: paste what the server said, then press Ctrl-D\n");
     while ((n = file_read_some(STDIN_FILENO, piece, sizeof piece)) > 0 && text->len < TEXT_MAX)
         buf_add(text, piece, (size_t)n < TEXT_MAX - text->len ? (size_t)n : TEXT_MAX - text->len);
-    if (n < 0 && !error_sys(&err, ERROR_IO, errno, "cannot read standard input"))
-        fatal(EX_IOERR, "%s", err.text);
+    if (n < 0)
+        fatal(EX_IOERR, "cannot read standard input: %s", strerror(errno));
 }
 
 /* What is to be explained, and whether as JSON */

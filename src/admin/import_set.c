@@ -216,8 +216,10 @@ import_set_login(struct import *im, size_t group, struct slice user, struct slic
 static bool
 needs_shell(struct slice command)
 {
+    static const char special[] = "|&;<>()$`\\*?[]#~{}!=";
+
     for (size_t i = 0; i < command.len; i++)
-        if (memchr("|&;<>()$`\\*?[]#~{}!=", command.p[i], 20))
+        if (memchr(special, command.p[i], sizeof special - 1))
             return true;
     return false;
 }

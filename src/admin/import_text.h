@@ -5,7 +5,6 @@
 
 #include "admin/import.h"
 
-/* A text as libconfig reads it, in quotes. */
 /* `text` as a string of libconfig's; what would not show as it is becomes \xHH there, which means the same. */
 void import_text_quote(struct buf *out, const char *text);
 /* The file of group `group`'s password, for a configuration at `path`: fresh memory; NULL when it has none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* smtprelay: the administrator's program; so far `check`, `status`, what has to do with the queue, `why` and `log`. */
+/* smtprelay: the administrator's program: its command line, and `check`. Each other command has a file of its own. */
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,19 +37,17 @@ static const char usage[] =
     "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
     "       smtprelay [-C FILE] why [--json] ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
     "       smtprelay explain [--json] [TEXT ...]\n"
-    "       smtprelay [-C FILE] setup ADDRESS [--account NAME] [--provider NAME|--mailhub HOST] [--tls "
-    "MODE]\n"
-    "         [--ca-file FILE] [--user LOGIN] [--password-file FILE|--password-command COMMAND|--no-login] "
-    "[--no-test]\n"
-    "         [--force]\n"
+    "       smtprelay [-C FILE] setup ADDRESS [--account NAME] [--provider NAME|--mailhub HOST]\n"
+    "         [--tls MODE] [--ca-file FILE] [--user LOGIN] [--no-login]\n"
+    "         [--password-file FILE|--password-command COMMAND] [--no-test] [--force]\n"
     "       smtprelay [-C FILE] import [FILE] [--from NAME] [--root DIR] [--write] [--force] [--spool]\n"
     "       smtprelay [-C FILE] test [--account NAME] [--json] [--daemon] [ADDRESS]\n"
     "       smtprelay --version | --help\n"
     "  check              validate the configuration and show each setting with where it came from\n"
     "  check ADDRESS ...  the way of mail to these addresses, step by step; --from ADDRESS, --user LOGIN\n"
     "  status             what waits and why, account by account, and what to do; --watch: again and again\n"
-    "  test               walk to the smarthost step by step, and say what is wrong; with ADDRESS send a "
-    "message\n"
+    "  test               walk to the smarthost step by step, and say what is wrong;\n"
+    "                     with ADDRESS send a message\n"
     "  queue [WHICH]      what waits, a line a message\n"
     "  show WHICH         messages with their content\n"
     "  retry WHICH        try them now; --failed: put them back into the queue\n"
@@ -60,11 +58,10 @@ static const char usage[] =
     "  log                what happened last; with -f go on with what happens\n"
     "  explain            what a reply or an error means and what helps; without TEXT from standard input\n"
     "  setup              ask for the password, try it, and write a configuration for this address\n"
-    "  import             take over the configuration of ssmtp, msmtp, nullmailer, dma, esmtp, Postfix or "
-    "Exim\n"
-    "WHICH: ids, --sender X, --recipient X, --account X, --unit X, --uid N, --older-than 2h, --larger-than "
-    "1M,\n"
-    "  --reason X, --held, --all; --failed: of what could not be returned instead\n"
+    "  import             take over the configuration of ssmtp, msmtp, nullmailer, dma, esmtp,\n"
+    "                     Postfix or Exim\n"
+    "WHICH: ids, --sender X, --recipient X, --account X, --unit X, --uid N, --older-than 2h,\n"
+    "  --larger-than 1M, --reason X, --held, --all; --failed: of what could not be returned instead\n"
     "  --dry-run  only show what is meant     --json  an object a line     --yes  do not ask\n";
 
 /* ---------------------------------------------------------------- check */
@@ -259,13 +256,6 @@ is_word(const struct arguments *a, const char *text)
     return strcmp(a->q.word[0], "log") == 0 && (strcmp(text, "-f") == 0 || strcmp(text, "-n") == 0);
 }
 
-static void
-free_joined(struct arguments *a)
-{
-    while (a->njoined)
-        free(a->joined[--a->njoined]);
-}
-
 /* Options may stand before and behind the command */
 static void
 parse_arguments(int argc, char **argv, struct arguments *a)
@@ -341,7 +331,7 @@ fail_unknown(const char *command)
     static const char *const names[] = { "check", "test", "status", "queue", "show", "retry", "hold",
         "release", "remove", "why", "log", "explain", "setup", "import" };
     const char *nearest = NULL;
-    size_t best = 3; /* farther is no likeness */
+    size_t best = strlen(command) < 4 ? 2 : 3; /* farther is no likeness */
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (text_distance(command, names[i]) < best) {
@@ -391,54 +381,58 @@ check_addresses(const struct arguments *a)
     return queue_ask(&a->request, &q);
 }
 
-/* What was made of two words is needed no more */
+/* `queue` and what is done with what it lists */
 static int
-end_with(struct arguments *a, int code)
+run_messages(struct arguments *a)
 {
-    while (a->njoined)
-        free(a->joined[--a->njoined]);
-    return code;
+    static const char *const commands[] = { "queue", "show", "retry", "hold", "release", "remove" };
+
+    a->q.removes = is_command(a, "remove");
+    a->q.progress = true;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (is_command(a, commands[i]))
+            return queue_ask(&a->request, &a->q);
+    fail_unknown(a->q.word[0]);
+}
+
+/* The command's exit code */
+static int
+run(struct arguments *a)
+{
+    if (is_command(a, "check"))
+        return a->q.n > 1 ? check_addresses(a) : check(&a->request);
+    if (is_command(a, "status")) {
+        expect_no_words(a);
+        return status_ask(&a->request, &a->q);
+    }
+    if (is_command(a, "explain"))
+        return explain_ask(a->request.uid, a->q.word, a->q.n);
+    if (is_command(a, "import"))
+        return import_run(&a->request, a->q.word, a->q.n);
+    if (is_command(a, "test"))
+        return test_ask(&a->request, a->q.word, a->q.n);
+    if (is_command(a, "setup"))
+        return setup_run(&a->request, a->q.word, a->q.n);
+    if (is_command(a, "why"))
+        return why_ask(&a->request, a->q.word, a->q.n);
+    if (is_command(a, "log"))
+        return why_log(&a->request, a->q.word, a->q.n);
+    return run_messages(a);
 }
 
 int
 main(int argc, char **argv)
 {
-    static const char *const messages[] = { "queue", "show", "retry", "hold", "release", "remove" };
     struct arguments a = { .request = { .uid = getuid(), .environ_ = environ } };
+    int code;
 
     mem_program("smtprelay");
     if (!file_open_standard() || !rights_drop() || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return EX_OSERR;
     parse_arguments(argc, argv, &a);
     order_words(&a);
-    if (is_command(&a, "check")) {
-        int code = a.q.n > 1 ? check_addresses(&a) : check(&a.request);
-        free_joined(&a);
-        return code;
-    }
-    if (is_command(&a, "status")) {
-        expect_no_words(&a);
-        return status_ask(&a.request, &a.q);
-    }
-    if (is_command(&a, "explain"))
-        return explain_ask(a.request.uid, a.q.word, a.q.n);
-    if (is_command(&a, "import"))
-        return end_with(&a, import_run(&a.request, a.q.word, a.q.n));
-    if (is_command(&a, "test"))
-        return end_with(&a, test_ask(&a.request, a.q.word, a.q.n));
-    if (is_command(&a, "setup"))
-        return end_with(&a, setup_run(&a.request, a.q.word, a.q.n));
-    if (is_command(&a, "why"))
-        return why_ask(&a.request, a.q.word, a.q.n);
-    if (is_command(&a, "log"))
-        return why_log(&a.request, a.q.word, a.q.n);
-    a.q.removes = is_command(&a, "remove");
-    a.q.progress = true;
-    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
-        if (is_command(&a, messages[i])) {
-            int code = queue_ask(&a.request, &a.q);
-            free_joined(&a);
-            return code;
-        }
-    fail_unknown(a.q.word[0]);
+    code = run(&a);
+    while (a.njoined)
+        free(a.joined[--a.njoined]);
+    return code;
 }

@@ -15,7 +15,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 
-enum { CONNECT_MS = 10000, ANSWER_MS = 20000, FINISH_MS = 2000 };
+enum { CONNECT_MS = 10000, ANSWER_MS = 20000, FINISH_MS = 2000, LINE_MAX_BYTES = 64 << 20 };
 
 static int
 start_own(const struct config_request *req, pid_t *pid, struct error *err)
@@ -72,7 +72,7 @@ print_json(struct printer *p, struct slice data)
         struct buf out;
         bool ok;
         buf_add_slice(&p->line, slice_sub(data, 0, end));
-        buf_init(&out, 64u << 20);
+        buf_init(&out, LINE_MAX_BYTES);
         ok = !json_add_line(&out, buf_slice(&p->line)) || file_write(STDOUT_FILENO, out.data, out.len);
         buf_clear(&out);
         buf_reset(&p->line);
@@ -116,11 +116,11 @@ format_words(struct buf *line, const struct queue_request *q, const char *last)
     }
 }
 
-int
-queue_converse(const struct config_request *req, const struct queue_request *q,
-    bool (*data)(void *ctx, struct slice lines), void *ctx, struct error *err)
+/* Ask whoever answers; `last`: one more word, NULL = none. The exit code; err says what should be said, "" = nothing */
+static int
+converse(const struct config_request *req, const struct queue_request *q, const char *last,
+    const struct ask_sink *to, struct error *err)
 {
-    struct ask_sink to = { .data = data, .ctx = ctx };
     struct buf line;
     pid_t pid = -1;
     int fd = connect_daemon(req, q->direct, err), code;
@@ -131,45 +131,39 @@ queue_converse(const struct config_request *req, const struct queue_request *q,
     if (fd < 0)
         return (int)err->class;
     buf_init(&line, 65536);
-    format_words(&line, q, NULL);
-    code = ask_into(fd, buf_slice(&line), &to, is_started ? -1 : ANSWER_MS, err);
+    format_words(&line, q, last);
+    code = ask_into(fd, buf_slice(&line), to, is_started ? -1 : ANSWER_MS, err);
     buf_clear(&line);
     file_close(&fd);
     ask_finish(pid, FINISH_MS);
     return code;
 }
 
-/* `last`: one more word, NULL = none; `into`: where the data lines go, NULL = out */
+int
+queue_converse(const struct config_request *req, const struct queue_request *q,
+    bool (*data)(void *ctx, struct slice lines), void *ctx, struct error *err)
+{
+    struct ask_sink to = { .data = data, .ctx = ctx };
+
+    return converse(req, q, NULL, &to, err);
+}
+
+/* The same, printed; `into`: where the data lines go, NULL = out */
 static int
 ask_once(const struct config_request *req, const struct queue_request *q, const char *last, struct buf *into)
 {
-    bool is_terminal = isatty(STDERR_FILENO);
     struct printer p = { .json = q->json, .into = into };
-    struct ask_sink to = { take_data, is_terminal ? take_progress : NULL, &p };
+    struct ask_sink to = { take_data, isatty(STDERR_FILENO) ? take_progress : NULL, &p };
     struct error err;
-    struct buf line;
-    pid_t pid = -1;
-    int fd = connect_daemon(req, q->direct, &err), code = 0;
-    bool own = fd == ASK_NOBODY;
+    int code;
 
-    if (own)
-        fd = start_own(req, &pid, &err);
-    if (fd < 0) {
-        fprintf(stderr, "smtprelay: %s\n", err.text);
-        return (int)err.class;
-    }
-    buf_init(&line, 65536);
-    buf_init(&p.line, 64u << 20);
-    format_words(&line, q, last);
+    buf_init(&p.line, LINE_MAX_BYTES);
     progress_begin(&p.progress);
-    code = ask_into(fd, buf_slice(&line), &to, own ? -1 : ANSWER_MS, &err);
+    code = converse(req, q, last, &to, &err);
     progress_end(&p.progress);
     if (*err.text)
         fprintf(stderr, "smtprelay: %s\n", err.text);
-    buf_clear(&line);
     buf_clear(&p.line);
-    file_close(&fd);
-    ask_finish(pid, FINISH_MS);
     return code;
 }
 

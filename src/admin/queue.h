@@ -28,7 +28,8 @@ int queue_ask(const struct config_request *req, const struct queue_request *q);
 int queue_ask_into(const struct config_request *req, const struct queue_request *q, struct buf *answer);
 
 /*
- * Send the request line of these words to whoever answers, and hand its data lines to `data` as they come. Returns the exit code; err says what should be said, "" = nothing.
+ * Send the request line of these words to whoever answers, and hand its data lines to `data` as they come. Returns the exit code; err
+ * says what should be said, "" = nothing.
  */
 int queue_converse(const struct config_request *req, const struct queue_request *q,
     bool (*data)(void *ctx, struct slice lines), void *ctx, struct error *err);
