@@ -160,8 +160,7 @@ set_hubs(struct import *im, const struct import_pair *pair)
         import_set_tls(
             im, 0, first_port == 465 ? IMPORT_TLS_IMPLICIT : IMPORT_TLS_STARTTLS, first_port, pair->at);
         import_tell(im, "Exim looks for the MX of a smarthost's name, and gives its login only over TLS but "
-                        "does not check the "
-                        "certificate");
+                        "does not check the certificate");
     } else {
         import_set_tls(
             im, 0, first_port == 465 ? IMPORT_TLS_IMPLICIT : IMPORT_TLS_OPPORTUNISTIC, first_port, pair->at);

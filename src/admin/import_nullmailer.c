@@ -250,8 +250,7 @@ set_admin(struct import *im)
         return;
     (void)import_set(im, 0, CONFIG_MIN_USER_ID, slice_of("2147483647"), at);
     import_tell(im, "adminaddr got all mail for local addresses; root gets that of the accounts of this "
-                    "machine, and other "
-                    "names need an alias");
+                    "machine, and other names need an alias");
     if (list.len)
         import_leave(im, at, slice_trim(list), "root is one address; an alias can name more");
 }
@@ -308,8 +307,7 @@ import_nullmailer(struct import *im, struct error *err)
     from = file_value(im, "allmailfrom", &at);
     if (from.len && import_set(im, 0, CONFIG_FROM, from, at))
         import_tell(im, "allmailfrom forced every envelope and no header; From replaces both where the "
-                        "account may not use what "
-                        "is there, FromPolicy = \"force\" always");
+                        "account may not use what is there, FromPolicy = \"force\" always");
     set_times(im);
     order_times(im);
     if (file_value(im, "idhost", &at).len)

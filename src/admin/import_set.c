@@ -340,8 +340,7 @@ tell_of_certificates(struct import *im)
     if (!im->verified)
         import_tell(im,
             "the smarthost's certificate is checked now; %s was not told to, or never does. A smarthost with "
-            "one of "
-            "its own needs TLS_CA_File or TLSFingerprint",
+            "one of its own needs TLS_CA_File or TLSFingerprint",
             im->program);
 }
 

@@ -210,8 +210,7 @@ what_next(const struct setup *s, int code)
 {
     if (code == ERROR_ADMIN)
         return "run it again when that is mended: with the right password, with --user LOGIN, or for a CA of "
-               "your own with "
-               "--ca-file FILE";
+               "your own with --ca-file FILE";
     if (s->hub)
         return "--mailhub HOST:PORT names the smarthost where the domain's records do not";
     return "--no-test writes it all the same";
@@ -306,8 +305,7 @@ tell_daemon(const struct setup *s)
             "or SIGHUP.\n");
     else if (fd == ASK_NOBODY && s->req->uid == 0)
         printf("No daemon runs: 'systemctl enable --now smtprelay.socket smtprelay.service' gives all users "
-               "mail and a queue "
-               "(without systemd: smtprelayd).\n");
+               "mail and a queue (without systemd: smtprelayd).\n");
     file_close(&fd);
 }
 

@@ -69,8 +69,7 @@ terminal_open(struct terminal *t, struct error *err)
     file_close(&t->signals);
     return error_set(err, ERROR_USAGE,
         "there is no terminal to ask for the password; --password-file, --password-command or standard input "
-        "can "
-        "give it");
+        "can give it");
 }
 
 static void

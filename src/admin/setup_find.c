@@ -38,8 +38,7 @@ take_lines(const struct setup *s, struct slice lines, struct error *err)
     if (slice_is(lines, "none\n"))
         return error_set(err, ERROR_USAGE,
             "setup: %s: the domain names no submission server (SRV); say whose mailboxes they are by "
-            "--provider "
-            "NAME (gmail, office365 and so on), or the smarthost by --mailhub HOST:PORT",
+            "--provider NAME (gmail, office365 and so on), or the smarthost by --mailhub HOST:PORT",
             domain);
     if (slice_cut(&lines, ' ', &line) && slice_is(line, "unknown")) {
         (void)text_escape(shown, sizeof shown, slice_trim(lines));

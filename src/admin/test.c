@@ -47,8 +47,7 @@ static const struct {
         "STARTTLS)?" },
     { "tls", "certificate",
         "if it is a certificate of your own CA, name that as TLS_CA_File; if you know that key to be the "
-        "server's, pin it by "
-        "TLSFingerprint as shown above; is the clock of this machine right?" },
+        "server's, pin it by TLSFingerprint as shown above; is the clock of this machine right?" },
     { "tls", "handshake",
         "if the server speaks plain text on this port, set UseTLS = \"starttls\" (587); else see "
         "TLSMinVersion." },
@@ -59,8 +58,7 @@ static const struct {
     { "greeting", "garbage", "whatever listens there does not speak SMTP: is the port right?" },
     { "greeting", "",
         "the server does not want this client, often because of its address (dynamic, or on a block list): "
-        "its "
-        "words say why; with a login use port 587 or 465, not 25." },
+        "its words say why; with a login use port 587 or 465, not 25." },
     { "ehlo", "", "the server does not like the name in EHLO: set hostname to this machine's full name." },
     { "starttls", "not-offered",
         "UseTLS = \"implicit\" for port 465; something between may take STARTTLS away; UseTLS = false sends "
@@ -70,8 +68,7 @@ static const struct {
         "without TLS no password is sent; else choose one of the mechanisms offered by AuthMethod." },
     { "login", "garbage",
         "the server breaks off the login by something that makes no sense: another AuthMethod may go; tell "
-        "its "
-        "administrator." },
+        "its administrator." },
     { "login", "",
         "check AuthUser and the password; many providers want one made for programs (app password)." },
     { "mail", "", "the server does not take this sender: set From to an address the account may use." },

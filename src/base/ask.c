@@ -97,20 +97,17 @@ fail_connect(const char *path, bool has_socket, int e, struct error *err)
     if (!has_socket && e == EAFNOSUPPORT)
         return error_set(err, ERROR_TEMP,
             "%s: cannot be reached: no socket of AF_UNIX may be made here; add AF_UNIX to "
-            "RestrictAddressFamilies= of the "
-            "unit",
+            "RestrictAddressFamilies= of the unit",
             path);
     if (e == EPERM || e == ENOSYS || (!has_socket && e == EACCES))
         return error_set(err, ERROR_TEMP,
             "%s: cannot be reached: system calls for sockets are refused here; SystemCallFilter= of the unit "
-            "has to allow "
-            "@network-io",
+            "has to allow @network-io",
             path);
     if (e == EACCES)
         return error_set(err, ERROR_TEMP,
             "%s: cannot be reached: Permission denied; InaccessiblePaths= of the unit, AppArmor or SELinux "
-            "has to let it "
-            "through",
+            "has to let it through",
             path);
     return error_sys(err, ERROR_TEMP, e, "%s: cannot be reached", path);
 }

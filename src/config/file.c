@@ -192,8 +192,7 @@ hidden_hint(void)
     hidden = access(folder, F_OK) != 0;
     free(folder);
     return hidden ? "; if a unit hides the socket of one that runs, add the folder it is in to "
-                    "BindReadOnlyPaths= of "
-                    "the unit"
+                    "BindReadOnlyPaths= of the unit"
                   : "";
 }
 
@@ -205,14 +204,12 @@ fail_open(const struct config_request *req, const struct config *c, int e, struc
     if ((e == EACCES || e == EPERM) && !req->by_caller)
         return error_set(err, ERROR_CONFIG,
             "%s: user %ld may not read it; for the service: chgrp smtprelay, chmod 640; others ask it: "
-            "smtprelay "
-            "status, smtprelay test",
+            "smtprelay status, smtprelay test",
             c->path, (long)geteuid());
     if (e == EACCES || e == EPERM)
         return error_set(err, ERROR_TEMP,
             "smtprelayd: the daemon is not running, and %s may not be read by you; root starts it (systemctl "
-            "start "
-            "smtprelay, or smtprelayd)%s",
+            "start smtprelay, or smtprelayd)%s",
             c->path, hidden_hint());
     if (e == ENOENT || e == ENOTDIR)
         return error_set(err, ERROR_CONFIG,

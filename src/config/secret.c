@@ -80,8 +80,7 @@ fail_file(const struct config *c, const char *path, int e, struct error *err)
     if (e == EACCES || e == EPERM)
         return error_set(err, ERROR_CONFIG,
             "%s: user %ld, who smtprelayd was started as, may not read it; let his group read it, or use "
-            "LoadCredential= of "
-            "the unit",
+            "LoadCredential= of the unit",
             path, (long)geteuid());
     return error_sys(err, ERROR_CONFIG, e, "%s", path);
 }

@@ -427,8 +427,7 @@ static const struct rule {
         "an absolute path or the name of a credential is wanted" },
     { CONFIG_AUTH_METHOD, "auto|" SCRAM "|plain|login|cram-md5|external|xoauth2|oauthbearer", NULL,
         "\"auto\", \"scram-sha-256-plus\", \"scram-sha-256\", \"scram-sha-1\", \"plain\", \"login\", "
-        "\"cram-md5\", "
-        "\"external\", \"xoauth2\" or \"oauthbearer\" is wanted" },
+        "\"cram-md5\", \"external\", \"xoauth2\" or \"oauthbearer\" is wanted" },
     { CONFIG_HOSTNAME, NULL, is_host, "a host name or an address in brackets is wanted" },
     { CONFIG_FROM, NULL, value_is_address, "an address with a domain is wanted" },
     { CONFIG_FROM_POLICY, "auto|keep|qualify|force", NULL,

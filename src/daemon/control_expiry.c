@@ -88,8 +88,7 @@ print_token(struct control_out *o, const struct control_account *a)
     if (trouble)
         print_do(o, a->name,
             "put a new token where AuthPass, AuthPassFile or AuthPassCommand has it from, then run sendmail "
-            "-q; "
-            "a command that fetches one each time (AuthPassCommand) keeps it from running out");
+            "-q; a command that fetches one each time (AuthPassCommand) keeps it from running out");
 }
 
 void

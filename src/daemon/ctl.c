@@ -176,8 +176,7 @@ may_look(const char *queue_dir, struct error *err)
         return true;
     return error_set(err, ERROR_TEMP,
         "smtprelayd: the daemon is not running, and queue %s may not be read by you; root starts it "
-        "(systemctl "
-        "start smtprelay, or smtprelayd)",
+        "(systemctl start smtprelay, or smtprelayd)",
         queue_dir);
 }
 

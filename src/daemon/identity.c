@@ -88,8 +88,7 @@ hand_over(const struct identity *id, int dir, const char *path, bool made, bool 
     if (is_link)
         return error_set(err, ERROR_CONFIG,
             "QueueDir %s: a link to a folder of user %ld's; where a link leads has to belong to user %ld "
-            "(User) "
-            "already",
+            "(User) already",
             path, (long)st.st_uid, (long)id->uid);
     if (st.st_uid != geteuid() || !(made || is_empty(dir)))
         return error_set(err, ERROR_CONFIG,

@@ -108,8 +108,7 @@ sockets_drop_given(struct sockets *s)
         if (s->given[i] >= 0)
             log_line(LOG_LEVEL_WARNING,
                 "socket %d of those that systemd has opened (smtprelay.socket) is none of the sockets "
-                "served: it is "
-                "neither Socket nor in Listen",
+                "served: it is neither Socket nor in Listen",
                 s->given[i]);
         file_close(&s->given[i]);
     }
