@@ -101,15 +101,23 @@ add_runaway(struct buf *b, const struct trouble_news *n)
 }
 
 static void
+add_calm(struct buf *b, const struct trouble_news *n)
+{
+    buf_add_str(b, "over: ");
+    add_text(b, n->account, NAME_SHOWN);
+    buf_add_str(
+        b, " hands in no more than usual\n\nWhat was held stays held until it is released or removed.\n");
+}
+
+static void
 add_queue(struct buf *b, const struct trouble_news *n)
 {
     buf_add_str(b, n->kind == TROUBLE_QUEUE_GONE ? "the queue has gone: " : "over: the queue is back: ");
     add_text(b, n->reason, REASON_SHOWN);
     if (n->kind == TROUBLE_QUEUE_GONE)
         buf_add_str(b, "\n\nSomebody has removed or moved it. Mail is taken only where the smarthost takes "
-                       "it at once; what "
-                       "waited is lost unless the folder comes back. Put it back, or make a new one and "
-                       "restart smtprelayd.\n");
+                       "it at once; what waited is lost unless the folder comes back. Put it back, or make "
+                       "a new one and restart smtprelayd.\n");
     else
         buf_add_str(b, "\n\nWhat waits in it is tried again.\n");
 }
@@ -124,51 +132,54 @@ add_broken(struct buf *b, const struct trouble_news *n)
                    "reload smtprelayd.\n");
 }
 
+static void
+add_account(struct buf *b, const struct trouble_news *n)
+{
+    buf_add_str(b, n->kind == TROUBLE_FROZEN ? "account " : "over: account ");
+    add_text(b, n->account, NAME_SHOWN);
+    if (n->kind == TROUBLE_FROZEN)
+        add_frozen(b, n);
+    else
+        add_lasted(b, n,
+            n->kind == TROUBLE_THAWED ? " works again\n\nIt was frozen for "
+                                      : " is not configured any more\n\nIt was frozen for ");
+}
+
 void
 trouble_write(struct buf *b, const struct trouble_news *n)
 {
     buf_add_str(b, "smtprelay on ");
     add_text(b, n->host, HOST_SHOWN);
     buf_add_str(b, ": ");
-    if (n->kind == TROUBLE_LATE) {
+    switch (n->kind) {
+    case TROUBLE_FROZEN:
+    case TROUBLE_THAWED:
+    case TROUBLE_GONE:
+        add_account(b, n);
+        break;
+    case TROUBLE_LATE:
         add_late(b, n);
-        return;
-    }
-    if (n->kind == TROUBLE_RUNAWAY) {
-        add_runaway(b, n);
-        return;
-    }
-    if (n->kind == TROUBLE_QUEUE_GONE || n->kind == TROUBLE_QUEUE_BACK) {
-        add_queue(b, n);
-        return;
-    }
-    if (n->kind == TROUBLE_BROKEN) {
-        add_broken(b, n);
-        return;
-    }
-    if (n->kind == TROUBLE_MENDED) {
-        add_lasted(b, n, "over: the configuration was read again\n\nIt could not be used for ");
-        return;
-    }
-    if (n->kind == TROUBLE_CALM) {
-        buf_add_str(b, "over: ");
-        add_text(b, n->account, NAME_SHOWN);
-        buf_add_str(
-            b, " hands in no more than usual\n\nWhat was held stays held until it is released or removed.\n");
-        return;
-    }
-    if (n->kind == TROUBLE_ON_TIME) {
+        break;
+    case TROUBLE_ON_TIME:
         add_lasted(b, n, "over: no mail waits for long any more\n\nThat lasted for ");
-        return;
+        break;
+    case TROUBLE_RUNAWAY:
+        add_runaway(b, n);
+        break;
+    case TROUBLE_CALM:
+        add_calm(b, n);
+        break;
+    case TROUBLE_QUEUE_GONE:
+    case TROUBLE_QUEUE_BACK:
+        add_queue(b, n);
+        break;
+    case TROUBLE_BROKEN:
+        add_broken(b, n);
+        break;
+    case TROUBLE_MENDED:
+        add_lasted(b, n, "over: the configuration was read again\n\nIt could not be used for ");
+        break;
     }
-    buf_add_str(b, n->kind == TROUBLE_FROZEN ? "account " : "over: account ");
-    add_text(b, n->account, NAME_SHOWN);
-    if (n->kind == TROUBLE_FROZEN)
-        add_frozen(b, n);
-    else if (n->kind == TROUBLE_THAWED)
-        add_lasted(b, n, " works again\n\nIt was frozen for ");
-    else
-        add_lasted(b, n, " is not configured any more\n\nIt was frozen for ");
 }
 
 void
