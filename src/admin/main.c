@@ -25,9 +25,9 @@
 #include "base/paths.h"
 #include "base/rights.h"
 #include "base/text.h"
+#include "config/expand.h"
 #include "config/explanations.h"
 #include "config/file.h"
-#include "config/expand.h"
 
 extern char **environ;
 

@@ -17,8 +17,8 @@
 #include "daemon/client.h"
 #include "daemon/crowd.h"
 
-#define FORGOTTEN_MS \
-    10000 /* a session that has brought nothing forward for so long may make room for another of the same party */
+/* A session that has brought nothing forward for so long may make room for another of the same party */
+#define FORGOTTEN_MS 10000
 #define QUIET_MS 1000 /* one line a second on who is turned away */
 #define AGAIN_MS 1000 /* after an accept that failed for want of descriptors or memory */
 

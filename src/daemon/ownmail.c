@@ -43,11 +43,9 @@ on_found(void *ctx, const char *address)
 
 /* The recipient is one as any other: by aliases, and `root` */
 static void
-make_record(
-    struct core *c, struct record *r, const char *to, const char *account, int64_t uid, const char *login)
+make_record(struct core *c, struct record *r, const char *to, size_t account, int64_t uid, const char *login)
 {
     struct expand_hooks hooks = { .found = on_found, .ctx = &r->envelope };
-    size_t a = config_account_find(&c->config, account);
     struct timespec now = clock_wall();
     struct error err;
     struct buf b;
@@ -61,29 +59,27 @@ make_record(
     r->uid = uid;
     r->login = mem_dup(login ? login : "");
     r->program = mem_dup("smtprelayd");
-    r->account = mem_dup(account);
     buf_init(&b, 1000);
     stamp_date(&b, r->time, (int)r->zone_min);
     r->date = buf_steal(&b);
     stamp_message_id(&b, slice_of(r->id), r->time, slice_of(host_of(c)));
     r->message_id = buf_steal(&b);
     envelope_set_sender(&r->envelope, "");
-    if (!expand_recipient(&c->config, a < c->config.n ? a : 0, to, &hooks, &err) || r->envelope.n == 0)
+    if (!expand_recipient(&c->config, account, to, &hooks, &err) || r->envelope.n == 0)
         (void)envelope_add(&r->envelope, to, 0, NULL);
+    r->account = road_of(&c->config, account, &r->envelope);
 }
 
 void
 ownmail_begin(
     struct ownmail *m, struct core *c, const char *to, const char *account, int64_t uid, const char *login)
 {
-    size_t a = road_account(&c->config, account);
+    size_t found = config_account_find(&c->config, account), a = found < c->config.n ? found : 0;
 
-    make_record(c, &m->record, to, account, uid, login);
-    free(m->record.account);
-    m->record.account = road_of(&c->config, a < c->config.n ? a : 0, &m->record.envelope);
+    make_record(c, &m->record, to, a, uid, login);
     m->draft.fd = -1;
     m->stored = false;
-    m->from = from_of(c, a < c->config.n ? a : 0);
+    m->from = from_of(c, a);
     m->record.login_address = mem_dup(m->from);
 }
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/clock.h"
 
 static void
 on_packet(void *owner, const struct job_packet *packet)
