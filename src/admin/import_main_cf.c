@@ -6,6 +6,8 @@
 #include "admin/import_postfix.h"
 #include "base/mem.h"
 
+enum { DEPTH_MAX = 5, NAMES_MAX = 1000 };
+
 /* ---------------------------------------------------------------- the text */
 
 /* A line that begins with a blank goes on; comments may stand between */
@@ -60,9 +62,11 @@ parameter_name(struct slice text, struct slice *name)
     return n;
 }
 
-/* With $name replaced, a few deep; what is not set is empty. Fresh memory. */
+/*
+ * With $name replaced, a few deep and *left times in all, or names of names would take for ever. What is not set is empty. Fresh memory.
+ */
 static char *
-expand(struct import_pairs *p, struct slice text, unsigned depth)
+expand(struct import_pairs *p, struct slice text, unsigned depth, unsigned *left)
 {
     struct buf b;
 
@@ -75,7 +79,9 @@ expand(struct import_pairs *p, struct slice text, unsigned depth)
             continue;
         }
         char *copy = slice_dup(name);
-        char *value = depth < 5 ? expand(p, import_pairs_value(p, copy), depth + 1) : mem_dup("");
+        bool may = *left > 0 && depth < DEPTH_MAX;
+        *left -= may;
+        char *value = may ? expand(p, import_pairs_value(p, copy), depth + 1, left) : mem_dup("");
         buf_add_str(&b, !*value && strcmp(copy, "config_directory") == 0 ? "/etc/postfix" : value);
         free(value);
         free(copy);
@@ -88,7 +94,8 @@ char *
 import_main_cf_value(struct import_pairs *p, const char *key, struct import_at *at)
 {
     const struct import_pair *pair = import_pairs_find(p, key);
-    char *value = pair ? expand(p, slice_of(pair->value), 0) : NULL;
+    unsigned left = NAMES_MAX;
+    char *value = pair ? expand(p, slice_of(pair->value), 0, &left) : NULL;
 
     if (pair)
         *at = pair->at;

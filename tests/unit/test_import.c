@@ -261,6 +261,25 @@ START_TEST(what_a_terminal_would_obey_is_written_so_that_it_shows_and_means_the_
 }
 END_TEST
 
+/* A name that leads to a thousand others, each of which does: nothing is ever set, so no buffer is full */
+START_TEST(parameters_of_postfix_that_name_others_again_and_again_come_to_an_end)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+    struct buf text;
+
+    buf_init(&text, 100000);
+    buf_add_str(&text, "relayhost = [h$a]\n");
+    for (size_t i = 0; i + 1 < sizeof names / sizeof names[0]; i++) {
+        buf_add_format(&text, "%s =", names[i]);
+        for (int n = 0; n < 1000; n++)
+            buf_add_format(&text, "$%s", names[i + 1]);
+        buf_add_char(&text, '\n');
+    }
+    expect("postfix", buf_str(&text), NULL, NULL, "mailhub = \"h:25\";");
+    buf_clear(&text);
+}
+END_TEST
+
 START_TEST(a_program_is_known_by_path_then_by_content)
 {
     static const struct {
@@ -283,4 +302,5 @@ END_TEST
 SUITE_MAIN("import", each_configuration_says_what_its_program_would_read, logins_are_those_of_the_smarthost,
     without_a_smarthost_there_is_no_configuration, a_spoilt_configuration_still_makes_one_that_parses_or_none,
     what_a_terminal_would_obey_is_written_so_that_it_shows_and_means_the_same,
+    parameters_of_postfix_that_name_others_again_and_again_come_to_an_end,
     a_program_is_known_by_path_then_by_content)
