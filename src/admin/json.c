@@ -25,6 +25,14 @@ json_text(const char *text)
     return v;
 }
 
+const char *
+json_text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
 static json_t *
 value_of(char type, const char *text)
 {

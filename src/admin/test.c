@@ -78,14 +78,6 @@ static const struct {
     { "message", "", "the server does not take the message; its words say why." },
 };
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 /* The host of "host:port" or "[v6]:port" */
 static struct slice
 host_of(const char *relay)
@@ -111,15 +103,15 @@ advise_by_step(const char *step, const char *cause, struct buf *out)
 static bool
 advise(const struct test *t, struct buf *out)
 {
-    const char *text = text_of(t->summary, "text"), *step = text_of(t->summary, "failed_step");
+    const char *text = json_text_of(t->summary, "text"), *step = json_text_of(t->summary, "failed_step");
     struct explain *table;
     bool found;
 
     if (!*step)
         return false;
     table = explanations_load(t->o->request.uid, NULL);
-    found = explain_advise(table, host_of(text_of(t->summary, "relay")), slice_of(text), out) ||
-            advise_by_step(step, text_of(t->failed, "cause"), out);
+    found = explain_advise(table, host_of(json_text_of(t->summary, "relay")), slice_of(text), out) ||
+            advise_by_step(step, json_text_of(t->failed, "cause"), out);
     explain_free(table);
     return found;
 }
@@ -137,7 +129,7 @@ take_line(struct test *t, struct slice words)
         t->summary = object;
         return;
     }
-    if (*text_of(object, "step")) {
+    if (*json_text_of(object, "step")) {
         test_show_step(&t->show, object);
         if (json_is_false(json_object_get(object, "ok")) &&
             !json_is_true(json_object_get(object, "goes_on")) && !t->failed)
@@ -169,9 +161,10 @@ say_failure(const struct test *t, const struct error *err)
 
     if (*err->text) {
         fprintf(stderr, "smtprelay: %s\n", err->text);
-    } else if (t->summary && *text_of(t->summary, "failed_step") && !t->o->json) {
-        (void)text_escape(shown, sizeof shown, slice_of(text_of(t->summary, "text")));
-        fprintf(stderr, "smtprelay: test: failed at %s: %s\n", text_of(t->summary, "failed_step"), shown);
+    } else if (t->summary && *json_text_of(t->summary, "failed_step") && !t->o->json) {
+        (void)text_escape(shown, sizeof shown, slice_of(json_text_of(t->summary, "text")));
+        fprintf(
+            stderr, "smtprelay: test: failed at %s: %s\n", json_text_of(t->summary, "failed_step"), shown);
     }
 }
 
@@ -181,7 +174,7 @@ tell_outcome(const struct test *t)
     static const int refused = 535; /* RFC 4954, 6 */
 
     if (t->o->outcome)
-        t->o->outcome->is_login_refused = strcmp(text_of(t->failed, "step"), "login") == 0 &&
+        t->o->outcome->is_login_refused = strcmp(json_text_of(t->failed, "step"), "login") == 0 &&
                                           json_integer_value(json_object_get(t->failed, "code")) == refused;
 }
 

@@ -37,14 +37,6 @@ shown_name(const char *step)
     return step;
 }
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 static void
 print_json(const json_t *object)
 {
@@ -92,7 +84,7 @@ print_notes(const struct test_show *s, const json_t *step)
     json_array_foreach(notes, i, note)
     {
         printf("%s%41s", in_colour(s, grey), "");
-        print_escaped(text_of(note, "text"));
+        print_escaped(json_text_of(note, "text"));
         printf("%s\n", in_colour(s, plain));
     }
 }
@@ -105,7 +97,8 @@ remember(struct test_show *s, const json_t *step)
     s->round_trips += json_integer_value(json_object_get(step, "round_trips"));
     if (!us || s->n == TEST_STEPS_MAX)
         return;
-    (void)snprintf(s->step[s->n].name, sizeof s->step[s->n].name, "%s", shown_name(text_of(step, "step")));
+    (void)snprintf(
+        s->step[s->n].name, sizeof s->step[s->n].name, "%s", shown_name(json_text_of(step, "step")));
     s->step[s->n++].us = json_integer_value(us);
 }
 
@@ -120,7 +113,7 @@ test_show_step(struct test_show *s, const json_t *step)
     if (s->json) {
         print_json(step);
     } else {
-        (void)text_escape(name, sizeof name, slice_of(shown_name(text_of(step, "step"))));
+        (void)text_escape(name, sizeof name, slice_of(shown_name(json_text_of(step, "step"))));
         printf("%s%-6s%s  %-13s ", in_colour(s, ok ? green : red), ok ? "ok" : "FAILED", in_colour(s, plain),
             name);
         if (us)
@@ -132,7 +125,7 @@ test_show_step(struct test_show *s, const json_t *step)
         else
             printf("%6s", "");
         printf("  ");
-        print_escaped(text_of(step, "text"));
+        print_escaped(json_text_of(step, "text"));
         putchar('\n');
         print_notes(s, step);
     }
@@ -169,7 +162,7 @@ print_result(const struct test_show *s, const json_t *summary, const char *advic
         print_timeline(s, total);
     if (s->n)
         printf("%.1f ms, %lld round trips\n", (double)total / 1000, (long long)s->round_trips);
-    if (strcmp(text_of(summary, "result"), "ok") == 0)
+    if (strcmp(json_text_of(summary, "result"), "ok") == 0)
         printf("%sok%s: %s\n", in_colour(s, green), in_colour(s, plain),
             has_message ? "the message was sent; see that it arrives, and not as spam"
                         : "mail is taken (no message was sent: smtprelay test ADDRESS sends one)");

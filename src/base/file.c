@@ -67,7 +67,7 @@ file_pread(int fd, void *data, size_t len, off_t offset)
         if (n < 0 && errno == EINTR)
             continue;
         if (n == 0)
-            errno = 0;
+            errno = EIO;
         if (n <= 0)
             return false;
         p += n;

@@ -15,7 +15,7 @@
 bool file_write(int fd, const void *data, size_t len);
 /* pwrite all at `offset`. False with errno set. */
 bool file_pwrite(int fd, const void *data, size_t len, off_t offset);
-/* pread exactly `len` bytes; false with errno set (0 when the file is shorter). */
+/* pread exactly `len` bytes; false with errno set (EIO when the file is shorter). */
 bool file_pread(int fd, void *data, size_t len, off_t offset);
 /* read(2) with EINTR repeated: bytes, 0 at the end, -1 with errno. */
 ssize_t file_read_some(int fd, void *data, size_t len);

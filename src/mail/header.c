@@ -316,3 +316,10 @@ header_has_addresses(enum header_field field)
 {
     return fields[field].is & IS_ADDRESSES;
 }
+
+bool
+header_is_removed(enum header_field field)
+{
+    return field == HEADER_BCC || field == HEADER_RESENT_BCC || field == HEADER_RETURN_PATH ||
+           field == HEADER_CONTENT_LENGTH;
+}

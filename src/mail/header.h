@@ -107,5 +107,7 @@ enum header_field header_identify(struct slice name);
 bool header_is_resent(enum header_field field);
 /* Is the value an address list, Return-Path not counted? */
 bool header_has_addresses(enum header_field field);
+/* Does no message keep it? Bcc names who is not to be seen (RFC 5322, 3.6.3), Return-Path and Content-Length are others' to set. */
+bool header_is_removed(enum header_field field);
 
 #endif

@@ -169,12 +169,6 @@ is_resent_rcpt_field(enum header_field f)
     return f == HEADER_RESENT_TO || f == HEADER_RESENT_CC || f == HEADER_RESENT_BCC;
 }
 
-static bool
-is_removed(enum header_field f)
-{
-    return f == HEADER_BCC || f == HEADER_RESENT_BCC || f == HEADER_RETURN_PATH || f == HEADER_CONTENT_LENGTH;
-}
-
 /* The address in a From field, for what depends on the sender; a malformed one counts as none */
 static void
 found_from(void *ctx, const struct addrlist_item *item)
@@ -237,7 +231,7 @@ end_field(struct compose_state *s)
     struct slice all = slice_from(buf_slice(&c->header), s->field_start), value;
 
     value = slice_from(all, slice_find(all, ':') + 1);
-    if (is_removed(s->field) && !c->options->from_header) {
+    if (header_is_removed(s->field) && !c->options->from_header) {
         /* nobody will read it */
     } else if (is_rcpt_field(s->field)) {
         read_list(s, value, ADDRLIST_BLANKS, &s->plain);
@@ -248,7 +242,7 @@ end_field(struct compose_state *s)
         addrlist_push(&s->list, value);
         addrlist_end(&s->list);
     }
-    if (is_removed(s->field))
+    if (header_is_removed(s->field))
         buf_truncate(&c->header, s->field_start);
     else
         buf_add_str(&c->header, "\r\n");

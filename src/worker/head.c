@@ -95,12 +95,6 @@ rewrite_addresses(struct head *h, bool *utf8, struct error *err)
     return rewrite_list(&r, buf_slice(&h->value), &h->fresh, utf8, err);
 }
 
-static bool
-is_removed(enum header_field f)
-{
-    return f == HEADER_BCC || f == HEADER_RESENT_BCC || f == HEADER_RETURN_PATH || f == HEADER_CONTENT_LENGTH;
-}
-
 /* Without a value it says nothing, and one with a value has to be there */
 static bool
 is_empty(enum header_field f, struct slice value)
@@ -198,7 +192,7 @@ field_ended(struct head *h)
     struct error err;
     enum head_sender sender = sender_of(h->field);
 
-    if (is_removed(h->field) || is_empty(h->field, value))
+    if (header_is_removed(h->field) || is_empty(h->field, value))
         return;
     mark_seen(h);
     h->has_version = h->seen[HEADER_MIME_VERSION];
