@@ -32,21 +32,26 @@ import_text_quote(struct buf *out, const char *text)
     buf_add_char(out, '"');
 }
 
-/* /etc/smtprelay.conf: /etc/smtprelay.secret, or /etc/smtprelay.secret2; others have their name behind it */
+char *
+import_text_secret_name(const char *path, unsigned n, const char *account)
+{
+    struct slice stem = slice_of(path);
+    char number[16] = "";
+
+    if (slice_ends_nocase(stem, ".conf"))
+        stem = slice_sub(stem, 0, stem.len - strlen(".conf"));
+    if (n > 1)
+        (void)snprintf(number, sizeof number, "%u", n);
+    return mem_format(
+        "%.*s.secret%s%s%s", SLICE_ARG(stem), number, account ? "-" : "", account ? account : "");
+}
+
 char *
 import_text_secret_path(const struct import *im, size_t group, const char *path)
 {
-    struct slice stem = slice_of(path);
-    const char *name = import_get(im, group, CONFIG_NAME);
-    char number[16] = "";
-
     if (!import_get(im, group, CONFIG_AUTH_PASS))
         return NULL;
-    if (slice_ends_nocase(stem, ".conf"))
-        stem = slice_sub(stem, 0, stem.len - 5);
-    if (im->secrets > 1)
-        (void)snprintf(number, sizeof number, "%u", im->secrets);
-    return mem_format("%.*s.secret%s%s%s", SLICE_ARG(stem), number, name ? "-" : "", name ? name : "");
+    return import_text_secret_name(path, im->secrets, import_get(im, group, CONFIG_NAME));
 }
 
 /* ---------------------------------------------------------------- settings */

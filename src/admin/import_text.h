@@ -7,6 +7,11 @@
 
 /* `text` as a string of libconfig's; what would not show as it is becomes \xHH there, which means the same. */
 void import_text_quote(struct buf *out, const char *text);
+/*
+ * Number `n` of the names a password's file may have beside the configuration `path`, of account `account` (NULL: the configuration's
+ * own): "/etc/smtprelay.secret" for 0 and 1, "/etc/smtprelay.secret2-shop". Fresh memory.
+ */
+char *import_text_secret_name(const char *path, unsigned n, const char *account);
 /* The file of group `group`'s password, for a configuration at `path`: fresh memory; NULL when it has none. */
 char *import_text_secret_path(const struct import *im, size_t group, const char *path);
 /* The whole of it; passwords are not in it, but the files they are in. */

@@ -31,20 +31,10 @@ struct files {
 
 /* ---------------------------------------------------------------- which files */
 
-/* smtprelay.secret, smtprelay.secret2 and so on; of an account smtprelay.secret-NAME, smtprelay.secret2-NAME */
 static char *
 name_secret(const struct setup *s, unsigned n)
 {
-    struct slice stem = slice_of(s->target);
-    const char *account = s->a.account;
-    char number[16] = "";
-
-    if (slice_ends_nocase(stem, ".conf"))
-        stem = slice_sub(stem, 0, stem.len - 5);
-    if (n > 1)
-        (void)snprintf(number, sizeof number, "%u", n);
-    return mem_format(
-        "%.*s.secret%s%s%s", SLICE_ARG(stem), number, account ? "-" : "", account ? account : "");
+    return import_text_secret_name(s->target, n, s->a.account);
 }
 
 /* The one that the configuration has now, if that is one of these; else NULL */
