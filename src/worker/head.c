@@ -444,14 +444,21 @@ head_end(struct head *h, struct error *err)
 
 /* ---------------------------------------------------------------- what is added */
 
+/* What was stored for it; a record that somebody else has written may lack it */
+static void
+add_stored(
+    const struct head *h, enum header_field field, const char *name, const char *value, struct buf *out)
+{
+    if (!h->seen[field] && value)
+        buf_add_format(out, "%s: %s\r\n", name, value);
+}
+
 static void
 add_absent_resent(const struct head *h, struct buf *out)
 {
-    if (!h->seen[HEADER_RESENT_DATE])
-        buf_add_format(out, "Resent-Date: %s\r\n", h->record->date);
+    add_stored(h, HEADER_RESENT_DATE, "Resent-Date", h->record->date, out);
     buf_add_slice(out, buf_slice(&h->absent_from));
-    if (!h->seen[HEADER_RESENT_MESSAGE_ID])
-        buf_add_format(out, "Resent-Message-ID: %s\r\n", h->record->message_id);
+    add_stored(h, HEADER_RESENT_MESSAGE_ID, "Resent-Message-ID", h->record->message_id, out);
     if (!h->seen[HEADER_RESENT_TO] && !h->seen[HEADER_RESENT_CC])
         buf_add_str(out, "Resent-To: undisclosed-recipients:;\r\n");
 }
@@ -459,11 +466,9 @@ add_absent_resent(const struct head *h, struct buf *out)
 static void
 add_absent(const struct head *h, struct buf *out)
 {
-    if (!h->seen[HEADER_DATE])
-        buf_add_format(out, "Date: %s\r\n", h->record->date);
+    add_stored(h, HEADER_DATE, "Date", h->record->date, out);
     buf_add_slice(out, buf_slice(&h->absent_from));
-    if (!h->seen[HEADER_MESSAGE_ID])
-        buf_add_format(out, "Message-ID: %s\r\n", h->record->message_id);
+    add_stored(h, HEADER_MESSAGE_ID, "Message-ID", h->record->message_id, out);
     if (!h->seen[HEADER_TO] && !h->seen[HEADER_CC])
         buf_add_str(out, "To: undisclosed-recipients:;\r\n");
 }

@@ -179,6 +179,20 @@ START_TEST(what_is_absent_is_added_and_the_rest_keeps_its_order_and_bytes)
 }
 END_TEST
 
+START_TEST(what_a_record_lacks_is_no_field)
+{
+    struct record r = record_of(NULL);
+    struct fixture f;
+    struct error err;
+
+    fixture_init(&f);
+    r.date = r.message_id = r.received = NULL;
+    ck_assert(complete(slice_of("\r\nx\r\n"), &settings, &r, SEVEN, &f.out, &err));
+    ck_assert_str_eq(buf_str(&f.out), "From: login@h.example\r\nTo: undisclosed-recipients:;\r\n\r\nx\r\n");
+    fixture_clear(&f);
+}
+END_TEST
+
 START_TEST(only_the_topmost_resent_block_counts)
 {
     static const struct one t[] = {
@@ -579,9 +593,9 @@ START_TEST(a_bare_cr_in_the_header_is_a_blank)
 END_TEST
 
 SUITE_MAIN("complete", what_is_absent_is_added_and_the_rest_keeps_its_order_and_bytes,
-    only_the_topmost_resent_block_counts, addresses_are_qualified_wherever_they_may_stand,
-    raw_bytes_in_header_words_are_encoded, an_address_that_needs_smtputf8_keeps_the_header_raw,
-    eight_bit_text_without_mime_fields_gets_them,
+    what_a_record_lacks_is_no_field, only_the_topmost_resent_block_counts,
+    addresses_are_qualified_wherever_they_may_stand, raw_bytes_in_header_words_are_encoded,
+    an_address_that_needs_smtputf8_keeps_the_header_raw, eight_bit_text_without_mime_fields_gets_them,
     quoted_printable_that_was_none_is_encoded_again_and_its_text_stays,
     a_nul_goes_as_base64_and_a_long_line_as_quoted_printable, only_the_leaves_that_need_it_are_re_encoded,
     what_is_signed_or_encrypted_is_never_altered, header_lines_are_folded_wherever_they_can_be,
