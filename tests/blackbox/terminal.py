@@ -11,7 +11,7 @@ import sys
 import termios
 import time
 
-LIMIT = 60
+LIMIT = 150
 
 
 def is_echoing(fd):
