@@ -374,6 +374,69 @@ try_own_address(struct job *j)
     return any;
 }
 
+/* It does not take what needs SMTPUTF8, and there is somebody who could do without */
+static bool
+is_utf8_refused(const struct job *j)
+{
+    const struct status_fact *f = &j->t.rcpt[0].fact;
+    bool any = false;
+
+    if (f->stage != STATUS_MAIL || f->cause != STATUS_REFUSED || !j->t.smtputf8 ||
+        j->w->session.caps.smtputf8 || !text_is_ascii(slice_of(j->t.sender)))
+        return false;
+    for (size_t i = 0; i < j->t.n; i++)
+        any = any || text_is_ascii(slice_of(j->t.rcpt[i].path));
+    return any;
+}
+
+/* The header as it is without, unless it has such an address itself */
+static bool
+complete_without_utf8(struct job *j)
+{
+    struct complete plain;
+    struct error ignored;
+
+    j->record.smtputf8 = false;
+    if (!complete_init(&plain, j->fd, &j->record, &j->settings, &ignored))
+        return false;
+    if (plain.needs_utf8) {
+        complete_clear(&plain);
+        return false;
+    }
+    complete_clear(&j->complete);
+    j->complete = plain;
+    return true;
+}
+
+/* Those are refused that cannot be written without it, by name; the others have the message */
+static bool
+try_without_utf8(struct job *j)
+{
+    struct status_fact fact, *word = j->w->turn.word;
+    size_t kept = 0;
+
+    if (!is_utf8_refused(j) || !complete_without_utf8(j))
+        return false;
+    for (size_t i = 0; i < j->t.n; i++) {
+        struct transaction_rcpt *r = &j->t.rcpt[i];
+        if (text_is_ascii(slice_of(r->path))) {
+            r->done = false;
+            j->t.rcpt[kept] = *r;
+            if (word)
+                word[kept] = word[i];
+            j->index[kept++] = j->index[i];
+            continue;
+        }
+        session_fact(&fact, STATUS_RCPT, STATUS_NOWHERE,
+            "%s: needs SMTPUTF8, which the server does not offer", r->path);
+        (void)snprintf(fact.enhanced, sizeof fact.enhanced, "5.6.7"); /* RFC 6531, 3.5 */
+        steps_failed(j->w->options.steps, &fact);
+        report(j, j->index[i], &fact);
+    }
+    j->t.n = kept;
+    return true;
+}
+
 /* The peer's offer is known only now, and may differ from one smarthost to the next */
 static bool
 adapt(struct job *j)
@@ -420,7 +483,7 @@ open_for(struct job *j)
 static bool
 try_again(struct job *j, bool reused)
 {
-    if (try_own_address(j))
+    if (try_own_address(j) || try_without_utf8(j))
         return true;
     if (j->w->warm || !died_idle(j, reused))
         return deliver_turn_next(j->w, &j->t);

@@ -114,6 +114,39 @@ expect_messages 3
 expect_manners
 end
 
+begin "where SMTPUTF8 is not offered only the recipients are refused whose addresses need it, by name"
+hub_start - --offer "-SMTPUTF8"
+conf_tls false ''
+printf 'From: J\303\266rg <alice@example.org>\nTo: list@example.net\nSubject: gr\303\274n\n\ntext\n' >"$MSG"
+send -f alice@example.org bob@example.net eve@example.net "$(printf 'j\303\266rg@example.net')"
+expect_rc 67
+expect_messages 1
+expect_env 'rcpt: <bob@example.net>'
+expect_env 'rcpt: <eve@example.net>'
+expect_err "$(printf 'j\303\266rg@example.net'): needs SMTPUTF8, which the server does not offer"
+! grep -q '[^ -~[:cntrl:]]' "$HUB_DIR/1.msg" || fail "the header is not encoded"
+expect_manners
+end
+
+begin "where the header has such an address, all need it"
+printf 'From: alice@example.org\nTo: j\303\266rg@example.net\n\ntext\n' >"$MSG"
+hub_start - --offer "-SMTPUTF8"
+conf_tls false ''
+send -f alice@example.org bob@example.net "$(printf 'j\303\266rg@example.net')"
+expect_rc 69
+expect_messages 0
+expect_err "needs SMTPUTF8"
+letter
+end
+
+begin "where there is nobody but them it is refused"
+hub_start - --offer "-SMTPUTF8"
+conf_tls false ''
+send -f alice@example.org "$(printf 'j\303\266rg@example.net')"
+expect_rc 67,69
+expect_messages 0
+end
+
 begin "a line of 5,000 octets goes as it is where the smarthost takes BINARYMIME"
 hub_start -
 conf_tls false ''
