@@ -221,7 +221,7 @@ fail_rest(struct delivery *d, const struct error *err, bool maybe_sent)
         struct submission_member *m = &d->sub->member[i];
         if (!m->tried || submission_state(m) != ENVELOPE_OPEN || m->text)
             continue;
-        submission_failed(d->sub, (uint32_t)i, false, err->class, err->text);
+        submission_failed(d->sub, (uint32_t)i, false, maybe_sent ? ERROR_TEMP : err->class, err->text);
         m->maybe_sent = maybe_sent;
     }
     /* a worker that died says nothing of the account; one that could not begin does */
@@ -286,8 +286,8 @@ attempt_over(void *owner, const struct error *err, bool maybe_sent, struct slice
     struct delivery *d = owner;
 
     d->job = NULL;
-    if (maybe_sent)
-        d->sub->record.deaths++; /* it may be this very message that does it */
+    if (maybe_sent) /* it may be this very message that does it */
+        d->sub->record.deaths += err && err->class == ERROR_OS ? RECORD_DEATH_STARVED : RECORD_DEATH;
     if (err)
         fail_rest(d, err, maybe_sent);
     delivery_add_used(&d->sub->used, text);

@@ -54,7 +54,7 @@ hand_out(int sock, const char *account, int fd)
 }
 
 bool
-helper_answer(int sock, struct config *c, struct start_packet *p)
+helper_answer(int sock, struct config *c, struct spawn_kept *kept, struct start_packet *p)
 {
     size_t account = config_account_find(c, p->text);
     struct error err;
@@ -64,7 +64,7 @@ helper_answer(int sock, struct config *c, struct start_packet *p)
     start_drop(p);
     if (!ok) /* it may come back with the next configuration */
         error_set(&err, ERROR_TEMP, "account %s: not configured any more", p->text);
-    ok = ok && spawn_worker(c, account, &fd, &err);
+    ok = ok && spawn_worker(c, account, kept, &fd, &err);
     sent = ok ? hand_out(sock, p->text, fd) : start_send(sock, START_FAILED, err.class, err.text, -1);
     file_close(&fd);
     return sent;
@@ -102,7 +102,7 @@ helper_run(int sock, pid_t daemon, const struct config_request *req, bool explai
     options.own = config_own_socket(&c) != NULL;
     start_options_format(&options, text);
     if (helper_send_settings(sock, &c, text, explains ? &req->uid : NULL, &err))
-        while (start_receive(sock, &p, &err) == 1 && helper_answer(sock, &c, &p))
+        while (start_receive(sock, &p, &err) == 1 && helper_answer(sock, &c, NULL, &p))
             spawn_reap(daemon);
     else
         (void)start_send(sock, START_FAILED, err.class, err.text, -1); /* likewise */

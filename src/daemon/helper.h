@@ -7,6 +7,7 @@
 #define DAEMON_HELPER_H
 
 #include "config/file.h"
+#include "daemon/spawn.h"
 #include "ipc/start.h"
 
 /*
@@ -21,6 +22,6 @@ void helper_run(int sock, pid_t daemon, const struct config_request *req, bool e
 bool helper_send_settings(
     int sock, const struct config *c, const char *text, const uid_t *explains, struct error *err);
 /* Do what a packet from the daemon asks for, and answer. False with errno: the answer did not go out. */
-bool helper_answer(int sock, struct config *c, struct start_packet *p);
+bool helper_answer(int sock, struct config *c, struct spawn_kept *kept, struct start_packet *p);
 
 #endif

@@ -23,7 +23,7 @@ struct pool_events {
     void (*packet)(void *owner, const struct job_packet *packet); /* STEP, LOG, WAITS, FACT; not to be kept */
     /*
      * The job is over and its handle gone. err == NULL after DONE, else why no (further) fact will come: `maybe_sent` when its worker
-     * came to a bad end in the middle of it, so that nobody knows. text is DONE's "key=value ..." or "". The worker's place has been
+     * came to a bad end in the middle of it, so that nobody knows, err->class being ERROR_OS if that was for want of memory. text is DONE's "key=value ..." or "". The worker's place has been
      * given on to who waits already.
      */
     void (*over)(void *owner, const struct error *err, bool maybe_sent, struct slice text);

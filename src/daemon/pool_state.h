@@ -20,6 +20,8 @@ struct pool_worker {
     struct loop_watch *watch;
     struct pool_job *job; /* BUSY */
     bool sent, heard;     /* BUSY: the job went out to it; it has said something of it */
+    bool unread;          /* it ended, and something sent to it was not read */
+    bool starved;         /* it ended for want of memory */
     bool claimed;         /* STARTING: there is a job for it */
     bool wanted[2];       /* IDLE: jobs of its account wait, urgent [0] and others [1] */
     bool retire;          /* after its job */

@@ -223,6 +223,10 @@ hear(struct pool_worker *w, const struct job_packet *packet)
         if (!w->retire)
             hubs_client(&w->pool->hubs, w->account, packet->expires_s);
         return;
+    case JOB_STARVED: /* what comes next is its end */
+        w->starved = true;
+        w->unread = packet->unread;
+        return;
     case JOB_START:
     case JOB_AVOID:
     case JOB_LATE:
@@ -241,7 +245,7 @@ worker_ready(void *ctx, int fd, short revents)
     struct job_packet packet;
     struct error err;
     int r = job_receive(fd, w->pool->buffer, &packet, &err);
-    bool untouched = r == 0 && !w->heard && (packet.unread || !w->sent);
+    bool untouched = r == 0 && !w->heard && (packet.unread || w->unread || !w->sent);
 
     (void)revents;
     if (r == -2)
@@ -253,6 +257,10 @@ worker_ready(void *ctx, int fd, short revents)
     }
     if (untouched)
         error_set(&err, ERROR_TEMP, "smtprelay-worker: ended before it took the message; it is tried again");
+    else if (r == 0 && w->starved)
+        error_set(&err, ERROR_OS,
+            "smtprelay-worker: no memory was to be had for it, or it was killed; the message may have been "
+            "sent");
     else if (r == 0)
         error_set(&err, ERROR_TEMP, "smtprelay-worker: ended unexpectedly; the message may have been sent");
     else

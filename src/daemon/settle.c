@@ -11,7 +11,6 @@
 #include "daemon/report.h"
 #include "mail/dsn.h"
 
-#define DEATHS_MAX 3   /* workers a message may kill before it is held */
 #define ATTEMPTS_MIN 3 /* expiry without the schedule's knowledge (--run) */
 
 enum settlement { SETTLE_KEEP, SETTLE_REMOVE, SETTLE_FAIL };
@@ -108,9 +107,9 @@ hold_reason(const struct delivery *d)
 {
     if (d->hold)
         return mem_dup(d->hold);
-    if (d->sub->record.deaths < DEATHS_MAX)
+    if (d->sub->record.deaths < RECORD_DEATHS_MAX)
         return NULL;
-    return mem_format("held: %d workers ended unexpectedly over it", DEATHS_MAX);
+    return mem_dup("held: too many workers ended unexpectedly over it");
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -151,8 +152,49 @@ become_worker(struct config *c, size_t account, int sock)
 
 /* ---------------------------------------------------------------- in the helper */
 
+static void
+keep(struct spawn_kept *kept, pid_t pid, int sock)
+{
+    kept->one = mem_resize(kept->one, kept->n + 1, sizeof *kept->one);
+    kept->one[kept->n++] = (struct spawn_one){ pid, sock };
+}
+
+/* SIGKILL is the kernel's when memory runs out, or an administrator's; no program's own fault ends in it */
+static bool
+has_starved(int status)
+{
+    return (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+           (WIFEXITED(status) && WEXITSTATUS(status) == EX_OSERR); /* base/mem */
+}
+
 bool
-spawn_worker(struct config *c, size_t account, int *daemon_end, struct error *err)
+spawn_ended(struct spawn_kept *kept, pid_t pid, int status)
+{
+    for (size_t i = 0; i < kept->n; i++) {
+        int sock = kept->one[i].sock;
+        if (kept->one[i].pid != pid)
+            continue;
+        /* a daemon that takes nothing must not hold up its helper, and one that is gone needs no word */
+        if (has_starved(status) && file_nonblocking(sock, true))
+            (void)job_send_text(sock, JOB_STARVED, 0, "");
+        file_close(&sock);
+        kept->one[i] = kept->one[--kept->n];
+        return true;
+    }
+    return false;
+}
+
+void
+spawn_let_go(struct spawn_kept *kept)
+{
+    while (kept->n)
+        file_close(&kept->one[--kept->n].sock);
+    free(kept->one);
+    kept->one = NULL;
+}
+
+bool
+spawn_worker(struct config *c, size_t account, struct spawn_kept *kept, int *daemon_end, struct error *err)
 {
     int pair[2];
     pid_t pid;
@@ -162,8 +204,11 @@ spawn_worker(struct config *c, size_t account, int *daemon_end, struct error *er
     pid = fork();
     if (pid == 0)
         become_worker(c, account, pair[1]);
-    file_close(&pair[1]);
     *daemon_end = pair[0];
+    if (pid > 0 && kept)
+        keep(kept, pid, pair[1]);
+    else
+        file_close(&pair[1]);
     if (pid > 0)
         return true;
     file_close(daemon_end);

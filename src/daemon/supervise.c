@@ -249,7 +249,7 @@ reap(struct supervisor *s)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         if (pid == s->child)
             daemon_ended(s, status);
-        else
+        else if (!spawn_ended(&s->workers, pid, status))
             alarm_reaped(s->alarm, &s->config, pid, status);
 }
 
@@ -322,7 +322,7 @@ sock_ready(void *ctx, int fd, short revents)
         error_set(&s->last_word, p.class ? p.class : ERROR_INTERNAL, "%s", p.text);
     } else if (p.type == START_TROUBLE) {
         alarm_raise(s->alarm, &s->config, p.text);
-    } else if (!helper_answer(fd, &s->config, &p)) {
+    } else if (!helper_answer(fd, &s->config, &s->workers, &p)) {
         log_line(LOG_LEVEL_WARNING, "the daemon process does not take an answer: %s", strerror(errno));
         let_end(s); /* it would wait for that worker for ever */
     }
@@ -486,6 +486,7 @@ supervise_run(const struct supervise_request *req, struct error *err)
         file_close(&s.tcp[--s.ntcp]);
     alarm_free(s.alarm);
     config_end(&s.config);
+    spawn_let_go(&s.workers);
     loop_free(s.loop);
     file_close(&s.signals);
     file_close(&s.program);

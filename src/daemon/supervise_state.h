@@ -12,6 +12,7 @@
 #include "daemon/alarm.h"
 #include "daemon/identity.h"
 #include "daemon/sockets.h"
+#include "daemon/spawn.h"
 #include "daemon/supervise.h"
 
 enum { SUPERVISE_LISTENERS_MAX = 16 };
@@ -31,6 +32,7 @@ struct supervisor {
     int64_t watchdog_ms;
     int program; /* this very program, to be executed again; -1: by its path */
     int signals;
+    struct spawn_kept workers;
     /* the daemon's process */
     pid_t child; /* 0 = there is none */
     int sock;    /* our end; -1 = it has hung up */

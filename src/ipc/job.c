@@ -129,6 +129,7 @@ unpack(const struct wire_head *head, struct slice rest, struct job_packet *p)
     case JOB_LATE:
     case JOB_PROBE:
     case JOB_WAITS:
+    case JOB_STARVED:
         p->text = rest;
         return true;
     case JOB_LOG:

@@ -16,8 +16,9 @@
  *                        FACT   what became of one recipient                        one for each asked for
  *                        DONE   the attempt is over: what it used, how long         one
  *                        FAILED no worker can be had for this account: class, why   instead of all others, then it ends
+ *                        STARVED it had no memory, or was killed from outside: that is not the message's doing    the last one
  *
- * FAILED comes from the process that was to become the worker (daemon/spawn). The worker reports facts (stage, cause, reply); what they mean is decided by mail/status in the daemon.
+ * FAILED comes from the process that was to become the worker (daemon/spawn), STARVED from the helper, which sees how it ended. The worker reports facts (stage, cause, reply); what they mean is decided by mail/status in the daemon.
  */
 #ifndef IPC_JOB_H
 #define IPC_JOB_H
@@ -49,7 +50,8 @@ enum job_type {
     JOB_WAITS,
     JOB_TOKEN,
     JOB_CLIENT,
-    JOB_LATE
+    JOB_LATE,
+    JOB_STARVED
 };
 /* JOB_TEST: on a connection of its own, and each step is told; JOB_NO_MESSAGE: up to RCPT TO, then RSET */
 enum { JOB_VERBOSE = 1, JOB_TEST = 2, JOB_NO_MESSAGE = 4 };

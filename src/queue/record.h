@@ -24,6 +24,12 @@
 
 #define RECORD_END "\nsmtprelay-end\n"
 
+/*
+ * A worker that ended for want of memory, or was killed from outside, hardly did so for the message's sake. But a message that takes all
+ * memory is a killer, too, only slower, and each time it may have been sent.
+ */
+enum { RECORD_DEATH = 4, RECORD_DEATH_STARVED = 1, RECORD_DEATHS_MAX = 3 * RECORD_DEATH };
+
 struct record {
     struct envelope envelope;
     char *id;         /* queue id */
@@ -50,7 +56,7 @@ struct record {
     /* hints */
     uint64_t hint_offset; /* record.c's */
     int64_t attempts;     /* so far */
-    int64_t deaths;       /* workers that ended unexpectedly over it */
+    int64_t deaths;       /* workers that ended unexpectedly over it, as RECORD_DEATH_* count them */
     int64_t last_try;     /* seconds of the wall clock, 0 = none */
     bool is_warned;       /* the sender knows that it waits */
     char *reason;         /* why it still waits, "" = not known */

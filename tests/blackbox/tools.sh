@@ -80,10 +80,24 @@ is_trying() {
 for i in 1 2 3; do
     wait_for 30 is_trying $i || fail "attempt $i was not made"
     # shellcheck disable=SC2086 # pids
-    kill -9 $W
+    kill -SEGV $W
 done
 shows "$id! " "$SENDMAIL" -bp
 expect_out 'workers ended unexpectedly'
+finish
+
+a_daemon "a message whose workers are killed from outside, as where memory runs out, is not held so soon" "$T/script" InteractiveTimeout=1s Timeout=100s \
+    RetryMin=1s RetryMax=1s
+send -f alice@example.org bob@example.net
+expect_rc 0
+id=$(id_of bob)
+for i in 1 2 3 4; do
+    wait_for 30 is_trying $i || fail "attempt $i was not made"
+    # shellcheck disable=SC2086 # pids
+    kill -9 $W
+done
+wait_for 30 is_trying 5 || fail "no fifth attempt was made"
+says 'no memory was to be had for it, or it was killed' || fail "the log does not say how they ended"
 finish
 
 # ---------------------------------------------------------------- filters and rights

@@ -23,7 +23,7 @@ is_in(struct slice s, const char *buffer)
 static void
 look_at_job(const struct job_packet *p, const char *buffer)
 {
-    ensure(p->type >= JOB_START && p->type <= JOB_LATE);
+    ensure(p->type >= JOB_START && p->type <= JOB_STARVED);
     ensure((p->type == JOB_START) == (p->fd >= 0));
     ensure(is_in(p->text, buffer) && is_in(p->bitmap, buffer));
     if (p->type == JOB_START) {

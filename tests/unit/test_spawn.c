@@ -63,7 +63,7 @@ START_TEST(a_secret_that_cannot_be_had_is_told_by_the_worker_to_be)
     int fd;
 
     configure(&c, "sh -c 'exit 3'");
-    ck_assert(spawn_worker(&c, 0, &fd, &err));
+    ck_assert(spawn_worker(&c, 0, NULL, &fd, &err));
     /* a job in it does not swallow the reason */
     (void)job_send_start(fd, 0, 1, (const unsigned char *)"\1", STDIN_FILENO);
     ck_assert(hear(fd, &p, buffer));
@@ -91,8 +91,8 @@ START_TEST(a_password_command_that_hangs_holds_up_nobody_and_nothing)
     configure(&slow, "cat fifo");
     configure(&quick, "sh -c 'exit 4'");
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    ck_assert(spawn_worker(&slow, 0, &fd, &err));
-    ck_assert(spawn_worker(&quick, 0, &other, &err));
+    ck_assert(spawn_worker(&slow, 0, NULL, &fd, &err));
+    ck_assert(spawn_worker(&quick, 0, NULL, &other, &err));
     ck_assert(hear(other, &p, buffer));
     ck_assert_int_eq(p.type, JOB_FAILED);
     ck_assert(!is_readable(fd, 0)); /* it still waits */
@@ -112,6 +112,46 @@ START_TEST(a_password_command_that_hangs_holds_up_nobody_and_nothing)
 }
 END_TEST
 
+/* Its end is seen when it was reaped, behind what is said of it; the command it waits for has the FIFO */
+START_TEST(a_worker_that_was_killed_from_outside_is_told_from_one_that_ended_by_a_fault)
+{
+    static const int signals[] = { SIGKILL, SIGSEGV };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct spawn_kept kept = { .n = 0 };
+        char buffer[JOB_PACKET_MAX];
+        struct job_packet p;
+        struct config c;
+        struct error err;
+        int fd, fifo, status;
+        pid_t pid;
+
+        ck_assert_int_eq(mkfifo("held", 0600), 0);
+        configure(&c, "cat held");
+        ck_assert(spawn_worker(&c, 0, &kept, &fd, &err));
+        ck_assert_uint_eq(kept.n, 1);
+        pid = kept.one[0].pid;
+        fifo = open("held", O_WRONLY | O_CLOEXEC); /* it has let go of what is ours */
+        ck_assert_int_eq(kill(pid, signals[i]), 0);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert(!is_readable(fd, 0));
+        ck_assert(!spawn_ended(&kept, pid + 1, status));
+        ck_assert(spawn_ended(&kept, pid, status));
+        ck_assert(!spawn_ended(&kept, pid, status));
+        if (signals[i] == SIGKILL) {
+            ck_assert(hear(fd, &p, buffer));
+            ck_assert_int_eq(p.type, JOB_STARVED);
+        }
+        ck_assert(!hear(fd, &p, buffer));
+        spawn_let_go(&kept);
+        file_close(&fifo);
+        file_close(&fd);
+        ck_assert_int_eq(unlink("held"), 0);
+        config_end(&c);
+    }
+}
+END_TEST
+
 START_TEST(workers_that_ended_are_reaped_and_others_are_left_to_who_waits_for_them)
 {
     struct config c;
@@ -121,7 +161,7 @@ START_TEST(workers_that_ended_are_reaped_and_others_are_left_to_who_waits_for_th
     pid_t kept;
 
     configure(&c, "sh -c 'exit 3'");
-    ck_assert(spawn_worker(&c, 0, &fd, &err));
+    ck_assert(spawn_worker(&c, 0, NULL, &fd, &err));
     ck_assert_int_eq(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0); /* it is a zombie now */
     spawn_reap(-1);
     ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
@@ -156,5 +196,6 @@ END_TEST
 
 SUITE_MAIN("spawn", a_secret_that_cannot_be_had_is_told_by_the_worker_to_be,
     a_password_command_that_hangs_holds_up_nobody_and_nothing,
+    a_worker_that_was_killed_from_outside_is_told_from_one_that_ended_by_a_fault,
     workers_that_ended_are_reaped_and_others_are_left_to_who_waits_for_them,
     a_helper_that_was_killed_is_temporary_trouble)
