@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/ask.h"
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -302,6 +303,7 @@ serve(void)
     if (getsockopt(SERVE_SOCKET, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET)
         fatal(EX_USAGE, "--serve is only for smtprelayd itself");
     process_set_name("smtprelayd"); /* executed by descriptor, it may have a number for a name */
+    descriptors_close_from(SERVE_SOCKET + 1);
     raise_descriptors();
     return serve_run(SERVE_SOCKET);
 }

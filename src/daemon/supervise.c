@@ -73,8 +73,11 @@ become_daemon(const struct supervisor *s, int sock, char *const argv[], char *co
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (!identity_become(&s->identity))
         give_up("cannot become User");
-    if (s->program > SERVE_SOCKET)
+    if (s->program >= 0) {
+        /* an emulator of another architecture (binfmt_misc) opens the program by this descriptor again; the daemon closes it */
+        (void)fcntl(s->program, F_SETFD, 0);
         (void)fexecve(s->program, argv, env);
+    }
     (void)execve(path_smtprelayd, argv, env);
     give_up("cannot be executed");
 }
@@ -467,6 +470,16 @@ run(struct supervisor *s)
         (void)kill(s->child, SIGKILL);
 }
 
+/* Above the number that the daemon's socket takes */
+static int
+open_program(void)
+{
+    int fd = process_open_own(), above = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, SERVE_SOCKET + 1);
+
+    file_close(&fd);
+    return above;
+}
+
 int
 supervise_run(const struct supervise_request *req, struct error *err)
 {
@@ -475,7 +488,7 @@ supervise_run(const struct supervise_request *req, struct error *err)
     error_init(err);
     s.loop = loop_new();
     s.watchdog_ms = notify_watchdog_ms();
-    s.program = process_open_own(); /* after an update, too, it is the same */
+    s.program = open_program(); /* after an update, too, it is the same */
     if (watch_signals(&s, err))
         run(&s);
     else

@@ -206,6 +206,18 @@ says "ended by signal 9" || fail "the log does not say so"
 [ "$(stat -c %i "$SOCKET")" = "$inode" ] || fail "the socket is another"
 end
 
+fresh "after an update the daemon's process is that of its helper still, until both are started again"
+cp "$DAEMON" "$T/before"
+launch "$T/before" -C "$T/conf"
+wait_for 30 says "serves at" || fail "it did not start: $(cat "$LOG")"
+child=$(child_of "$D")
+rm "$T/before"
+kill -9 "$child"
+wait_for 30 has_other_child || fail "it is not started again"
+# where emulated, its name is the emulator's
+case $(readlink "/proc/$(child_of "$D")/exe") in "$T/before (deleted)" | *qemu* | *binfmt*) ;; *) fail "it is $(readlink "/proc/$(child_of "$D")/exe")" ;; esac
+end
+
 fresh "a daemon that cannot serve any more is started again, later each time, and says why; SIGTERM ends that"
 start
 child=$(child_of "$D")
