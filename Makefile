@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Hand-written.  Plain `make` on a fresh clone makes configure and runs it; `make help` lists the targets.
 #
 #   O=DIR     where objects go (default: build)          V=1       show the commands
@@ -179,12 +180,14 @@ tests: $(UNIT) $(FUZZ) $(if $(HUB_OBJECTS),$(HUB)) $(LACKS)
 # ROOT of the test run: programs linked for it, shared by all black-box tests (which write only to their own folders);
 # a script that has a configuration and sockets there names one of its own, $O/root-NAME
 ROOTS = root $(sort $(shell sed -n 's,.*\$$O/\(root-[a-z][a-z]*\).*,\1,p' $(srcdir)/tests/blackbox/*.sh)) root-life root-abuse
+roots:
+	$(Q)for r in $(ROOTS); do $(MAKE) --no-print-directory root ROOT=$(abspath $(O))/$$r || exit 1; done
 check: all
 ifneq ($(HAVE_CHECK),yes)
 	@echo "libcheck is missing: run 'sh packaging/deps', then ./configure" >&2; exit 1
 endif
 	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)for r in $(ROOTS); do $(MAKE) --no-print-directory root ROOT=$(abspath $(O))/$$r || exit 1; done
+	$(Q)$(MAKE) --no-print-directory roots
 	$(Q)O=$(abspath $(O)) $(srcdir)/tests/run $(TESTS)
 
 # the same under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -302,6 +305,6 @@ distclean: clean
 help:
 	@sed -n 's/^\([a-z-]*\):.*/  \1/p' $(srcdir)/Makefile | sort -u
 
-.PHONY: all root tests check check-san crash demo lint fuzz bench bench-scan format tidy coverage install uninstall dist distcheck deb clean distclean help
+.PHONY: all root roots tests check check-san crash demo lint fuzz bench bench-scan format tidy coverage install uninstall dist distcheck deb clean distclean help
 
 -include $(shell find $(O)/src $(O)/tests -type f -name '*.d' 2>/dev/null)
