@@ -3,7 +3,7 @@
 # Debian's package and a Debian of its own to try it in.  Sourced; needs root, a mirror of Debian, src (the source), D (a folder) and
 # TREE (a folder to be).  What takes time to make is kept for the next script in PACKAGE_CACHE, else in build/package of the source.
 #
-#   build FOLDER             builds the package from the committed state into $D/FOLDER
+#   build FOLDER [COMMAND...]  builds the package from the committed state into $D/FOLDER; COMMAND... runs what is appended to it
 #   built FOLDER             the same, or what an earlier script built of this commit
 #   base_tree PACKAGE...     makes $TREE; packages are only of those that debootstrap's minbase and the mirror have
 #   inside COMMAND...        runs there
@@ -13,14 +13,17 @@ MIRROR=${MIRROR:-http://deb.debian.org/debian}
 
 # in a folder of its own
 build() {
-    git -C "$src" archive --prefix=source/ HEAD | tar -xf - -C "$D" || return 1
+    local folder=$1
+    shift
+    git -C "$src" archive --prefix="source-of-$folder/" HEAD | tar -xf - -C "$D" || return 1
     (
-        cd "$D/source" || exit 1
+        cd "$D/source-of-$folder" || exit 1
         # `make dist` asks git; the packages name the release that is to be
-        git init -q . && git add -A && git -c user.name=test -c user.email=test@example.org commit -qm source && git tag "v$(sh packaging/version --next)" || exit 1
-        DEB_BUILD_OPTIONS="nocheck ${2-}" make -s deb
+        "$@" git init -q . && "$@" git add -A && "$@" git -c user.name=test -c user.email=test@example.org commit -qm source &&
+            "$@" git tag "v$(sh packaging/version --next)" || exit 1
+        DEB_BUILD_OPTIONS=nocheck "$@" make -s deb
     ) >"$D/build.log" 2>&1 || { tail -n 20 "$D/build.log"; return 1; }
-    mv "$D/source/build/deb" "$D/$1" && rm -rf "$D/source"
+    mv "$D/source-of-$folder/build/deb" "$D/$folder" && rm -rf "$D/source-of-$folder"
 }
 keep_built() { # FOLDER
     mkdir -p "$CACHE" && rm -rf "$CACHE/deb" && cp -R "$D/$1" "$CACHE/deb" && git -C "$src" rev-parse HEAD >"$CACHE/deb/commit"
