@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # bash completion for smtprelay(8) and smtprelayd(8)
 
 # ids of what waits; a long queue is not read to its end

@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: ISC
 // Three messages through one SwiftMailer transport: swiftmailer.php smtp:PORT|COMMAND RECIPIENT-PREFIX
 require '/usr/share/php/Swift/autoload.php';
 

@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: ISC
 // Three messages through one Symfony transport: symfony.php DSN RECIPIENT-PREFIX
 $autoload = '/usr/share/php/Symfony/Component/Mailer/autoload.php';
 require $autoload;
