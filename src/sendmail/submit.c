@@ -380,6 +380,9 @@ write_content(struct submission *s, struct buf *b, int stall_ms)
         s->all_out = c->ended;
         if (c->ended)
             return true;
+        take_input(s);
+        if (s->code != 0)
+            return false; /* refused already: its producer may never end */
         buf_reset(b);
         buf_reset(&c->body);
         header.len = 0;

@@ -321,6 +321,17 @@ else
     echo "ok (skipped, no libfaketime) $CASE"
 fi
 
+begin "a producer that never ends is not listened to behind the refusal"
+hub_start - --tls none
+conf UseTLS=false MaxMessageSize=3M
+yes | timeout -k 1 30 "$SENDMAIL" -C "$T/conf" -i bob@example.net >"$T/out" 2>"$T/err"
+rc=$?
+expect_rc 69
+expect_one_line
+expect_err MaxMessageSize
+expect_messages 0
+end
+
 begin "mailq-escape: mailq prints no control character and ends well"
 ln -s "$SENDMAIL" "$T/mailq"
 "$T/mailq" >"$T/out" 2>"$T/err" || fail "mailq ended with $?"
