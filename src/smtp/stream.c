@@ -36,6 +36,8 @@ stream_close(struct stream *s)
     s->at = 0;
 }
 
+/* of TLS alone, between two messages */
+enum { QUIET_RECORDS = 100 };
 enum { WANT_READ = -2, WANT_WRITE = -3 };
 
 static ssize_t
@@ -116,7 +118,7 @@ wait_for(struct stream *s, short events, int64_t deadline)
     do
         r = poll(&p, 1, clock_left(deadline));
     while (r < 0 && errno == EINTR && clock_left(deadline) != 0);
-    return r > 0;
+    return r > 0 && clock_left(deadline) != 0; /* what comes may be TLS without a word in it, for ever */
 }
 
 /* For the next piece of a line. Who looks on hears once that it takes long, at *slow. */
@@ -187,7 +189,7 @@ wait_writable(struct stream *s, ssize_t why, int64_t deadline)
     if (s->in.len - s->at > IN_MAX / 2)
         p.events = POLLOUT; /* it talks and does not listen */
     r = poll(&p, 1, clock_left(deadline));
-    if (r == 0)
+    if (r == 0 || clock_left(deadline) == 0)
         return false;
     if (r > 0 && (p.revents & (POLLIN | POLLHUP)) && !s->broken)
         (void)read_some(s); /* what it says will be read as a line; its end shows at the next write */
@@ -220,9 +222,16 @@ stream_write(struct stream *s, struct slice data, int64_t deadline)
 bool
 stream_has_input(struct stream *s)
 {
-    if (s->at < s->in.len || s->broken)
-        return true;
-    return read_some(s) >= 0 || s->broken;
+    struct pollfd p = { .fd = s->fd, .events = POLLIN };
+    bool has = s->at < s->in.len || s->broken;
+
+    /* what TLS says between times is no input, so many records of it are */
+    for (int i = 0; i < QUIET_RECORDS && !has; i++) {
+        has = read_some(s) >= 0 || s->broken;
+        if (!has && poll(&p, 1, 0) <= 0)
+            return false;
+    }
+    return true;
 }
 
 const char *

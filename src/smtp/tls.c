@@ -153,6 +153,8 @@ set_up(struct tls *t, struct error *err)
     if (t->ctx == NULL)
         return error_set(err, ERROR_OS, "OpenSSL: %s", tls_last_error(NULL));
     (void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    /* else a flood of session tickets would keep us within one SSL_read, where no deadline counts */
+    (void)SSL_CTX_clear_mode(t->ctx, SSL_MODE_AUTO_RETRY);
     (void)SSL_CTX_set_mode(t->ctx,
         SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     (void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);

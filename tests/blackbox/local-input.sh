@@ -325,6 +325,7 @@ begin "a producer that never ends is not listened to behind the refusal"
 hub_start - --tls none
 conf UseTLS=false MaxMessageSize=3M
 yes | timeout -k 1 30 "$SENDMAIL" -C "$T/conf" -i bob@example.net >"$T/out" 2>"$T/err"
+# shellcheck disable=SC2034 # expect_rc reads it
 rc=$?
 expect_rc 69
 expect_one_line

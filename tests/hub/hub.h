@@ -89,6 +89,7 @@ enum verb {
     VERB_SET,
     VERB_HANDSHAKE,
     VERB_RENEGOTIATE,
+    VERB_TICKETS,
     VERB_TAKE,
     VERB_DISCARD,
     VERB_HANG,
@@ -216,6 +217,7 @@ void session_forget(struct session *s);
 /* TLS handshake as server; ends the session where it fails. */
 void tls_handshake(struct session *s);
 void tls_renegotiate(struct session *s);
+void tls_tickets(struct session *s);
 /* Channel binding data of this name ("tls-exporter", "tls-server-end-point"); false where there is none. */
 bool tls_binding(struct session *s, struct slice name, struct buf *out);
 

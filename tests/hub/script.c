@@ -34,6 +34,7 @@ static const struct {
     [VERB_SET] = { "set", SHAPE_SETTING },
     [VERB_HANDSHAKE] = { "handshake", SHAPE_NOTHING },
     [VERB_RENEGOTIATE] = { "renegotiate", SHAPE_NOTHING },
+    [VERB_TICKETS] = { "tickets", SHAPE_NOTHING },
     [VERB_TAKE] = { "take", SHAPE_NOTHING },
     [VERB_DISCARD] = { "discard", SHAPE_NOTHING },
     [VERB_HANG] = { "hang", SHAPE_NOTHING },

@@ -149,6 +149,9 @@ act(struct session *s, const struct action *a, const char *text)
     case VERB_RENEGOTIATE:
         tls_renegotiate(s);
         break;
+    case VERB_TICKETS:
+        tls_tickets(s);
+        break;
     case VERB_TAKE:
         if (s->at_dot)
             content_store(s);

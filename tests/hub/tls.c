@@ -157,6 +157,15 @@ tls_renegotiate(struct session *s)
         session_end(s, "renegotiation failed");
 }
 
+void
+tls_tickets(struct session *s)
+{
+    wire_flush(s);
+    while (SSL_new_session_ticket(s->ssl) == 1 && SSL_do_handshake(s->ssl) == 1)
+        ;
+    session_end(s, "no more tickets are taken");
+}
+
 static bool
 end_point(struct session *s, struct buf *out)
 {
