@@ -266,7 +266,7 @@ advice(const struct control_snapshot *d, const struct control_account *a)
         return "mend that in smtprelay.conf or the secret (smtprelay check) and reload smtprelayd (SIGHUP), "
                "or at the smarthost and run sendmail -q; its mail does not age meanwhile";
     if (a && a->state == CONTROL_DOWN)
-        return "nothing has to be done, it is tried again by itself; sendmail -q tries it now";
+        return "it is tried again by itself; sendmail -q tries it now";
     return NULL;
 }
 

@@ -140,7 +140,7 @@ START_TEST(a_frozen_account_says_why_at_each_of_its_messages)
     ck_has(text, "account default: do: mend that");
     ck_has(text, "account other: down, 1 message, the oldest ");
     ck_has(text, " old, next try in 1m, down for 5s\n");
-    ck_has(text, "account other: do: nothing has to be done");
+    ck_has(text, "account other: do: it is tried again by itself");
     free(text);
     control_clear(&q);
     queued_close();
