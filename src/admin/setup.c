@@ -204,23 +204,34 @@ make_text(const struct setup *s, bool trial, struct buf *text, struct error *err
     return ok;
 }
 
-/* After a test that ended with `code` */
+/* How it is run again, by what failed */
 static const char *
-what_next(const struct setup *s, int code)
+what_next(const struct setup *s, const struct test_outcome *o)
 {
-    if (code == ERROR_ADMIN)
-        return "run it again when that is mended: with the right password, with --user LOGIN, or for a CA of "
-               "your own with --ca-file FILE";
+    static const char *const of_account[] = { "login", "secret" }, *const of_port[] = { "connection",
+        "greeting", "ehlo", "starttls", "tls" };
+
+    for (size_t i = 0; i < sizeof of_account / sizeof of_account[0]; i++)
+        if (strcmp(o->step, of_account[i]) == 0 && strcmp(o->cause, "not-offered") != 0)
+            return "run it again with the right password, or with --user LOGIN where the login is another "
+                   "one";
+    if (strcmp(o->cause, "certificate") == 0)
+        return "run it again when that is mended, for a CA of your own with --ca-file FILE";
     if (s->hub)
         return "--mailhub HOST:PORT names the smarthost where the domain's records do not";
-    return "--no-test writes it all the same";
+    for (size_t i = 0; i < sizeof of_port / sizeof of_port[0]; i++)
+        if (strcmp(o->step, of_port[i]) == 0)
+            return "run it again when that is mended; --mailhub HOST:465 or HOST:587 tries another port";
+    return "run it again when that is mended; --no-test writes it all the same";
 }
 
 /* Once: *code is the test's. False with err */
 static bool
-try_once(const struct setup *s, int *code, struct test_outcome *outcome, struct error *err)
+try_once(const struct setup *s, bool again, int *code, struct test_outcome *outcome, struct error *err)
 {
-    struct test_options o = { .request = *s->req, .account = s->a.account };
+    struct test_options o = {
+        .request = *s->req, .account = s->a.account, .of_setup = true, .is_again = again
+    };
     struct buf text;
     bool ok;
 
@@ -243,7 +254,7 @@ try_it(struct setup *s, struct error *err)
     int code = 0;
 
     for (unsigned turn = 1;; turn++) {
-        if (!try_once(s, &code, &outcome, err))
+        if (!try_once(s, turn > 1, &code, &outcome, err))
             return false;
         if (code == 0)
             return true;
@@ -251,13 +262,17 @@ try_it(struct setup *s, struct error *err)
             break;
     }
     return error_set(err, (enum error_class)code, "setup: nothing was written, since the test failed; %s",
-        what_next(s, code));
+        what_next(s, &outcome));
 }
 
 static int
 send_test(struct setup *s)
 {
-    struct test_options o = { .request = *s->req, .account = s->a.account, .address = s->a.address };
+    struct test_options o = { .request = *s->req,
+        .account = s->a.account,
+        .address = s->a.address,
+        .of_setup = true,
+        .is_again = true };
 
     printf("\nA message to %s:\n", s->a.address);
     return setup_try_file(&o);

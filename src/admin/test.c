@@ -161,7 +161,8 @@ say_failure(const struct test *t, const struct error *err)
 
     if (*err->text) {
         fprintf(stderr, "smtprelay: %s\n", err->text);
-    } else if (t->summary && *json_text_of(t->summary, "failed_step") && !t->o->json) {
+    } else if (t->summary && *json_text_of(t->summary, "failed_step") && !t->o->json &&
+               !t->show.is_all_seen) {
         (void)text_escape(shown, sizeof shown, slice_of(json_text_of(t->summary, "text")));
         fprintf(
             stderr, "smtprelay: test: failed at %s: %s\n", json_text_of(t->summary, "failed_step"), shown);
@@ -173,9 +174,14 @@ tell_outcome(const struct test *t)
 {
     static const int refused = 535; /* RFC 4954, 6 */
 
-    if (t->o->outcome)
-        t->o->outcome->is_login_refused = strcmp(json_text_of(t->failed, "step"), "login") == 0 &&
-                                          json_integer_value(json_object_get(t->failed, "code")) == refused;
+    struct test_outcome *o = t->o->outcome;
+
+    if (!o)
+        return;
+    (void)snprintf(o->step, sizeof o->step, "%s", json_text_of(t->failed, "step"));
+    (void)snprintf(o->cause, sizeof o->cause, "%s", json_text_of(t->failed, "cause"));
+    o->is_login_refused =
+        strcmp(o->step, "login") == 0 && json_integer_value(json_object_get(t->failed, "code")) == refused;
 }
 
 static void
@@ -190,6 +196,8 @@ ask(struct test *t, struct queue_request *q, int *code)
     if (t->summary)
         test_show_end(
             &t->show, t->summary, advise(t, &advice) ? buf_str(&advice) : NULL, t->o->address != NULL);
+    else
+        test_show_wait(&t->show, false);
     tell_outcome(t);
     if (fflush(stdout) != 0 || ferror(stdout))
         *code = EX_IOERR;
@@ -212,6 +220,8 @@ test_run(const struct test_options *o)
         q.word[q.n++] = o->address;
     buf_init(&t.line, ANSWER_LINE_MAX);
     test_show_begin(&t.show, o->json);
+    t.show.of_setup = o->of_setup;
+    t.show.is_brief = o->is_again;
     ask(&t, &q, &code);
     json_decref(t.failed);
     json_decref(t.summary);

@@ -13,7 +13,8 @@
 
 /* What a caller may want to know besides */
 struct test_outcome {
-    bool is_login_refused; /* 535: name or password are not right */
+    bool is_login_refused;    /* 535: name or password are not right */
+    char step[16], cause[16]; /* of the failure, as --json has them; "": none */
 };
 
 struct test_options {
@@ -22,6 +23,8 @@ struct test_options {
     const char *address;           /* who gets a test message; NULL: none is sent */
     bool json;                     /* an object a line, the last one sums up */
     bool by_daemon;                /* root, too, asks the daemon, as others do */
+    bool of_setup;                 /* a part of it, which says itself what comes next */
+    bool is_again;                 /* it was just walked: of what goes well only what is new is shown */
     struct test_outcome *outcome;  /* NULL: nobody asks */
 };
 

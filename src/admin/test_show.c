@@ -61,10 +61,47 @@ test_show_begin(struct test_show *s, bool json)
     memset(s, 0, sizeof *s);
     s->json = json;
     s->terminal = isatty(STDOUT_FILENO);
+    s->is_all_seen = s->terminal && isatty(STDERR_FILENO);
     s->colour = s->terminal && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
 }
 
+void
+test_show_wait(struct test_show *s, bool waits)
+{
+    if (!s->colour || s->json || s->waits == waits)
+        return;
+    if (waits)
+        printf("%s...%s", grey, plain);
+    else
+        fputs("\r\033[K", stdout);
+    s->waits = waits;
+    (void)fflush(stdout); /* the end looks at what went wrong */
+}
+
 /* ---------------------------------------------------------------- a step */
+
+enum { LONG_US = 10 * 1000 * 1000 };
+
+static void
+print_time(int64_t us)
+{
+    if (us < LONG_US)
+        printf("%7.1f ms", (double)us / 1000);
+    else
+        printf("%8.1f s", (double)us / 1000 / 1000);
+}
+
+/* Of a walk that was just walked: what went well then, too */
+static bool
+is_known(const struct test_show *s, const char *step, bool ok)
+{
+    static const char *const news[] = { "login", "mail", "rcpt", "data", "message" };
+
+    for (size_t i = 0; i < sizeof news / sizeof news[0]; i++)
+        if (strcmp(step, news[i]) == 0)
+            return false;
+    return s->is_brief && ok;
+}
 
 static void
 print_escaped(const char *text)
@@ -110,14 +147,15 @@ test_show_step(struct test_show *s, const json_t *step)
     char name[32];
 
     remember(s, step);
+    test_show_wait(s, false);
     if (s->json) {
         print_json(step);
-    } else {
+    } else if (!is_known(s, json_text_of(step, "step"), ok)) {
         (void)text_escape(name, sizeof name, slice_of(shown_name(json_text_of(step, "step"))));
         printf("%s%-6s%s  %-13s ", in_colour(s, ok ? green : red), ok ? "ok" : "FAILED", in_colour(s, plain),
             name);
         if (us)
-            printf("%7.1f ms", (double)json_integer_value(us) / 1000);
+            print_time(json_integer_value(us));
         else
             printf("%10s", "");
         if (trips)
@@ -129,6 +167,7 @@ test_show_step(struct test_show *s, const json_t *step)
         putchar('\n');
         print_notes(s, step);
     }
+    test_show_wait(s, ok);
     (void)fflush(stdout); /* the end looks at what went wrong */
 }
 
@@ -146,9 +185,31 @@ print_timeline(const struct test_show *s, int64_t total)
         printf("  %-13s ", s->step[i].name);
         for (int64_t k = 0; k < BAR; k++)
             putchar(k >= from && (k < to || k == from) ? '=' : '.');
-        printf(" %7.1f ms\n", (double)s->step[i].us / 1000);
+        putchar(' ');
+        print_time(s->step[i].us);
+        putchar('\n');
         at += s->step[i].us;
     }
+}
+
+/* "12.6 ms, 4 round trips" */
+static void
+print_total(const struct test_show *s, int64_t total)
+{
+    if (total < LONG_US)
+        printf("%.1f ms", (double)total / 1000);
+    else
+        printf("%.1f s", (double)total / 1000 / 1000);
+    printf(", %lld round trip%s\n", (long long)s->round_trips, s->round_trips == 1 ? "" : "s");
+}
+
+static const char *
+good_end(const struct test_show *s, bool has_message)
+{
+    if (has_message)
+        return "the message was sent; see that it arrives, and not as spam";
+    return s->of_setup ? "mail is taken"
+                       : "mail is taken (no message was sent: smtprelay test ADDRESS sends one)";
 }
 
 static void
@@ -158,14 +219,12 @@ print_result(const struct test_show *s, const json_t *summary, const char *advic
 
     for (size_t i = 0; i < s->n; i++)
         total += s->step[i].us;
-    if (s->terminal && s->n > 1 && total > 0)
+    if (s->terminal && s->n > 1 && total > 0 && !s->is_brief)
         print_timeline(s, total);
-    if (s->n)
-        printf("%.1f ms, %lld round trips\n", (double)total / 1000, (long long)s->round_trips);
+    if (s->n && !s->is_brief)
+        print_total(s, total);
     if (strcmp(json_text_of(summary, "result"), "ok") == 0)
-        printf("%sok%s: %s\n", in_colour(s, green), in_colour(s, plain),
-            has_message ? "the message was sent; see that it arrives, and not as spam"
-                        : "mail is taken (no message was sent: smtprelay test ADDRESS sends one)");
+        printf("%sok%s: %s\n", in_colour(s, green), in_colour(s, plain), good_end(s, has_message));
     if (advice) {
         printf("what to do: ");
         print_escaped(advice);
@@ -178,6 +237,7 @@ test_show_end(struct test_show *s, json_t *summary, const char *advice, bool has
 {
     if (advice)
         (void)json_object_set_new(summary, "advice", json_text(advice)); /* without memory it is left out */
+    test_show_wait(s, false);
     if (s->json)
         print_json(summary);
     else

@@ -11,6 +11,9 @@ enum { TEST_STEPS_MAX = 100 };
 
 struct test_show {
     bool json, terminal, colour;
+    bool is_all_seen; /* standard error goes to the terminal, too: what was shown need not be said again */
+    bool of_setup, is_brief; /* set by the caller: see test_options */
+    bool waits;              /* the last line says that something is waited for */
     struct {
         char name[16];
         int64_t us;
@@ -21,6 +24,8 @@ struct test_show {
 
 /* To standard output; colours only on a terminal, and not where NO_COLOR is set. */
 void test_show_begin(struct test_show *s, bool json);
+/* On a terminal: that something is waited for, until the next step or the end; false: no more. */
+void test_show_wait(struct test_show *s, bool waits);
 /* A step, as soon as it is over. */
 void test_show_step(struct test_show *s, const json_t *step);
 /* What it came to; `advice` may be NULL. Adds it to the object. */

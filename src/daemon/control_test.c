@@ -70,6 +70,12 @@ fail_here(struct control_test *t, const char *step, const struct error *err)
     return false;
 }
 
+static const char *
+step_of(const struct error *err)
+{
+    return err->class == ERROR_ADMIN ? "permission" : err->class == ERROR_USAGE ? "usage" : "recipient";
+}
+
 /* ---------------------------------------------------------------- the message */
 
 static void
@@ -327,7 +333,7 @@ begin(struct control_test *t, struct server_transaction *st)
 
     set_sender(t, st);
     if (!control_test_may_ask(t, &err) || !control_test_find_way(t, st, &err))
-        return fail_here(t, err.class == ERROR_ADMIN ? "permission" : "recipient", &err);
+        return fail_here(t, step_of(&err), &err);
     tell_configuration(t);
     if (!control_test_is_patient(t, &err))
         return fail_here(t, "account", &err);

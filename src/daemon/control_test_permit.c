@@ -160,6 +160,21 @@ control_test_may_ask(const struct control_test *t, struct error *err)
         t->q->address[0], *t->peer.login ? t->peer.login : "you have no login name");
 }
 
+/* False with err, which names those there are */
+static bool
+no_account(const struct config *c, const char *name, struct error *err)
+{
+    struct buf names;
+
+    buf_init(&names, ERROR_TEXT_MAX / 2);
+    for (size_t i = 0; i < c->n; i++)
+        buf_add_format(&names, "%s%s", i ? ", " : "", config_account_name(c, i));
+    error_set(err, ERROR_USAGE, "%s: there is no account of that name; there %s %s", name,
+        c->n == 1 ? "is" : "are", buf_str(&names));
+    buf_clear(&names);
+    return false;
+}
+
 bool
 control_test_find_way(struct control_test *t, const struct server_transaction *st, struct error *err)
 {
@@ -168,7 +183,7 @@ control_test_find_way(struct control_test *t, const struct server_transaction *s
     size_t a = t->q->text ? config_account_find(c, t->q->text) : 0;
 
     if (a >= c->n)
-        return error_set(err, ERROR_USAGE, "%s: there is no account of that name", t->q->text);
+        return no_account(c, t->q->text, err);
     if (!intake_recipient(c, &t->peer, s, st, address_of(t), err))
         return false;
     if (s->record.envelope.n == 0)

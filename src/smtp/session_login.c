@@ -205,6 +205,9 @@ run_login(struct session *s, const struct sasl_options *so, struct status_fact *
     sasl_free(sasl);
     if (ok)
         (void)snprintf(s->mechanism, sizeof s->mechanism, "%s", sasl_name(so->mechanism));
+    else
+        steps_note(s->options->steps, "tried: %s%s%s", sasl_name(so->mechanism), so->user ? " as " : "",
+            so->user ? so->user : "");
     return ok;
 }
 

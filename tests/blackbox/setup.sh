@@ -46,6 +46,9 @@ expect_rc 0
 expect_messages 1
 expect_env 'rcpt: <alice@example.org>'
 expect_env 'auth: PLAIN alice'
+[ "$(grep -c '^ok  *connection' "$T/out")" -eq 1 ] || fail "the way is shown twice: $(cat "$T/out")"
+expect_out 'ok: mail is taken'
+expect_not_out 'smtprelay test ADDRESS'
 for f in smtprelay.conf smtprelay.secret; do
     case $(stat -c %a "$T/new/$f") in
     600) ;;
@@ -78,9 +81,25 @@ unset TYPED
 expect_rc 77
 expect_err 'nothing was written'
 expect_err 'with the right password'
+if grep -q -e --ca-file "$T/err"; then fail "a CA is spoken of: $(cat "$T/err")"; fi
+expect_out 'tried: PLAIN as alice'
 [ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
 expect_messages 0
 expect_no_trace
+end
+
+begin "what failed says how it is run again"
+fresh
+HUB_PORT=1 # nobody listens there
+setup
+expect_rc 75
+expect_err '--mailhub HOST:465 or HOST:587'
+hub_start - --tls starttls --cert untrusted --auth PLAIN
+setup --tls starttls
+expect_rc 77
+expect_err '--ca-file FILE'
+if grep -q 'right password' "$T/err"; then fail "the password is spoken of: $(cat "$T/err")"; fi
+[ -z "$(ls -A "$T/new")" ] || fail "there is $(ls "$T/new")"
 end
 
 begin "what the user has written stays, and the new one lies beside it"

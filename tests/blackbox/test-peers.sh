@@ -201,7 +201,8 @@ begin "an account that is not there is wrong usage"
 conf
 test_mail --account nosuch
 expect_rc 64
-expect_err "nosuch: there is no account of that name"
+expect_err "failed at usage: nosuch: there is no account of that name; there is default"
+expect_not_out 'what to do'
 end
 
 # ---------------------------------------------------------------- what reaches the terminal
@@ -254,5 +255,15 @@ pty.spawn(sys.argv[2:], read)' "$T/out" "$@" >/dev/null 2>&1
     grep -qF "$(printf '\033')" "$T/out" && fail "a colour in a pipe"
     expect_not_out '....'
     expect_out ' round trips'
+    end
+
+    begin "what failed stands once on a terminal, and is the line on standard error elsewhere"
+    hub_start refuse --tls none
+    conf UseTLS=false
+    on_terminal "$ADMIN" -C "$T/conf" test
+    [ "$(grep -c 'Connection refused' "$T/out")" -eq 1 ] || fail "it stands there twice: $(cat "$T/out")"
+    expect_out 'what to do: '
+    test_mail
+    expect_failed connection 75 'Connection refused'
     end
 fi
