@@ -12,6 +12,7 @@
 #include "admin/absent.h"
 #include "admin/direct.h"
 #include "admin/explain.h"
+#include "admin/help.h"
 #include "admin/import_run.h"
 #include "admin/import_text.h"
 #include "admin/queue.h"
@@ -32,37 +33,6 @@
 extern char **environ;
 
 enum { QUOTED_MAX = 1 << 22 };
-
-static const char usage[] =
-    "usage: smtprelay [-C FILE] check | status | queue | show | retry | hold | release | remove\n"
-    "       smtprelay [-C FILE] why [--json] ID|ADDRESS|--last [N] | log [-f] [-n N]\n"
-    "       smtprelay explain [--json] [TEXT ...]\n"
-    "       smtprelay [-C FILE] setup ADDRESS [--account NAME] [--provider NAME|--mailhub HOST]\n"
-    "         [--tls MODE] [--ca-file FILE] [--user LOGIN] [--no-login]\n"
-    "         [--password-file FILE|--password-command COMMAND] [--no-test] [--force]\n"
-    "       smtprelay [-C FILE] import [FILE] [--from NAME] [--root DIR] [--write] [--force] [--spool]\n"
-    "       smtprelay [-C FILE] test [--account NAME] [--json] [--daemon] [ADDRESS]\n"
-    "       smtprelay --version | --help\n"
-    "  check              validate the configuration and show each setting with where it came from\n"
-    "  check ADDRESS ...  the way of mail to these addresses, step by step; --from ADDRESS, --user LOGIN\n"
-    "  status             what waits and why, account by account, and what to do; --watch: again and again\n"
-    "  test               walk to the smarthost step by step, and say what is wrong;\n"
-    "                     with ADDRESS send a message\n"
-    "  queue [WHICH]      what waits, a line a message\n"
-    "  show WHICH         messages with their content\n"
-    "  retry WHICH        try them now; --failed: put them back into the queue\n"
-    "  hold WHICH         do not try them before they are released\n"
-    "  release WHICH      let those go that are held, now\n"
-    "  remove WHICH       remove them; nobody is told\n"
-    "  why                what became of a message, attempt by attempt, with the smarthost's words\n"
-    "  log                what happened last; with -f go on with what happens\n"
-    "  explain            what a reply or an error means and what helps; without TEXT from standard input\n"
-    "  setup              ask for the password, try it, and write a configuration for this address\n"
-    "  import             take over the configuration of ssmtp, msmtp, nullmailer, dma, esmtp,\n"
-    "                     Postfix or Exim\n"
-    "WHICH: ids, --sender X, --recipient X, --account X, --unit X, --uid N, --older-than 2h,\n"
-    "  --larger-than 1M, --reason X, --held, --all; --failed: of what could not be returned instead\n"
-    "  --dry-run  only show what is meant     --json  an object a line     --yes  do not ask\n";
 
 /* ---------------------------------------------------------------- check */
 
@@ -268,7 +238,7 @@ parse_arguments(int argc, char **argv, struct arguments *a)
             fatal_unless_printed();
             exit(0);
         } else if (strcmp(argv[i], "--help") == 0 || (strcmp(argv[i], "help") == 0 && a->q.n == 0)) {
-            fputs(usage, stdout);
+            help_print(a->q.n ? a->q.word[0] : argv[i + 1]);
             fatal_unless_printed();
             exit(0);
         } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {

@@ -223,3 +223,20 @@ run_admin "$SMTPRELAY" help
 expect_rc 0
 cmp -s "$T/out" "$T/help" || fail "it says: $(cat "$T/out" "$T/err")"
 end
+
+begin "--help behind a command is about that one, and no option of it is unknown to --help alone"
+sed -n "s/^  \([a-z][a-z]*\) .*/\1/p" "$T/help" | sort -u >"$T/commands"
+[ "$(wc -l <"$T/commands")" -ge 14 ] || fail "the commands: $(cat "$T/commands")"
+while read -r command <&3; do
+    run_admin "$SMTPRELAY" "$command" --help
+    expect_rc 0
+    grep -q "^usage: smtprelay \[-C FILE\] $command" "$T/out" || fail "$command: $(cat "$T/out")"
+    [ "$(wc -l <"$T/out")" -lt 20 ] || fail "$command: all is printed"
+    grep -oE -e '--[a-z-]+' "$T/out" | sort -u >"$T/options"
+    while read -r option <&4; do
+        grep -qF -e "$option" "$T/help" || fail "$command: $option is not in --help"
+    done 4<"$T/options"
+done 3<"$T/commands"
+run_admin "$SMTPRELAY" help setup
+expect_out 'usage: smtprelay [-C FILE] setup ADDRESS'
+end
