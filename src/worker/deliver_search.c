@@ -325,7 +325,7 @@ reach_in_turn(struct search *s, struct race_result *up)
     while ((t = choose(s))) {
         if (!prepare(s, t))
             continue;
-        *up = (struct race_result){ .id = (size_t)(t - s->target), .fd = -1 };
+        *up = (struct race_result){ .id = (size_t)(t - s->target), .fd = -1, .was_begun = true };
         up->fd = deliver_connect(s->w, &s->way, &up->info, &up->err);
         if (up->fd >= 0)
             return true;
