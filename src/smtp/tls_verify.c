@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -31,20 +32,32 @@ format_hex(char out[2 * TLS_PIN_BYTES + 1], const unsigned char pin[TLS_PIN_BYTE
         (void)snprintf(out + 2 * i, 3, "%02x", pin[i]);
 }
 
+/* Either the certificate is wrong or the clock, and who reads both sees which */
+static void
+add_date(struct buf *out, const char *words, const ASN1_TIME *limit)
+{
+    ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL));
+    char date[64], here[64] = "?";
+
+    tls_peer_format_date(date, sizeof date, limit);
+    if (now != NULL)
+        tls_peer_format_date(here, sizeof here, now);
+    buf_add_format(out, "%s %s, and the clock here says %s", words, date, here);
+    ASN1_TIME_free(now);
+}
+
 /* What OpenSSL found wrong, as "it ..." for people. `bad` is the certificate it stumbled over. */
 static void
 add_verdict(struct buf *out, const struct tls *t, int code, X509 *leaf, X509 *bad)
 {
-    char date[64], name[256];
+    char name[256];
 
     switch (code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        tls_peer_format_date(date, sizeof date, X509_get0_notAfter(bad));
-        buf_add_format(out, "expired on %s", date);
+        add_date(out, "expired on", X509_get0_notAfter(bad));
         break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        tls_peer_format_date(date, sizeof date, X509_get0_notBefore(bad));
-        buf_add_format(out, "is not valid before %s", date);
+        add_date(out, "is not valid before", X509_get0_notBefore(bad));
         break;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
