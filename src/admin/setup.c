@@ -204,6 +204,28 @@ make_text(const struct setup *s, bool trial, struct buf *text, struct error *err
     return ok;
 }
 
+/* What was said on the command line, before anybody is asked for a password */
+static bool
+check_answers(const struct setup *s, struct error *err)
+{
+    struct setup alone = *s;
+    struct buf text;
+    bool ok;
+
+    if (s->a.account || s->a.keeps_hub)
+        return true; /* it makes sense only with what is there */
+    buf_init(&alone.before, SETUP_TEXT_MAX);
+    buf_init(&alone.secret, SETUP_SECRET_MAX);
+    if (!s->no_login && !s->a.command)
+        buf_add_str(&alone.secret, "to be asked for");
+    buf_init(&text, SETUP_TEXT_MAX);
+    ok = make_text(&alone, true, &text, err);
+    buf_clear(&text);
+    buf_clear(&alone.secret);
+    buf_clear(&alone.before);
+    return ok;
+}
+
 /* How it is run again, by what failed */
 static const char *
 what_next(const struct setup *s, const struct test_outcome *o)
@@ -339,6 +361,8 @@ setup_all(struct setup *s, int *code, struct error *err)
         return false;
     if (!s->no_login && !s->a.user && !s->preset_user)
         s->a.user = s->a.address;
+    if (!check_answers(s, err))
+        return false;
     if (!s->no_test && !s->a.keeps_hub && s->a.mailhub && strncmp(s->a.mailhub, "srv:", 4) == 0 &&
         !setup_find(s, err))
         return false;

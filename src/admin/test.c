@@ -36,7 +36,8 @@ static const struct {
     { "secret", "",
         "see AuthPass, AuthPassFile and AuthPassCommand in smtprelay.conf(5), and the rights of the file." },
     { "account", "",
-        "mend what is named; smtprelay status shows when it is tried again, an operator may test at once." },
+        "an operator may test at once; smtprelay status says what is known of the account, and when it is "
+        "tried again." },
     { "permission", "", "ask an operator: root, or a member of smtprelay-admin." },
     { "recipient", "", "see aliases(5), and smtprelay check ADDRESS for the way of an address." },
     { "names", "", "is mailhub spelt rightly? Does the machine resolve any name: see /etc/resolv.conf." },

@@ -88,6 +88,20 @@ expect_messages 0
 expect_no_trace
 end
 
+begin "what cannot be is said before a password is asked for"
+good_hub
+fresh
+at_terminal "Password=$PASSWORD\\n" --tls sometimes
+expect_out 'exit 78'
+expect_out 'UseTLS: "sometimes" will not do'
+expect_not_out 'Password of'
+printf 'mailhub = "other.example.org";\n' >"$T/new/smtprelay.conf"
+setup --tls sometimes
+expect_rc 78
+expect_err 'UseTLS: "sometimes" will not do'
+if grep -q 'nothing of it can be kept' "$T/err"; then fail "what is there is blamed: $(cat "$T/err")"; fi
+end
+
 begin "what failed says how it is run again"
 fresh
 HUB_PORT=1 # nobody listens there
