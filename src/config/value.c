@@ -342,6 +342,12 @@ is_path(struct slice text)
 }
 
 static bool
+is_folder(struct slice text)
+{
+    return text.len > 0 && is_path(text);
+}
+
+static bool
 is_path_or_name(struct slice text)
 {
     return is_path(text) || !slice_has(text, '/');
@@ -439,7 +445,7 @@ static const struct rule {
     { CONFIG_ADD_HEADER, NULL, is_field, "a header line \"Name: value\" is wanted" },
     { CONFIG_DELIVERY, "interactive|background|queue", NULL,
         "\"interactive\", \"background\" or \"queue\" is wanted" },
-    { CONFIG_QUEUE_DIR, NULL, is_path, a_path },
+    { CONFIG_QUEUE_DIR, NULL, is_folder, a_path },
     { CONFIG_SOCKET, NULL, is_socket, "an absolute path of at most 103 bytes is wanted" },
     { CONFIG_USER, NULL, is_not_empty, "the name of a user is wanted" },
     { CONFIG_LISTEN, NULL, is_listener, "\"ADDRESS:PORT\" or \"[ADDRESS]:PORT\" is wanted" },

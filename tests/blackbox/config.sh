@@ -141,6 +141,19 @@ expect_err 'User: nosuchuser: there is no such user'
 expect_err "AuthPassCommand: $T/nosuch: there is no such program"
 end
 
+begin "what cannot be left empty is named with its line"
+for name in QueueDir Socket User; do
+    printf 'mailhub = "127.0.0.1:1"; UseTLS = false;\n%s = "";\n' "$name" >"$T/conf"
+    for program in "$SENDMAIL -C $T/conf bob@example.net" "$SENDMAIL -C $T/conf -bp" "$O/smtprelay -C $T/conf check"; do
+        # shellcheck disable=SC2086 # a program with arguments
+        run $program </dev/null
+        expect_rc 78
+        expect_one_line
+        expect_err "line 2: $name: \"\" will not do"
+    done
+done
+end
+
 begin "a FIFO or a folder as configuration is named at once"
 for f in "$T/fifo" "$T"; do
     check -C "$f"
