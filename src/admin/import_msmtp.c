@@ -446,7 +446,10 @@ set_group(struct msmtp *m, struct account *a, const struct account *standard)
     g = import_add_group(m->im, slice_of(a->name), a->at);
     if (slice_starts(text, "*@"))
         text = slice_from(text, 1);
-    if (text.len == 0 || slice_has(text, '*') || !import_add(m->im, g, CONFIG_SENDER, text, from->at))
+    else if (slice_starts(text, "%U@"))
+        text = slice_from(text, 2); /* each user's own address there */
+    if (text.len == 0 || slice_has(text, '*') || slice_has(text, '%') ||
+        !import_add(m->im, g, CONFIG_SENDER, text, from->at))
         import_leave(m->im, a->at, slice_of(a->name),
             "accounts are chosen by sender, and it has no from; give it sender, user or recipient, or it is "
             "never used");

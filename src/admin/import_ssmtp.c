@@ -111,6 +111,31 @@ set_paths(struct import *im, struct import_pairs *p)
 
 /* ---------------------------------------------------------------- settings */
 
+/* Mailhub's own port or RemotePort: to ssmtp they are one setting, of which the last line counts */
+static struct slice
+port_that_counts(struct import *im, const struct import_pair *remote, struct slice own, struct import_at hub)
+{
+    struct slice other = slice_of(remote ? remote->value : NULL);
+
+    if (!other.len || slice_eq(own, other))
+        return own;
+    if (remote->at.line > hub.line) {
+        import_leave(
+            im, hub, slice_of("the port of Mailhub"), "RemotePort comes later and counts, as with ssmtp");
+        return other;
+    }
+    import_leave(
+        im, remote->at, slice_of("RemotePort"), "the port of Mailhub comes later and counts, as with ssmtp");
+    return own;
+}
+
+/* As the file comes with some packages */
+static bool
+is_template(const char *text)
+{
+    return strstr(text, "_HOSTNAME_") != NULL;
+}
+
 static uint16_t
 set_hub(struct import *im, struct import_pairs *p)
 {
@@ -123,7 +148,7 @@ set_hub(struct import *im, struct import_pairs *p)
         struct slice own;
         import_split_hub(slice_of(hub->value), &host, &own);
         if (own.len)
-            port = own;
+            port = port_that_counts(im, remote, own, hub->at);
     }
     if (port.len) {
         number = import_port(port);
@@ -141,6 +166,11 @@ set_names(struct import *im, struct import_pairs *p)
     struct import_pair *host = import_pairs_find(p, "Hostname"),
                        *domain = import_pairs_find(p, "RewriteDomain");
 
+    if (host && is_template(host->value)) {
+        import_leave(im, host->at, slice_of("Hostname"),
+            "nobody has filled in this template; the machine's own name is used");
+        host = NULL;
+    }
     if (host && host->value[0])
         (void)import_set(im, 0, CONFIG_HOSTNAME, slice_of(host->value), host->at);
     if (domain && domain->value[0])
