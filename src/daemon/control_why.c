@@ -583,6 +583,24 @@ add_error(
     return n;
 }
 
+/* What has gone after all is in no trouble any more */
+static size_t
+forget_errors(struct control_error errors[CONTROL_ERRORS_MAX], size_t n, struct slice id)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (slice_is(id, errors[i].id)) {
+            free(errors[i].id);
+            free(errors[i].text);
+        } else {
+            errors[kept++] = errors[i];
+        }
+    }
+    memset(errors + kept, 0, (n - kept) * sizeof *errors);
+    return kept;
+}
+
 size_t
 control_errors(const struct control_request *q, struct control_error errors[CONTROL_ERRORS_MAX])
 {
@@ -598,9 +616,12 @@ control_errors(const struct control_request *q, struct control_error errors[CONT
     buf_init(&value, HISTORY_LINE_MAX);
     if (history_file_tail(q->queue_dir, ERRORS_READ, &text, &unread)) {
         rest = buf_slice(&text);
-        while (next_event(q, &rest, &line, &l))
+        while (next_event(q, &rest, &line, &l)) {
             if (l.time_ms >= since && slice_is(l.event, "attempt") && history_get(&l, "trouble", &value))
                 n = add_error(errors, n, &l, buf_str(&value));
+            else if (slice_is(l.event, "sent"))
+                n = forget_errors(errors, n, l.id);
+        }
     }
     buf_clear(&text);
     buf_clear(&value);

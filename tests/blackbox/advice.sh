@@ -62,6 +62,23 @@ expect_out 'RCPT TO: 550 5.2.2 mailbox of bad is full'
 expect_out "error: do: The recipient's mailbox is full"
 finish
 
+begin "an error of a message that has gone after all shows no longer"
+rm -rf "$QUEUE"
+script 'on RCPT session 1' '    reply 451 4.3.0 not just now'
+hub_start "$T/script" --tls none
+daemon_conf RetryMin=1h RetryMax=2h
+daemon_start
+send -f alice@example.org bob@example.net
+expect_rc 0
+run "$ADMIN" status
+expect_out '451 4.3.0 not just now'
+daemon_conf RetryMin=1h RetryMax=3h # another connection
+kill -HUP "$D"
+wait_for 30 arrived 1 || fail "it did not come"
+gone() { ! "$ADMIN" status | grep -q '451 4.3.0'; }
+wait_for 30 gone || fail "status still tells of it: $("$ADMIN" status)"
+finish
+
 begin "what the administrator wrote comes first, after SIGHUP without a restart; a wrong file is named and costs nothing"
 rm -rf "$QUEUE"
 hub_start greet-421
