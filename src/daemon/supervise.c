@@ -187,21 +187,6 @@ restart_later(struct supervisor *s)
     s->alive = false;
 }
 
-static void
-restart(void *ctx)
-{
-    struct supervisor *s = ctx;
-
-    s->timer = NULL;
-    if (start_daemon(s, &s->last_word))
-        return;
-    hang_up(s);
-    if (s->child > 0)
-        kill_later(s, LINGER_MS); /* its end is heard of, and starts it again */
-    else
-        restart_later(s);
-}
-
 /* What it said at last may still be on the way */
 static void
 hear_last_word(struct supervisor *s)
@@ -214,6 +199,22 @@ hear_last_word(struct supervisor *s)
             error_set(&s->last_word, p.class, "%s", p.text);
         start_drop(&p);
     }
+}
+
+static void
+restart(void *ctx)
+{
+    struct supervisor *s = ctx;
+
+    s->timer = NULL;
+    if (start_daemon(s, &s->last_word))
+        return;
+    hear_last_word(s); /* if it was gone before it could be told everything, it says why */
+    hang_up(s);
+    if (s->child > 0)
+        kill_later(s, LINGER_MS); /* its end is heard of, and starts it again */
+    else
+        restart_later(s);
 }
 
 static void
@@ -462,6 +463,9 @@ run(struct supervisor *s)
         mem_trim(); /* it is about to wait for days */
         loop_run(s->loop);
     } else {
+        hear_last_word(s); /* as in restart() */
+        if (s->last_word.class)
+            *s->err = s->last_word;
         s->code = (int)s->err->class;
     }
     if (s->code != 0)
