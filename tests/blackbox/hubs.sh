@@ -141,6 +141,7 @@ finish
 
 script 'option auth PLAIN' 'option auth-clear yes' 'on login' '    reply 535 5.7.8 wrong password'
 begin "where one smarthost refuses the login and the other is down, both are named, and the account is only down"
+rm -rf "$QUEUE"
 hub_start "$T/script" --tls none
 FIRST=$HUB_PORT
 hub_start - --tls none --listen no
