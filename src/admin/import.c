@@ -6,12 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 
 #define WORD_MAX 65536
 #define PAIRS_MAX 20000
+#define NOTE_MAX 1200
+#define NOTE_KEYS 800 /* of a note that names several */
+#define KEY_SHOWN 100
 
 /* ---------------------------------------------------------------- memory */
 
@@ -249,6 +253,15 @@ import_pairs_find(struct import_pairs *p, const char *key)
     return found;
 }
 
+bool
+import_pairs_has(const struct import_pairs *p, const char *key)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->pair[i].value[0] && strcasecmp(p->pair[i].key, key) == 0)
+            return true;
+    return false;
+}
+
 struct slice
 import_pairs_value(struct import_pairs *p, const char *key)
 {
@@ -271,29 +284,68 @@ import_pairs_clear(struct import_pairs *p)
 static const char *
 find_reason(const struct import_reason *why, const char *key)
 {
-    for (; why->key; why++)
-        if (slice_is_nocase(slice_of(key), why->key))
+    for (; why->key; why++) {
+        size_t n = strlen(why->key);
+        if (why->key[n - 1] == '*' ? strncasecmp(key, why->key, n - 1) == 0 : strcasecmp(key, why->key) == 0)
             return why->why;
+    }
     return "not a key that is known here";
+}
+
+static void
+leave_own_keys(struct import *im, struct buf *keys, const char *path)
+{
+    char *why = mem_format("they are about %s itself, how it is installed, runs or takes mail: %s",
+        im->program ? im->program : "the program", buf_str(keys));
+
+    import_leave(im, (struct import_at){ path, 0 }, slice_of(NULL), why);
+    free(why);
+    buf_reset(keys);
+}
+
+/* One more for that note, which has to fit into a line */
+static void
+add_own_key(struct import *im, struct buf *keys, const struct import_pair *pair)
+{
+    size_t len = strlen(pair->key) < KEY_SHOWN ? strlen(pair->key) : KEY_SHOWN;
+
+    if (keys->len + len > NOTE_KEYS)
+        leave_own_keys(im, keys, pair->at.path);
+    buf_add_format(keys, "%s%.*s", keys->len ? ", " : "", (int)len, pair->key);
 }
 
 void
 import_pairs_leave(struct import *im, struct import_pairs *p, const struct import_reason *why)
 {
+    struct buf own;
+
+    buf_init(&own, NOTE_MAX);
     for (size_t i = 0; i < p->n; i++) {
-        const char *reason = p->pair[i].used ? "" : find_reason(why, p->pair[i].key);
-        if (*reason)
+        const char *reason = p->pair[i].used ? NULL : find_reason(why, p->pair[i].key);
+        if (reason && *reason)
             import_leave(im, p->pair[i].at, slice_of(p->pair[i].key), reason);
+        else if (reason)
+            add_own_key(im, &own, &p->pair[i]);
     }
+    if (own.len)
+        leave_own_keys(im, &own, p->pair[0].at.path);
+    buf_clear(&own);
 }
 
 /* ---------------------------------------------------------------- notes */
+
+void
+import_leave_pair(struct import *im, const struct import_pair *pair, const char *why)
+{
+    if (pair)
+        import_leave(im, pair->at, slice_of(pair->key), why);
+}
 
 /* Once each; beyond the maximum nothing is added, which the reader of the notes is told there */
 static void
 add_note(struct buf *notes, const char *text)
 {
-    char shown[1200];
+    char shown[NOTE_MAX];
     struct slice rest = buf_slice(notes), line;
 
     (void)text_escape(shown, sizeof shown, slice_of(text));

@@ -125,17 +125,21 @@ struct import_pairs {
     struct import_pair *pair;
     size_t n;
 };
-/* Why a key is not carried; a NULL key ends a table. */
+/* Why a key is not carried; one that ends with '*' means all that begin so. A NULL key ends a table. */
 struct import_reason {
     const char *key, *why;
 };
 void import_pairs_add(struct import_pairs *p, struct slice key, struct slice value, struct import_at at);
 /* The last one of this name (without case), all of them used from now on; NULL when there is none. */
 struct import_pair *import_pairs_find(struct import_pairs *p, const char *key);
+/* Is there one with a value? It is not used by that. */
+bool import_pairs_has(const struct import_pairs *p, const char *key);
 /* Its value as a slice, empty when there is none. */
 struct slice import_pairs_value(struct import_pairs *p, const char *key);
+/* This one was found, and is not carried; NULL: nothing to say. */
+void import_leave_pair(struct import *im, const struct import_pair *pair, const char *why);
 void import_pairs_clear(struct import_pairs *p);
-/* Name all that were not used, with their reasons; a reason "" needs no note. */
+/* Name all that were not used, with their reasons; those with the reason "" in one note: they are about the program itself. */
 void import_pairs_leave(struct import *im, struct import_pairs *p, const struct import_reason *why);
 
 /* A new group of accounts with this name (made unique). */
@@ -161,6 +165,9 @@ void import_set_tls(struct import *im, size_t group, enum import_tls tls, uint16
 /* AuthUser and password; an empty password is noted as one to be filled in. */
 void import_set_login(struct import *im, size_t group, struct slice user, struct slice pass,
     struct import_at user_at, struct import_at pass_at);
+/* The same from two keys; a password without a login is noted. */
+void import_set_login_pairs(
+    struct import *im, size_t group, struct import_pairs *p, const char *user_key, const char *pass_key);
 /* A command line as a shell reads it, as AuthPassCommand; false, and noted, when it cannot be one. */
 bool import_set_command(struct import *im, size_t group, struct slice command, struct import_at at);
 /* A file with CA certificates; the system's own needs no setting. */

@@ -11,8 +11,13 @@ static const struct import_reason reasons[] = {
     { "FULLBOUNCE", "sendmail -R full asks for the whole message, message by message" },
     { "NULLCLIENT", "local recipients without an alias go to the smarthost anyway; `aliases = \"\"` switches "
                     "aliases off" },
-    { "VERIFYCERT", "" },
-    { "SECURE", "" },
+    { "SECURE", "a login without TLS is AllowPlaintextAuth" },
+    { "INSECURE", "without a smarthost there is no login" },
+    { "AUTHPATH", "without a smarthost there is no login" },
+    { "PORT", "without a smarthost it is 25" },
+    { "SECURETRANSFER", "without a smarthost TLS is used where a host offers it" },
+    { "STARTTLS", "without a smarthost TLS is used where a host offers it" },
+    { "OPPORTUNISTIC_TLS", "without STARTTLS, or without a smarthost, it changes nothing" },
     { "VIRTPATH", "virtual users are from dma 0.1" },
     { "CHROOT", "the workers are confined by themselves" },
     { NULL, NULL },
@@ -37,7 +42,7 @@ find_tls(struct import *im, struct import_pairs *p, struct import_at *at)
 {
     struct import_pair *tls = import_pairs_find(p, "SECURETRANSFER"),
                        *start = import_pairs_find(p, "STARTTLS");
-    struct import_pair *maybe = import_pairs_find(p, "OPPORTUNISTIC_TLS");
+    struct import_pair *maybe = start ? import_pairs_find(p, "OPPORTUNISTIC_TLS") : NULL;
 
     *at = start && tls ? start->at : tls ? tls->at : (struct import_at){ "dma's default", 0 };
     if (!tls && start)
@@ -167,18 +172,20 @@ set_files(struct import *im, struct import_pairs *p)
 static void
 set_hub(struct import *im, struct import_pairs *p)
 {
-    struct import_pair *hub = import_pairs_find(p, "SMARTHOST"), *port = import_pairs_find(p, "PORT");
-    struct import_pair *auth = import_pairs_find(p, "AUTHPATH");
-    uint16_t number = port && port->value[0] ? import_port(slice_of(port->value)) : 25;
+    struct import_pair *hub = import_pairs_find(p, "SMARTHOST"), *port, *auth;
+    uint16_t number;
     struct import_at at;
 
-    if (number == 0) {
-        import_leave(im, port->at, slice_of("PORT"), "it is no port");
-        number = 25;
-    }
     if (!hub || !hub->value[0]) {
         (void)import_set(im, 0, CONFIG_MAILHUB, slice_of("direct"), (struct import_at){ "no SMARTHOST", 0 });
         return;
+    }
+    port = import_pairs_find(p, "PORT");
+    auth = import_pairs_find(p, "AUTHPATH");
+    number = port && port->value[0] ? import_port(slice_of(port->value)) : 25;
+    if (number == 0) {
+        import_leave(im, port->at, slice_of("PORT"), "it is no port");
+        number = 25;
     }
     if (!import_add_hub(im, 0, slice_of(hub->value), number, hub->at))
         return;

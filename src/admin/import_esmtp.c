@@ -24,6 +24,13 @@ static const struct import_reason reasons[] = {
     { "preconnect", "nothing is run before a connection; a tunnel has to be there" },
     { "certificate_passphrase", "keys have to be without a passphrase" },
     { "message_id", "a Message-ID is added where there is none" },
+    { "hostname", "the default identity does not inherit it" },
+    { "username", "without a hostname of its own it is not used" },
+    { "password", "without a hostname of its own it is not used" },
+    { "starttls", "without a hostname of its own it is not used" },
+    { "helo", "the default identity does not inherit it" },
+    { "qualifydomain", "the default identity does not inherit it" },
+    { "force *", "the default identity does not inherit it" },
     { NULL, NULL },
 };
 
@@ -123,7 +130,6 @@ static void
 set_hub(struct import *im, size_t g, struct import_pairs *p)
 {
     struct import_pair *hub = import_pairs_find(p, "hostname");
-    struct import_pair *user = import_pairs_find(p, "username"), *pass = import_pairs_find(p, "password");
     struct slice host, port;
     uint16_t number = 587;
 
@@ -138,9 +144,7 @@ set_hub(struct import *im, size_t g, struct import_pairs *p)
     }
     if (!import_add_hub(im, g, host, number, hub->at))
         return;
-    if (user)
-        import_set_login(im, g, slice_of(user->value), slice_of(pass ? pass->value : NULL), user->at,
-            pass ? pass->at : user->at);
+    import_set_login_pairs(im, g, p, "username", "password");
     set_tls(im, g, p, number);
 }
 

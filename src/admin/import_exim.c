@@ -13,13 +13,16 @@ static const struct import_reason reasons[] = {
         "nothing is delivered locally; names of this machine go through aliases and root" },
     { "dc_relay_domains", "nothing is received from outside" },
     { "dc_minimaldns", "" },
-    { "dc_relay_nets", "" },
+    { "dc_relay_nets",
+        "who may send by TCP is `ListenNetworks`, with `Listen`, which is off unless it is set" },
     { "CFILEMODE", "" },
     { "dc_use_split_config", "" },
-    { "dc_hide_mailname", "" },
+    { "dc_readhost", "without dc_hide_mailname nothing is sent under that name" },
+    { "dc_hide_mailname", "without dc_readhost there is no other name to send under" },
     { "dc_mailname_in_oh", "" },
-    { "dc_localdelivery", "" },
-    { "dc_eximconfig_configtype", "" },
+    { "dc_localdelivery", "nothing is delivered locally" },
+    { "dc_smarthost", "only the types smarthost and satellite use it" },
+    { "dc_postmaster", "nothing is delivered locally" },
     { NULL, NULL },
 };
 
@@ -37,10 +40,12 @@ read_text(struct import *im, struct import_pairs *p)
         rest = l.line;
         key = import_cut(&rest, '=');
         buf_reset(&b);
-        if (import_quoted_word(&rest, &b) && b.len)
+        if (key.len == l.line.len)
+            import_leave(im, l.at, key, "no \"key='value'\"");
+        else if (import_quoted_word(&rest, &b) && b.len)
             import_pairs_add(p, slice_trim(key), buf_slice(&b), l.at);
         else if (rest.len)
-            import_leave(im, l.at, slice_trim(key), "a quote is not closed");
+            import_leave(im, l.at, slice_trim(key), "a quote is not closed"); /* an empty one says nothing */
     }
     buf_clear(&b);
 }
@@ -197,13 +202,15 @@ set_names(struct import *im, struct import_pairs *p)
 {
     const struct import_source *s = import_open(im, "/etc/mailname");
     struct slice mailname = import_first_line(s);
-    struct import_pair *readhost = import_pairs_find(p, "dc_readhost"),
-                       *post = import_pairs_find(p, "dc_postmaster");
+    struct import_pair *post = import_pairs_find(p, "dc_postmaster");
+    bool hides = import_pairs_has(p, "dc_readhost") && import_pairs_has(p, "dc_hide_mailname");
 
     if (mailname.len)
         import_set_domain(im, mailname, (struct import_at){ s->path, 1 });
-    if (readhost && readhost->value[0] && import_is_yes(import_pairs_value(p, "dc_hide_mailname")))
+    if (hides && import_is_yes(import_pairs_value(p, "dc_hide_mailname"))) {
+        const struct import_pair *readhost = import_pairs_find(p, "dc_readhost");
         import_set_domain(im, slice_of(readhost->value), readhost->at);
+    }
     if (post && strchr(post->value, '@'))
         (void)import_set(im, 0, CONFIG_ROOT, slice_of(post->value), post->at);
     else if (post && post->value[0])
@@ -216,16 +223,14 @@ bool
 import_exim(struct import *im, struct error *err)
 {
     struct import_pairs p = { 0 };
-    struct import_pair *hub, *type, *local;
+    struct import_pair *type, *local;
 
     read_text(im, &p);
-    hub = import_pairs_find(&p, "dc_smarthost");
     type = import_pairs_find(&p, "dc_eximconfig_configtype");
     local = import_pairs_find(&p, "dc_local_interfaces");
-    if (hub && hub->value[0] &&
-        (!type || slice_is(slice_of(type->value), "smarthost") ||
-            slice_is(slice_of(type->value), "satellite"))) {
-        set_hubs(im, hub);
+    if (import_pairs_has(&p, "dc_smarthost") && (!type || slice_is(slice_of(type->value), "smarthost") ||
+                                                    slice_is(slice_of(type->value), "satellite"))) {
+        set_hubs(im, import_pairs_find(&p, "dc_smarthost"));
     } else if (type && slice_is(slice_of(type->value), "internet")) {
         (void)import_set(im, 0, CONFIG_MAILHUB, slice_of("direct"), type->at);
         import_set_tls(im, 0, IMPORT_TLS_OPPORTUNISTIC, 25, type->at);

@@ -36,6 +36,8 @@ import_main_cf_read(struct import *im, struct import_pairs *p)
             value = whole;
             key = import_cut(&value, '=');
             import_pairs_add(p, slice_trim(key), slice_trim(value), at);
+        } else if (whole.len) {
+            import_leave(im, at, slice_sub(whole, 0, 60), "no \"parameter = value\"");
         }
         buf_reset(&logical);
         buf_add_slice(&logical, line);

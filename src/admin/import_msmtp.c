@@ -39,8 +39,8 @@ static const struct import_reason reasons[] = {
     { "set_msgid_header", "a Message-ID is added where there is none" },
     { "set_to_header", "a message without To and Cc gets undisclosed-recipients, any other stays" },
     { "undisclosed_recipients", "a message without To and Cc gets undisclosed-recipients, any other stays" },
-    { "add_missing_from_header", "" },
-    { "add_missing_date_header", "" },
+    { "add_missing_from_header", "a From is added where there is none" },
+    { "add_missing_date_header", "a Date is added where there is none" },
     { "remove_bcc_headers", "Bcc always goes" },
     { "keepbcc", "Bcc always goes" },
     { "dsn_notify", "it is said for each message: sendmail -N" },
@@ -54,10 +54,7 @@ static const struct import_reason reasons[] = {
     { "proxy_port", "there is one for all accounts" },
     { "source_ip", "there is one for all accounts" },
     { "timeout", "there is one for all accounts" },
-    { "user", "there is no auth, so there is no login" },
-    { "password", "there is no login that needs it" },
-    { "passwordeval", "there is no login that needs it, or there is a password" },
-    { "port", "without a host it has no meaning" },
+    { "auto_from", "an address is made of the login and rewriteDomain by itself" },
     { "maildomain", "there is one for all accounts" },
     { "eval", "what a command prints cannot be taken over; write the setting" },
     { NULL, NULL },
@@ -183,8 +180,10 @@ set_hub(struct import *im, size_t g, struct import_pairs *p)
     enum import_tls tls = find_tls(p, &at);
     uint16_t number = port && port->value[0] ? import_port(slice_of(port->value)) : 0;
 
-    if (!host || !host->value[0])
+    if (!host || !host->value[0]) {
+        import_leave_pair(im, port, "without a host it has no meaning");
         return;
+    }
     if (port && port->value[0] && number == 0)
         import_leave(im, port->at, slice_of("port"), "it is no port");
     if (number == 0)
@@ -232,7 +231,10 @@ set_tls_files(struct import *im, size_t g, struct import_pairs *p)
     if (import_get(im, g, CONFIG_USE_TLS) && !checked)
         im->verified = false;
     set_path(im, g, CONFIG_TLS_CERT, import_pairs_find(p, "tls_cert_file"));
-    set_path(im, g, CONFIG_TLS_KEY, import_pairs_find(p, "tls_key_file"));
+    if (import_get(im, g, CONFIG_TLS_CERT))
+        set_path(im, g, CONFIG_TLS_KEY, import_pairs_find(p, "tls_key_file"));
+    else if (import_pairs_value(p, "tls_key_file").len)
+        import_leave_pair(im, import_pairs_find(p, "tls_key_file"), "without tls_cert_file it is not used");
 }
 
 /* auth names a method, or is on or off */
@@ -291,8 +293,14 @@ set_login(struct import *im, size_t g, struct import_pairs *p)
     struct slice secret = slice_of(pass ? pass->value : NULL);
     struct import_at at = pass ? pass->at : (struct import_at){ NULL, 0 };
 
-    if (!wants_login(im, g, p) || !user || !user->value[0])
+    if (!wants_login(im, g, p) || !user || !user->value[0]) {
+        import_leave_pair(im, user, "there is no auth, so there is no login");
+        import_leave_pair(im, pass, "there is no login that needs it");
+        import_leave_pair(im, command, "there is no login that needs it");
         return;
+    }
+    if (secret.len)
+        import_leave_pair(im, command, "there is a password");
     if (secret.len == 0 && command && command->value[0] &&
         import_set_command(im, g, slice_of(command->value), command->at)) {
         if (!import_set(im, g, CONFIG_AUTH_USER, slice_of(user->value), user->at))
@@ -320,7 +328,6 @@ set_from(struct import *im, size_t g, struct import_pairs *p)
     bool forced = !is_on(p, "allow_from_override", true);
     struct slice text = slice_of(from ? from->value : NULL);
 
-    (void)import_pairs_find(p, "auto_from");
     if (domain && domain->value[0])
         import_set_domain(im, slice_of(domain->value), domain->at);
     if (slice_starts(text, "%U@") && !slice_has(slice_from(text, 3), '%')) {
@@ -362,8 +369,10 @@ set_proxy(struct import *im, struct import_pairs *p)
     struct import_pair *host = import_pairs_find(p, "proxy_host"), *port = import_pairs_find(p, "proxy_port");
     char *proxy;
 
-    if (!host || !host->value[0])
+    if (!host || !host->value[0]) {
+        import_leave_pair(im, port, "without a proxy_host it has no meaning");
         return;
+    }
     proxy = mem_format("socks5://%s:%s", host->value, port && port->value[0] ? port->value : "1080");
     (void)import_set(im, 0, CONFIG_PROXY, slice_of(proxy), host->at);
     free(proxy);

@@ -40,6 +40,8 @@ parse_remote(struct import *im, struct slice line, struct import_at at, struct r
             r->host = mem_dup(buf_str(&word));
         else if (r->n < OPTIONS_MAX)
             r->option[r->n++] = mem_dup(buf_str(&word));
+        else
+            import_leave(im, at, slice_of(NULL), "there are too many options");
         buf_wipe(&word);
     }
     buf_wipe(&word);
@@ -151,6 +153,8 @@ set_remote(struct import *im, const struct remote *r)
     import_set_tls(im, 0, find_tls(r), find_port(r), r->at);
     if (user)
         import_set_login(im, 0, slice_of(user), slice_of(pass), r->at, r->at);
+    else if (pass)
+        import_leave(im, r->at, slice_of("pass"), "without a user there is no login");
     if (option(r, "auth-external"))
         (void)import_set(im, 0, CONFIG_AUTH_METHOD, slice_of("external"), r->at);
     if (source)
@@ -159,7 +163,9 @@ set_remote(struct import *im, const struct remote *r)
         import_set_ca(im, 0, slice_of(ca), r->at);
     if (cert)
         (void)import_set(im, 0, CONFIG_TLS_CERT, slice_of(cert), r->at);
-    if (key)
+    if (key && !cert)
+        import_leave(im, r->at, slice_of("x509keyfile"), "without x509certfile it is not used");
+    else if (key)
         (void)import_set(im, 0, CONFIG_TLS_KEY, slice_of(key), r->at);
     im->verified = !option(r, "insecure");
 }
@@ -169,6 +175,8 @@ static void
 take_remote(struct import *im, struct remote *r, struct remote *first)
 {
     leave_options(im, r);
+    if (option(r, "port") && !import_port(slice_of(option(r, "port"))))
+        import_leave(im, r->at, slice_of("port"), "it is no port");
     if (option(r, "qmqp"))
         return;
     if (first->host && !fits(first, r)) {

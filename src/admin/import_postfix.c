@@ -11,7 +11,7 @@
 
 static const struct import_reason reasons[] = {
     { "mydestination", "nothing is delivered locally; names of this machine go through aliases and root" },
-    { "mynetworks", "" }, /* with Listen, below */
+    { "mynetworks", "who may send by TCP is `ListenNetworks`, with `Listen`, which is off unless it is set" },
     { "inet_interfaces", "ESMTP over TCP is `Listen`, and off unless it is set" },
     { "inet_protocols", "IPv4 and IPv6 are tried side by side" },
     { "alias_database", "aliases are read as text" },
@@ -34,28 +34,46 @@ static const struct import_reason reasons[] = {
     { "smtp_bind_address6", "SourceAddress is one address" },
     { "smtp_always_send_ehlo", "EHLO is always sent first" },
     { "header_size_limit", "a header may have 2 MB" },
+    /* they say how Postfix is installed or receives, or are as here without saying */
+    { "smtpd_*", "" },
+    { "biff*", "" },
+    { "append_dot_mydomain*", "" },
+    { "readme_directory*", "" },
+    { "compatibility_level*", "" },
+    { "recipient_delimiter*", "" },
+    { "smtp_tls_session_cache*", "" },
+    { "queue_directory*", "" },
+    { "command_directory*", "" },
+    { "daemon_directory*", "" },
+    { "data_directory*", "" },
+    { "mail_owner*", "" },
+    { "setgid_group*", "" },
+    { "html_directory*", "" },
+    { "manpage_directory*", "" },
+    { "sample_directory*", "" },
+    { "sendmail_path*", "" },
+    { "newaliases_path*", "" },
+    { "mailq_path*", "" },
+    { "debug*", "" },
+    { "unknown_local_recipient_reject_code*", "" },
+    { "meta_directory*", "" },
+    { "shlib_directory*", "" },
+    { "smtp_tls_loglevel*", "" },
+    { "smtp_tls_note_starttls_offer*", "" },
+    { "smtp_sasl_security_options*", "" },
+    { "smtp_sasl_tls_security_options*", "" },
+    { "smtp_use_tls*", "" },
+    { "smtp_enforce_tls*", "" },
+    { "tls_*", "" },
+    { "smtputf8_*", "" },
+    { "disable_vrfy*", "" },
+    { "strict_*", "" },
+    { "lmtp_*", "" },
+    { "local_header_rewrite_clients*", "" },
+    { "smtp_sasl_auth_enable*", "" },
+    { "mail_spool_directory*", "" },
     { NULL, NULL },
 };
-
-/* They say how Postfix is installed or receives, or are as here without saying */
-static bool
-is_of_no_interest(struct slice key)
-{
-    static const char *const prefixes[] = { "smtpd_", "biff", "append_dot_mydomain", "readme_directory",
-        "compatibility_level", "recipient_delimiter", "smtp_tls_session_cache", "queue_directory",
-        "command_directory", "daemon_directory", "data_directory", "mail_owner", "setgid_group",
-        "html_directory", "manpage_directory", "sample_directory", "sendmail_path", "newaliases_path",
-        "mailq_path", "debug", "unknown_local_recipient_reject_code", "meta_directory", "shlib_directory",
-        "delay_warning_time", "smtp_tls_loglevel", "smtp_tls_note_starttls_offer",
-        "smtp_sasl_security_options", "smtp_sasl_tls_security_options", "smtp_use_tls", "smtp_enforce_tls",
-        "tls_", "smtputf8_", "disable_vrfy", "strict_", "lmtp_", "local_header_rewrite_clients",
-        "smtp_sasl_auth_enable", "mail_spool_directory" };
-
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-        if (slice_starts(key, prefixes[i]))
-            return true;
-    return false;
-}
 
 /* ---------------------------------------------------------------- TLS */
 
@@ -97,6 +115,9 @@ set_tls(struct import *im, struct import_pairs *p, uint16_t port)
     if (ca)
         import_set_ca(im, 0, slice_of(ca), wrapper_at);
     free(ca);
+    if (wrapper && import_is_yes(slice_of(wrapper)) && tls == IMPORT_TLS_NONE)
+        import_leave_pair(im, import_pairs_find(p, "smtp_tls_wrappermode"),
+            "without smtp_tls_security_level Postfix does not use TLS, either");
     if (wrapper && import_is_yes(slice_of(wrapper)) && tls != IMPORT_TLS_NONE) {
         at = import_pairs_find(p, "smtp_tls_wrappermode")->at;
         tls = IMPORT_TLS_IMPLICIT;
@@ -109,6 +130,8 @@ set_tls(struct import *im, struct import_pairs *p, uint16_t port)
     char *key = import_main_cf_value(p, "smtp_tls_key_file", &at);
     if (key && cert)
         (void)import_set(im, 0, CONFIG_TLS_KEY, slice_of(key), at);
+    else if (key)
+        import_leave(im, at, slice_of("smtp_tls_key_file"), "without smtp_tls_cert_file it is not used");
     free(cert);
     free(key);
 }
@@ -171,6 +194,9 @@ set_origin(struct import *im, struct import_pairs *p)
     }
     free(origin);
     masquerade = import_main_cf_value(p, "masquerade_domains", &at);
+    if (masquerade && strpbrk(masquerade, " ,\t"))
+        import_leave(
+            im, at, slice_of("masquerade_domains"), "rewriteDomain is one domain; the first is taken");
     if (masquerade)
         (void)import_set(im, 0, CONFIG_REWRITE_DOMAIN,
             slice_sub(slice_of(masquerade), 0, strcspn(masquerade, " ,\t")), at);
@@ -219,27 +245,35 @@ set_aliases(struct import *im, struct import_pairs *p)
     free(maps);
 }
 
+/* A number alone is one of `unit` */
+static void
+set_time(struct import *im, struct import_pairs *p, const char *name, char unit, enum config_key key)
+{
+    struct import_at at;
+    char *value = import_main_cf_value(p, name, &at), *text;
+
+    if (!value)
+        return;
+    text = value[strspn(value, "0123456789")] ? mem_dup(value) : mem_format("%s%c", value, unit);
+    (void)import_set(im, 0, key, slice_of(text), at);
+    free(text);
+    free(value);
+}
+
 static void
 set_limits(struct import *im, struct import_pairs *p)
 {
     struct import_at at;
-    char *size = import_main_cf_value(p, "message_size_limit", &at), *life, *bind;
+    char *size = import_main_cf_value(p, "message_size_limit", &at), *bind;
 
     if (size && strcmp(size, "0") != 0)
         (void)import_set(im, 0, CONFIG_MAX_MESSAGE_SIZE, slice_of(size), at);
-    life = import_main_cf_value(p, "maximal_queue_lifetime", &at);
-    if (life && strspn(life, "0123456789") == strlen(life)) {
-        char *days = mem_format("%sd", life);
-        (void)import_set(im, 0, CONFIG_QUEUE_LIFETIME, slice_of(days), at);
-        free(days);
-    } else if (life) {
-        (void)import_set(im, 0, CONFIG_QUEUE_LIFETIME, slice_of(life), at);
-    }
+    set_time(im, p, "maximal_queue_lifetime", 'd', CONFIG_QUEUE_LIFETIME);
+    set_time(im, p, "delay_warning_time", 'h', CONFIG_WARN_AFTER);
     bind = import_main_cf_value(p, "smtp_bind_address", &at);
     if (bind)
         (void)import_set(im, 0, CONFIG_SOURCE_ADDRESS, slice_of(bind), at);
     free(size);
-    free(life);
     free(bind);
 }
 
@@ -270,11 +304,10 @@ is_as_here(struct import_pairs *p, const struct import_pair *pair)
 }
 
 static void
-forget_uninteresting(struct import_pairs *p)
+forget_same(struct import_pairs *p)
 {
     for (size_t i = 0; i < p->n; i++)
-        if (!p->pair[i].used)
-            p->pair[i].used = is_of_no_interest(slice_of(p->pair[i].key)) || is_as_here(p, &p->pair[i]);
+        p->pair[i].used = p->pair[i].used || is_as_here(p, &p->pair[i]);
 }
 
 bool
@@ -295,7 +328,7 @@ import_postfix(struct import *im, struct error *err)
                             "\"127.0.0.1:25\" )");
         free(listens);
     }
-    forget_uninteresting(&p);
+    forget_same(&p);
     import_pairs_leave(im, &p, reasons);
     import_pairs_clear(&p);
     return import_finish(im, err);

@@ -212,6 +212,19 @@ import_set_login(struct import *im, size_t group, struct slice user, struct slic
         "it is not there; put it into the file of AuthPassFile, as its first line");
 }
 
+void
+import_set_login_pairs(
+    struct import *im, size_t group, struct import_pairs *p, const char *user_key, const char *pass_key)
+{
+    const struct import_pair *user = import_pairs_find(p, user_key), *pass = import_pairs_find(p, pass_key);
+
+    if (user && user->value[0])
+        import_set_login(im, group, slice_of(user->value), slice_of(pass ? pass->value : NULL), user->at,
+            pass ? pass->at : user->at);
+    else if (pass && pass->value[0])
+        import_leave_pair(im, pass, "there is no login that needs it");
+}
+
 /* Our own reader takes words and quotes, no variables, tildes, pipes */
 static bool
 needs_shell(struct slice command)

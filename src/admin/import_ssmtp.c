@@ -14,10 +14,6 @@ enum { GROUPS_MAX = 500 };
 
 static const struct import_reason reasons[] = {
     { "UseOldAUTH", "servers that offer AUTH= only are from the last century" },
-    { "UseTLSCert", "without TLSCert there is nothing to send" },
-    { "AuthPass", "without AuthUser there is no login" },
-    { "TLSKey", "without TLSCert it is not used" },
-    { "Debug", "" },
     { NULL, NULL },
 };
 
@@ -103,10 +99,11 @@ set_paths(struct import *im, struct import_pairs *p)
         (void)import_set(im, 0, CONFIG_TLS_CERT, slice_of(cert->value), cert->at);
         if (key)
             (void)import_set(im, 0, CONFIG_TLS_KEY, slice_of(key->value), key->at);
-    } else if (cert) {
-        import_leave(
-            im, cert->at, slice_of("TLSCert"), "without UseTLSCert=YES ssmtp does not send it, either");
+    } else {
+        import_leave_pair(im, cert, "without UseTLSCert=YES ssmtp does not send it, either");
     }
+    if (!import_get(im, 0, CONFIG_TLS_KEY))
+        import_leave_pair(im, key, "the certificate it belongs to is not sent");
 }
 
 /* ---------------------------------------------------------------- settings */
@@ -147,6 +144,8 @@ set_hub(struct import *im, struct import_pairs *p)
     if (hub && hub->value[0]) {
         struct slice own;
         import_split_hub(slice_of(hub->value), &host, &own);
+        if (own.len && remote && remote->value[0] && !slice_is(own, remote->value))
+            import_leave_pair(im, remote, "the port behind the smarthost counts");
         if (own.len)
             port = port_that_counts(im, remote, own, hub->at);
     }
@@ -282,7 +281,6 @@ static void
 complete_group(
     struct import *im, size_t group, struct import_pairs *p, enum import_tls tls, struct import_at at)
 {
-    struct import_pair *user = import_pairs_find(p, "AuthUser"), *pass = import_pairs_find(p, "AuthPass");
     const char *hub = import_get(im, group, CONFIG_MAILHUB);
     struct slice host, port;
 
@@ -290,9 +288,7 @@ complete_group(
         return;
     import_split_hub(slice_of(hub), &host, &port);
     import_set_tls(im, group, tls, import_port(port), at);
-    if (user)
-        import_set_login(im, group, slice_of(user->value), slice_of(pass ? pass->value : NULL), user->at,
-            pass ? pass->at : user->at);
+    import_set_login_pairs(im, group, p, "AuthUser", "AuthPass");
 }
 
 static void
@@ -328,10 +324,7 @@ import_ssmtp(struct import *im, struct error *err)
     tls = find_tls(&p, &tls_at);
     import_set_tls(im, 0, tls, port, tls_at);
     set_paths(im, &p);
-    struct import_pair *user = import_pairs_find(&p, "AuthUser"), *pass = import_pairs_find(&p, "AuthPass");
-    if (user)
-        import_set_login(im, 0, slice_of(user->value), slice_of(pass ? pass->value : NULL), user->at,
-            pass ? pass->at : user->at);
+    import_set_login_pairs(im, 0, &p, "AuthUser", "AuthPass");
     set_names(im, &p);
     set_root(im, &p);
     set_from(im, &p);

@@ -251,6 +251,29 @@ warn_login(struct config *c, size_t a)
             config_account_name(c, a));
 }
 
+/* There is no word in clear that could lead to TLS or go on without it */
+static void
+warn_opportunistic(struct config *c, size_t a)
+{
+    const struct config_value *hubs = config_value(c, a, CONFIG_MAILHUB);
+    struct config_hub h;
+    struct error wrong; /* said already */
+
+    if (!slice_is_nocase(slice_of(config_text(c, a, CONFIG_USE_TLS)), "opportunistic"))
+        return;
+    for (size_t i = 0; i < hubs->n; i++) {
+        if (!config_hub_parse(c, a, hubs->item[i], &h, &wrong))
+            continue;
+        if (h.port == 465)
+            buf_add_format(&c->warnings,
+                "account %s: mailhub %s with UseTLS = \"opportunistic\": port 465 is TLS from its first "
+                "byte, so it is used "
+                "as with UseTLS = true, and the certificate has to be right\n",
+                config_account_name(c, a), hubs->item[i]);
+        free(h.host);
+    }
+}
+
 static bool
 is_covered(const struct config *c, size_t a, struct slice pattern)
 {
@@ -361,6 +384,7 @@ config_complete(struct config *c, const char *machine, const char *mailname, str
             return a == 0 ? false : error_context(err, "account %s", config_account_name(c, a));
         set_defaults(c, a, machine, mailname);
         warn_login(c, a);
+        warn_opportunistic(c, a);
         warn_senders(c, a);
     }
     return check_retry(c, err) && check_names(c, err) && check_fallbacks(c, err);
@@ -422,8 +446,8 @@ hub_tls(const struct config *c, size_t account, uint16_t port)
         return CONFIG_TLS_IMPLICIT;
     if (slice_is_nocase(word, "starttls"))
         return CONFIG_TLS_STARTTLS;
-    if (slice_is_nocase(word, "opportunistic"))
-        return CONFIG_TLS_OPPORTUNISTIC;
+    if (slice_is_nocase(word, "opportunistic")) /* port 465 says nothing in clear (RFC 8314, 7.3) */
+        return port == 465 ? CONFIG_TLS_IMPLICIT : CONFIG_TLS_OPPORTUNISTIC;
     (void)value_parse_bool(word, &flag); /* not set: true */
     if (starttls->set && starttls->number)
         return CONFIG_TLS_STARTTLS; /* as in ssmtp: it means TLS, too */

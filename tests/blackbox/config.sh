@@ -108,6 +108,14 @@ expect_rc 0
 expect_err "AuthPassFile: $T/empty: is empty; its first line has to be the password"
 end
 
+begin "check warns of opportunistic TLS at port 465, where TLS is all there is"
+conf mailhub='("127.0.0.1:25", "127.0.0.1:465")' UseTLS=opportunistic
+check -C "$T/conf"
+expect_rc 0
+expect_err 'mailhub 127.0.0.1:465 with UseTLS = "opportunistic": port 465 is TLS from its first byte'
+expect_not_err 'mailhub 127.0.0.1:25'
+end
+
 begin "check warns of what a setting names and this machine has not, and it is no error"
 warns() {
     conf mailhub=127.0.0.1:25 "$1"

@@ -105,6 +105,7 @@ static const struct {
     { "h", "false", NULL, CONFIG_TLS_NONE, "h", 25 },
     { "h", "yes", NULL, CONFIG_TLS_STARTTLS, "h", 25 },
     { "[::1]:26", "opportunistic", NULL, CONFIG_TLS_OPPORTUNISTIC, "::1", 26 },
+    { "h:465", "opportunistic", NULL, CONFIG_TLS_IMPLICIT, "h", 465 },
     { "h:0", "true", NULL, CONFIG_TLS_NONE, NULL, 0 },
     { "h:65536", "true", NULL, CONFIG_TLS_NONE, NULL, 0 },
     { "[::1", "true", NULL, CONFIG_TLS_NONE, NULL, 0 },

@@ -6,6 +6,7 @@
 
 #include "admin/import.h"
 #include "admin/import_text.h"
+#include "base/mem.h"
 #include "unit/suite.h"
 
 /* A text of `program`, with another file; what becomes of it is in `out`, secrets behind it, each on a line "GROUP:SECRET" */
@@ -54,6 +55,69 @@ expect(const char *program, const char *text, const char *path, const char *othe
         ck_assert_msg(strstr(all, wanted), "no '%s' in\n%s", wanted, all);
     buf_clear(&out);
 }
+
+/* Each line of the text is named in what comes out, by its number or by its key */
+static void
+expect_each_line(const char *program, const char *text)
+{
+    struct slice rest = slice_of(text), line;
+    struct buf out;
+
+    buf_init(&out, 1 << 20);
+    ck_assert_msg(convert(program, text, NULL, NULL, &out), "%s", text);
+    for (unsigned n = 1; slice_cut(&rest, '\n', &line); n++) {
+        char *number = mem_format("main line %u", n);
+        char *key = slice_dup(slice_sub(line, 0, strcspn(line.p, " =\n")));
+        const char *at = strstr(buf_str(&out), number);
+        while (at && ascii_is_digit(at[strlen(number)]))
+            at = strstr(at + 1, number);
+        ck_assert_msg(line.len == 0 || at || strstr(buf_str(&out), key), "%s: nothing of '%.*s' in\n%s",
+            program, SLICE_ARG(line), buf_str(&out));
+        free(key);
+        free(number);
+    }
+    buf_clear(&out);
+}
+
+static const struct {
+    const char *program, *text;
+} whole[] = {
+    { "ssmtp", "Mailhub=h:587\nRemotePort=25\nAuthPass=x\nTLSKey=/"
+               "k\nUseOldAUTH=yes\nHostname=web1\nAuthMethod=LOGIN\n"
+               "Nothing=1\nno pair\nMinUserId=500\nFromLineOverride=YES\nTLSCert=/c\n" },
+    { "msmtp",
+        "host h\npassword x\npasswordeval cat x\nuser u\ntls_key_file /k\nauto_from on\n"
+        "add_missing_from_header on\nadd_missing_date_header on\nproxy_port 1080\ndsn_notify never\nnothing "
+        "1\n" },
+    { "msmtp", "host h\naccount b\nfrom b@x\nport 25\n" },
+    { "msmtp", "host h\nauth cram-md5\nuser u\npassword x\npasswordeval cat x\n" },
+    { "dma",
+        "PORT 25\nAUTHPATH /a\nSECURETRANSFER\nSTARTTLS\nOPPORTUNISTIC_TLS\nINSECURE\nSECURE\nNULLCLIENT\n" },
+    { "dma", "SMARTHOST h\nSECURETRANSFER\nOPPORTUNISTIC_TLS\nDEFER\nFULLBOUNCE\nNothing 1\n" },
+    { "esmtp", "hostname = h:25\npassword = x\nmda = \"x\"\nforce sender = a@x\nmessage_id = "
+               "enabled\nnothing = 1\n" },
+    { "esmtp", "starttls = enabled\nusername = u\nidentity = a@x default\nhostname = h\n" },
+    { "nullmailer", "h smtp --port=none --pass=x --x509keyfile=/k --what\n" },
+    { "postfix",
+        "relayhost = [h]:587\nmynetworks = 127.0.0.0/8\nbiff = no\nsmtpd_banner = x\nmydestination = x\n"
+        "smtp_tls_key_file = /k\nsmtp_tls_wrappermode = yes\ndelay_warning_time = 4h\nmasquerade_domains = a "
+        "b\n"
+        "maximal_queue_lifetime = 3\nnothing = 1\nno parameter\nsmtp_tls_loglevel = 1\n" },
+    { "exim",
+        "dc_smarthost='h'\ndc_relay_nets='10.0.0.0/"
+        "8'\nCFILEMODE='644'\n"
+        "dc_minimaldns='false'\ndc_readhost='x'\ndc_use_split_config='false'\ndc_mailname_in_oh='true'\n"
+        "dc_localdelivery='mail_spool'\ndc_nothing='1'\nno pair\n" },
+    { "exim", "dc_eximconfig_configtype='internet'\ndc_smarthost='h'\ndc_hide_mailname='true'\ndc_postmaster="
+              "'root'\n" },
+};
+
+START_TEST(each_line_is_carried_or_named)
+{
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        expect_each_line(whole[i].program, whole[i].text);
+}
+END_TEST
 
 static const struct row {
     const char *program, *text, *wanted;
@@ -307,8 +371,9 @@ START_TEST(a_program_is_known_by_path_then_by_content)
 }
 END_TEST
 
-SUITE_MAIN("import", each_configuration_says_what_its_program_would_read, logins_are_those_of_the_smarthost,
-    without_a_smarthost_there_is_no_configuration, a_spoilt_configuration_still_makes_one_that_parses_or_none,
+SUITE_MAIN("import", each_line_is_carried_or_named, each_configuration_says_what_its_program_would_read,
+    logins_are_those_of_the_smarthost, without_a_smarthost_there_is_no_configuration,
+    a_spoilt_configuration_still_makes_one_that_parses_or_none,
     what_a_terminal_would_obey_is_written_so_that_it_shows_and_means_the_same,
     parameters_of_postfix_that_name_others_again_and_again_come_to_an_end,
     a_program_is_known_by_path_then_by_content)
