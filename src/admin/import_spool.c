@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/within.h"
 #include "base/paths.h"
 #include "base/text.h"
 
@@ -288,19 +289,37 @@ take_one(struct import_spool *s, int dir, const char *name, bool dma)
 
 /* Its sender holds the trigger open for reading as long as it runs */
 static bool
-is_nullmailer_running(const char *folder)
+is_nullmailer_running(const struct import_spool *s)
 {
-    char *trigger = mem_format("%s/trigger", folder);
+    char *trigger = mem_format("%s/trigger", s->path), *name;
+    int dir = within_folder(s->root, trigger, false, &name), fd = -1;
     struct stat st;
-    int fd = -1;
 
-    if (lstat(trigger, &st) == 0 && S_ISFIFO(st.st_mode))
-        fd = open(trigger, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISFIFO(st.st_mode))
+        fd = openat(dir, name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    file_close(&dir);
     free(trigger);
+    free(name);
     if (fd < 0)
         return false;
     file_close(&fd);
     return true;
+}
+
+static DIR *
+open_folder(const struct import_spool *s, bool dma)
+{
+    char *path = mem_format("%s%s", s->path, dma ? "" : "/queue");
+    int fd = within_open(s->root, path, O_RDONLY | O_DIRECTORY);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    int why;
+
+    why = errno;
+    free(path);
+    if (!d && fd >= 0)
+        file_close(&fd);
+    errno = why;
+    return d;
 }
 
 /* The names first: what is removed on the way must not disturb the reading */
@@ -340,11 +359,11 @@ import_spool_take(struct import_spool *s, struct error *err)
     char *folder;
     DIR *d;
 
-    if (!dma && !s->dry_run && is_nullmailer_running(s->folder))
+    if (!dma && !s->dry_run && is_nullmailer_running(s))
         return error_set(
             err, ERROR_TEMP, "%s: nullmailer runs and would send the same; stop it first", s->folder);
     folder = mem_format("%s%s", s->folder, dma ? "" : "/queue");
-    d = opendir(folder);
+    d = open_folder(s, dma);
     if (!d)
         error_sys(err, errno == EACCES ? ERROR_TEMP : ERROR_CONFIG, errno, "%s", folder);
     free(folder);

@@ -9,10 +9,11 @@
 #include "base/error.h"
 
 struct import_spool {
-    const char *program; /* "nullmailer" or "dma" */
-    const char *folder;
-    const char *config; /* sendmail's -C; NULL: none */
-    bool dry_run;       /* only count */
+    const char *program;     /* "nullmailer" or "dma" */
+    const char *root, *path; /* its queue as that machine knows it, and the root it is below, "" is ours */
+    const char *folder;      /* where that is, for people */
+    const char *config;      /* sendmail's -C; NULL: none */
+    bool dry_run;            /* only count */
     size_t found, taken, kept;
 };
 

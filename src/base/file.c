@@ -104,7 +104,13 @@ is_shortage(int e)
 int
 file_open_regular(const char *path, struct stat *st, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), saved = errno;
+    return file_regular(open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), path, st, err);
+}
+
+int
+file_regular(int fd, const char *path, struct stat *st, struct error *err)
+{
+    int saved = errno;
 
     if (fd < 0) {
         error_sys(err, is_shortage(saved) ? ERROR_TEMP : ERROR_CONFIG, saved, "cannot open %s", path);

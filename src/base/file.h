@@ -25,6 +25,8 @@ ssize_t file_read_some(int fd, void *data, size_t len);
  * short of something) and errno.
  */
 int file_open_regular(const char *path, struct stat *st, struct error *err);
+/* The same for one that was just opened, or errno says why not: `fd`, or -1 and it is closed. */
+int file_regular(int fd, const char *path, struct stat *st, struct error *err);
 /* All of the rest of `fd` into `out` (bounded by out->max: err says the file is too large). */
 bool file_read_all(int fd, struct buf *out, const char *name, struct error *err);
 /*

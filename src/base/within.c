@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: ISC */
-/* within: each component is looked at by readlink(2), as the kernel would with `root` as its root folder. */
+/*
+ * within: each component is looked at by readlink(2), as the kernel would with `root` as its root folder. What is opened is then walked to
+ * from `root`, one folder at a time and through no link.
+ */
 #include "base/within.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
+
+#ifndef O_PATH
+#define O_PATH O_RDONLY
+#endif
 
 enum { LINKS_MAX = 40, LENGTH_MAX = 1 << 16 };
 
@@ -69,4 +79,61 @@ within(const char *root, const char *path)
     free(todo);
     errno = ELOOP;
     return result;
+}
+
+/* Takes `dir`; the folder `name` in it, -1 with errno */
+static int
+enter(int dir, const char *name, bool make)
+{
+    const int how = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(dir, name, how), why;
+
+    if (fd < 0 && errno == ENOENT && make && (mkdirat(dir, name, 0755) == 0 || errno == EEXIST))
+        fd = openat(dir, name, how);
+    why = errno;
+    file_close(&dir);
+    errno = why;
+    return fd;
+}
+
+int
+within_folder(const char *root, const char *path, bool make, char **name)
+{
+    char *place = within(root, path), *part, *next;
+    int dir = place ? open(*root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1, why;
+
+    *name = NULL;
+    part = place ? place + strlen(root) : NULL;
+    while (dir >= 0 && part) {
+        part += strspn(part, "/");
+        next = strchr(part, '/');
+        if (!next)
+            break;
+        *next = '\0';
+        dir = enter(dir, part, make);
+        part = next + 1;
+    }
+    why = errno;
+    if (dir >= 0)
+        *name = mem_dup(*part ? part : ".");
+    free(place);
+    errno = why;
+    return dir;
+}
+
+int
+within_open(const char *root, const char *path, int flags)
+{
+    char *name;
+    int dir, fd, why;
+
+    if (!*root)
+        return open(path, flags | O_CLOEXEC);
+    dir = within_folder(root, path, false, &name);
+    fd = dir < 0 ? -1 : openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC);
+    why = errno;
+    file_close(&dir);
+    free(name);
+    errno = why;
+    return fd;
 }
