@@ -29,6 +29,11 @@ char *filesys_path(int fd);
 /* renameat, but a file of that name is not replaced (EEXIST), if the file system can promise that: -1 with EINVAL or ENOSYS. */
 int filesys_move(int from, int to, const char *name);
 
+/*
+ * A folder to go on from, by openat and its kin and fchdir: nobody needs the right to list it. `follow`: it may be a link. -1 with errno.
+ */
+int filesys_folder(int dir, const char *name, bool follow);
+
 /* openat for reading; that it was read leaves no trace, where the system has that and the caller may ask for it. -1 with errno. */
 int filesys_open_quietly(int dir, const char *name, int flags);
 

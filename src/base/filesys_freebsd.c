@@ -64,3 +64,9 @@ filesys_open_quietly(int dir, const char *name, int flags)
 {
     return openat(dir, name, flags);
 }
+
+int
+filesys_folder(int dir, const char *name, bool follow)
+{
+    return openat(dir, name, O_SEARCH | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+}

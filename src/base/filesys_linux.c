@@ -82,3 +82,9 @@ filesys_open_quietly(int dir, const char *name, int flags)
 
     return fd < 0 && errno == EPERM ? openat(dir, name, flags) : fd;
 }
+
+int
+filesys_folder(int dir, const char *name, bool follow)
+{
+    return openat(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+}

@@ -15,12 +15,9 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/filesys.h"
 #include "base/mem.h"
 #include "base/slice.h"
-
-#ifndef O_PATH
-#define O_PATH O_RDONLY
-#endif
 
 enum { LINKS_MAX = 40, LENGTH_MAX = 1 << 16 };
 
@@ -85,11 +82,10 @@ within(const char *root, const char *path)
 static int
 enter(int dir, const char *name, bool make)
 {
-    const int how = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    int fd = openat(dir, name, how), why;
+    int fd = filesys_folder(dir, name, false), why;
 
     if (fd < 0 && errno == ENOENT && make && (mkdirat(dir, name, 0755) == 0 || errno == EEXIST))
-        fd = openat(dir, name, how);
+        fd = filesys_folder(dir, name, false);
     why = errno;
     file_close(&dir);
     errno = why;
@@ -100,7 +96,7 @@ int
 within_folder(const char *root, const char *path, bool make, char **name)
 {
     char *place = within(root, path), *part, *next;
-    int dir = place ? open(*root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1, why;
+    int dir = place ? filesys_folder(AT_FDCWD, *root ? root : "/", true) : -1, why;
 
     *name = NULL;
     part = place ? place + strlen(root) : NULL;
