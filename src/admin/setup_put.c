@@ -178,6 +178,67 @@ put_files(struct files *f, struct error *err)
     return false;
 }
 
+/* ---------------------------------------------------------------- what broken-off runs leave */
+
+/* Does the file `path` speak of `name`? What cannot be read may. */
+static bool
+speaks_of(const char *path, const char *name)
+{
+    struct error unread;
+    struct stat st;
+    struct buf text;
+    int fd = file_open_regular(path, &st, &unread);
+    bool may = fd >= 0 || errno != ENOENT;
+
+    if (fd < 0)
+        return may;
+    buf_init(&text, SETUP_TEXT_MAX);
+    if (file_read_all(fd, &text, path, &unread))
+        may = memmem(text.data, text.len, name, strlen(name)) != NULL;
+    buf_wipe(&text);
+    file_close(&fd);
+    return may;
+}
+
+/* The configuration, its former ones, or the new one beside it */
+static bool
+is_named(const struct setup *s, const char *secret)
+{
+    char *beside = mem_format("%s.new", s->target);
+    bool found = speaks_of(s->target, secret) || speaks_of(beside, secret);
+
+    free(beside);
+    for (unsigned n = 1; n < NAMES_MAX && !found; n++) {
+        char number[16] = "", *former;
+        if (n > 1)
+            (void)snprintf(number, sizeof number, "%u", n);
+        former = mem_format("%s.bak%s", s->target, number);
+        bool last = access(former, F_OK) != 0;
+        found = speaks_of(former, secret);
+        free(former);
+        if (last)
+            break;
+    }
+    return found;
+}
+
+/* Removing one is a person's matter: a configuration somewhere else may name it, and a password does not come back */
+static void
+tell_leftovers(const struct setup *s)
+{
+    bool more = true;
+
+    for (unsigned n = 2; n < NAMES_MAX && more; n++) {
+        char *path = name_secret(s, n);
+        more = access(path, F_OK) == 0;
+        if (more && !is_named(s, path))
+            printf("%s: a password that no configuration here names, as a run leaves it that is broken off; "
+                   "remove it\n",
+                path);
+        free(path);
+    }
+}
+
 /*
  * Is in `target` still what was read? A person may have taken long to answer. *lock (to be closed either way, perhaps -1) keeps other
  * runs of setup out until then; where there are no locks, only those that come at the same instant are not noticed.
@@ -208,6 +269,8 @@ put_in_place(const struct setup *s, struct files *f, struct error *err)
     int lock;
     bool ok = is_unchanged(s, &lock, err) && put_files(f, err);
 
+    if (ok && f->secret_text.len)
+        tell_leftovers(s);
     file_close(&lock);
     return ok;
 }

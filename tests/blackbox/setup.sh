@@ -158,6 +158,31 @@ expect_err 'nothing of it can be kept'
 expect_messages 1
 end
 
+begin "a password that a run left which was broken off is used when it is the same, and named else"
+good_hub
+fresh
+TYPED=former
+setup --no-test
+unset TYPED
+printf '# mine\nmailhub = "other.example.org";\n' >"$T/new/smtprelay.conf" # what was there when that run began
+printf 'broken off\n' >"$T/new/smtprelay.secret2"
+chmod 600 "$T/new/smtprelay.secret2"
+setup --force
+expect_rc 0
+expect_out "$T/new/smtprelay.secret2: a password that no configuration here names"
+grep -q 'smtprelay.secret3"' "$T/new/smtprelay.conf" || fail "it names another one: $(grep Pass "$T/new/smtprelay.conf")"
+grep -q 'broken off' "$T/new/smtprelay.secret2" || fail "it is gone"
+printf '# mine\nmailhub = "other.example.org";\n' >"$T/new/smtprelay.conf"
+rm -f "$T/new"/*.bak* "$T/new/smtprelay.secret3"
+TYPED='broken off'
+setup --force --no-test
+unset TYPED
+expect_rc 0
+grep -q 'smtprelay.secret2"' "$T/new/smtprelay.conf" || fail "it is not used: $(grep Pass "$T/new/smtprelay.conf")"
+[ ! -e "$T/new/smtprelay.secret3" ] || fail "there is one more"
+expect_not_out 'no configuration here names'
+end
+
 begin "another password changes the password alone, and the former is kept"
 good_hub
 fresh
