@@ -88,3 +88,10 @@ days_tell(struct days *m, enum schedule_state state)
 {
     schedule_account(m->s, "hub", state, "why", m->now);
 }
+
+struct schedule_entry *
+days_init_one(struct days *m)
+{
+    days_init(m, 0);
+    return days_add(m, "a", "hub");
+}

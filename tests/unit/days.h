@@ -30,6 +30,8 @@ extern const struct schedule_limits days_limits;
 
 /* A schedule with these limits and so many messages for the account "hub", due by their age; who begins frees m->s. */
 void days_init(struct days *m, int messages);
+/* The same with one message, "a", due now. */
+struct schedule_entry *days_init_one(struct days *m);
 /* One attempt at what was taken; it takes no time. */
 void days_try(struct days *m, struct schedule_entry *e);
 /* Let it work until then. */

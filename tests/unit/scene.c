@@ -189,3 +189,12 @@ scene_warm_worker(struct scene *s, const char *account)
     ck_assert_int_eq(o.overs, 1);
     return w;
 }
+
+int
+scene_begin(struct scene *s, size_t workers_max, struct owner *o, uint32_t number, bool urgent)
+{
+    scene_open(s, workers_max, CLOCK_NEVER);
+    scene_start(s, o, "a", number, urgent);
+    SCENE_ASKED(s, "a");
+    return scene_ready(s);
+}

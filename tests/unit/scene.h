@@ -51,6 +51,9 @@ void scene_say_fact(struct scene *s, int worker, const char *relay);
 /* A worker for `account` that has done one job and is idle. */
 int scene_warm_worker(struct scene *s, const char *account);
 
+/* scene_open, without an end of idle workers, and one job of the account "a" with the worker that is there for it: our end of it. */
+int scene_begin(struct scene *s, size_t workers_max, struct owner *o, uint32_t number, bool urgent);
+
 #define SCENE_ASKED(s, account)              \
     do {                                     \
         const char *asked_ = scene_asked(s); \

@@ -310,10 +310,7 @@ START_TEST(an_account_keeps_its_worker_for_some_jobs_but_not_for_ever)
     struct owner *o = calloc(60, sizeof *o), other = { 0 };
     int w, n = 0;
 
-    scene_open(&s, 1, CLOCK_NEVER);
-    scene_start(&s, &o[0], "a", 1, true);
-    SCENE_ASKED(&s, "a");
-    w = scene_ready(&s);
+    w = scene_begin(&s, 1, &o[0], 1, true);
     ck_assert_int_eq(scene_job_of(&s, w), 1);
     scene_start(&s, &other, "b", 77, true);
     for (unsigned i = 1; i < 60; i++)
@@ -341,10 +338,7 @@ START_TEST(an_urgent_job_does_not_wait_for_others_of_the_worker_s_account)
     struct owner o[3] = { 0 };
     int w;
 
-    scene_open(&s, 1, CLOCK_NEVER);
-    scene_start(&s, &o[0], "a", 1, false);
-    SCENE_ASKED(&s, "a");
-    w = scene_ready(&s);
+    w = scene_begin(&s, 1, &o[0], 1, false);
     scene_start(&s, &o[1], "a", 2, false);
     scene_start(&s, &o[2], "b", 3, true);
     scene_say(&s, w, JOB_DONE, 0, "");
@@ -461,10 +455,7 @@ START_TEST(with_a_new_configuration_no_old_worker_gets_a_job)
     struct owner o[2] = { 0 };
     int idle, busy;
 
-    scene_open(&s, 2, CLOCK_NEVER);
-    scene_start(&s, &o[0], "a", 1, false);
-    SCENE_ASKED(&s, "a");
-    busy = scene_ready(&s);
+    busy = scene_begin(&s, 2, &o[0], 1, false);
     idle = scene_warm_worker(&s, "b");
     pool_retire(s.pool);
     ck_assert_int_eq(scene_job_of(&s, idle), -1);

@@ -91,10 +91,7 @@ START_TEST(a_worker_that_never_comes_to_life_is_not_started_for_ever)
     struct owner o = { 0 };
     int w;
 
-    scene_open(&s, 1, CLOCK_NEVER);
-    scene_start(&s, &o, "a", 7, true);
-    SCENE_ASKED(&s, "a");
-    w = scene_ready(&s);
+    w = scene_begin(&s, 1, &o, 7, true);
     file_close(&w); /* unread */
     scene_settle(&s);
     ck_assert_int_eq(o.overs, 1);
@@ -242,10 +239,7 @@ START_TEST(without_its_helper_the_pool_finishes_what_has_a_worker)
     struct owner o[4] = { 0 };
     int busy, idle;
 
-    scene_open(&s, 3, CLOCK_NEVER);
-    scene_start(&s, &o[0], "a", 1, true);
-    SCENE_ASKED(&s, "a");
-    busy = scene_ready(&s);
+    busy = scene_begin(&s, 3, &o[0], 1, true);
     ck_assert_int_eq(scene_job_of(&s, busy), 1);
     idle = scene_warm_worker(&s, "b");
     scene_start(&s, &o[1], "c", 2, true);
@@ -333,10 +327,7 @@ START_TEST(a_worker_that_speaks_out_of_turn_is_dropped)
         file_close(&w);
         scene_close(&s);
     }
-    scene_open(&s, 1, CLOCK_NEVER);
-    scene_start(&s, &o, "a", 1, true);
-    SCENE_ASKED(&s, "a");
-    w = scene_ready(&s);
+    w = scene_begin(&s, 1, &o, 1, true);
     ck_assert_int_eq(scene_job_of(&s, w), 1);
     ck_assert(job_send_start(w, 0, 1, (const unsigned char *)"\1", s.record));
     scene_settle(&s);
@@ -354,10 +345,7 @@ START_TEST(a_worker_cannot_fail_with_what_would_be_the_message_s_fault)
     struct owner o = { 0 };
     int w;
 
-    scene_open(&s, 1, CLOCK_NEVER);
-    scene_start(&s, &o, "a", 1, true);
-    SCENE_ASKED(&s, "a");
-    w = scene_ready(&s);
+    w = scene_begin(&s, 1, &o, 1, true);
     scene_say(&s, w, JOB_FAILED, ERROR_NOUSER, "no such user");
     ck_assert_int_eq(o.overs, 1);
     ck_assert_int_eq(o.class, ERROR_INTERNAL);

@@ -193,8 +193,7 @@ START_TEST(an_active_message_can_be_removed_or_activated_again)
 {
     struct days m;
 
-    days_init(&m, 0);
-    struct schedule_entry *e = days_add(&m, "a", "hub");
+    struct schedule_entry *e = days_init_one(&m);
     schedule_activate(m.s, e);
     schedule_activate(m.s, e);
     days_expect_take(&m, NULL);

@@ -251,8 +251,7 @@ START_TEST(one_probe_at_a_time_and_another_message_each_time)
 {
     struct days m;
 
-    days_init(&m, 0);
-    struct schedule_entry *a = days_add(&m, "a", "hub"), *b = days_add(&m, "b", "hub");
+    struct schedule_entry *a = days_init_one(&m), *b = days_add(&m, "b", "hub");
     days_tell(&m, SCHEDULE_DOWN);
     days_expect_take(&m, NULL);
     days_expect_between(schedule_wait(m.s, m.now), 27 * S, 33 * S);
@@ -277,8 +276,7 @@ START_TEST(a_probe_that_a_recovery_overtook_is_no_probe_any_more)
 {
     struct days m;
 
-    days_init(&m, 0);
-    struct schedule_entry *old = days_add(&m, "a", "hub");
+    struct schedule_entry *old = days_init_one(&m);
     days_tell(&m, SCHEDULE_DOWN);
     m.now += 33 * S;
     days_expect_take(&m, old);
@@ -372,8 +370,7 @@ START_TEST(a_probe_nobody_reported_does_not_block_for_ever)
 {
     struct days m;
 
-    days_init(&m, 0);
-    struct schedule_entry *e = days_add(&m, "a", "hub");
+    struct schedule_entry *e = days_init_one(&m);
     days_tell(&m, SCHEDULE_DOWN);
     m.now += 33 * S;
     schedule_probe(m.s, "hub", m.now);
@@ -408,8 +405,7 @@ START_TEST(a_probe_that_told_nothing_is_not_followed_by_the_next_at_once)
 {
     struct days m;
 
-    days_init(&m, 0);
-    struct schedule_entry *a = days_add(&m, "a", "hub"), *b = days_add(&m, "b", "hub");
+    struct schedule_entry *a = days_init_one(&m), *b = days_add(&m, "b", "hub");
     days_tell(&m, SCHEDULE_DOWN);
     m.now += 33 * S;
     for (int i = 0; i < 3; i++) { /* and the back-off does not grow */
@@ -455,8 +451,7 @@ START_TEST(a_probe_that_ended_leaves_nothing_behind)
 {
     struct days m;
 
-    days_init(&m, 0);
-    struct schedule_entry *e = days_add(&m, "a", "hub");
+    struct schedule_entry *e = days_init_one(&m);
     days_tell(&m, SCHEDULE_FROZEN);
     m.now += 66 * MIN;
     schedule_probe(m.s, "hub", m.now);
