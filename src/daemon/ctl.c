@@ -226,14 +226,16 @@ answer_verify(struct ctl *c)
     return ok ? 0 : (int)ERROR_IO;
 }
 
-static void
-execute_test(const struct ctl *c)
+enum { ARGV_FIRST = 7 }; /* what begin_argv takes at most */
+
+/* `smtprelayd VERB`, with the configuration that this one has, up to "--"; how many words */
+static size_t
+begin_argv(const struct ctl *c, char *argv[], const char *verb)
 {
-    char *argv[11];
     size_t n = 0;
 
     argv[n++] = mem_dup(path_smtprelayd);
-    argv[n++] = mem_dup("--test");
+    argv[n++] = mem_dup(verb);
     if (c->request->file) {
         argv[n++] = mem_dup("-C");
         argv[n++] = mem_dup(c->request->file);
@@ -243,6 +245,15 @@ execute_test(const struct ctl *c)
         argv[n++] = mem_dup(c->request->name);
     }
     argv[n++] = mem_dup("--");
+    return n;
+}
+
+static void
+execute_test(const struct ctl *c)
+{
+    char *argv[ARGV_FIRST + 5];
+    size_t n = begin_argv(c, argv, "--test");
+
     if (c->config.path)
         argv[n++] = mem_format("--config=%s", c->config.path);
     if (c->q.text)
@@ -258,16 +269,9 @@ execute_test(const struct ctl *c)
 static void
 execute_run(const struct ctl *c, const char *filter)
 {
-    char *argv[8];
-    size_t n = 0;
+    char *argv[ARGV_FIRST + 3];
+    size_t n = begin_argv(c, argv, "--run");
 
-    argv[n++] = mem_dup(path_smtprelayd);
-    argv[n++] = mem_dup("--run");
-    if (c->request->file) {
-        argv[n++] = mem_dup("-C");
-        argv[n++] = mem_dup(c->request->file);
-    }
-    argv[n++] = mem_dup("--");
     if (filter)
         argv[n++] = mem_dup(filter);
     else if (c->q.by)
