@@ -25,7 +25,14 @@
 
 /* Sessions of all, of those who are no operators, of one of them */
 enum { SESSIONS_MAX = 50, SESSIONS_OF_OTHERS = 40, SESSIONS_OF_ONE = 10 };
-enum { SOCKETS_MAX = 4, QUESTION_MS = 10000, WRITE_S = 30, RUN_PIECE_MS = 2, AGAIN_MS = 1000 };
+enum {
+    SOCKETS_MAX = 4,
+    QUESTION_MS = 10000,
+    SETTLE_MS = 5000,
+    WRITE_S = 30,
+    RUN_PIECE_MS = 2,
+    AGAIN_MS = 1000
+};
 /* One that waits for its reader, or for a long queue, holds up no other; they begin when they are needed */
 enum { THREADS = SESSIONS_MAX };
 
@@ -39,6 +46,7 @@ struct session {
     struct control_peer peer;
     struct control_request request;
     bool in_thread;
+    struct story_reader reader;
     struct control_batch *batch;
     struct buf answer; /* of verify and trace */
     struct control_test *test;
@@ -77,6 +85,7 @@ session_free(struct session *s)
     s->desk->n--;
     loop_unwatch(s->watch);
     loop_cancel(s->late);
+    story_forget(s->desk->core, &s->reader);
     file_close(&s->fd);
     buf_clear(&s->line);
     buf_clear(&s->answer);
@@ -265,6 +274,33 @@ hand_over(struct session *s, work_run *run, work_done *done)
 }
 
 static void
+on_settled(void *ctx)
+{
+    hand_over(ctx, answer_run, answer_done);
+}
+
+/* A disk that takes nothing is what it may have been asked about */
+static void
+on_settle_late(void *ctx)
+{
+    struct session *s = ctx;
+
+    s->late = NULL;
+    story_forget(s->desk->core, &s->reader);
+    on_settled(s);
+}
+
+/* What happened just now is told, too */
+static void
+answer_settled(struct session *s)
+{
+    loop_cancel(s->late);
+    s->late = loop_at(s->desk->core->loop, clock_deadline(SETTLE_MS), on_settle_late, s);
+    s->reader = (struct story_reader){ .call = on_settled, .ctx = s };
+    story_settle(s->desk->core, &s->reader);
+}
+
+static void
 run_queue_now(struct session *s)
 {
     struct core *c = s->desk->core;
@@ -309,8 +345,7 @@ decide(struct session *s)
     if (!ok || !control_is_permitted(&s->request, &err)) {
         finish(s, &err);
     } else if (control_is_answered(&s->request)) {
-        story_flush(s->desk->core); /* what happened just now is told, too */
-        hand_over(s, answer_run, answer_done);
+        answer_settled(s);
     } else if (s->request.verb == CONTROL_RUN || s->request.verb == CONTROL_RETRY) {
         run_queue_now(s);
     } else if (is_batch(&s->request)) {

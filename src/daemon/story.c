@@ -22,6 +22,7 @@ struct story {
     struct buf waiting;
     struct loop_timer *timer;
     bool writing, has_failed;
+    struct story_reader *readers, *later; /* of what is being written; of what was gathered behind it */
     /* the thread's */
     char *folder;
     struct buf batch;
@@ -40,6 +41,7 @@ write_run(void *arg)
 }
 
 static void on_gathered(void *ctx);
+static void write_now(struct story *s);
 
 static void
 begin_timer(struct story *s)
@@ -49,15 +51,29 @@ begin_timer(struct story *s)
 }
 
 static void
-write_done(void *arg)
+note_failure(struct story *s)
 {
-    struct story *s = arg;
-
-    s->writing = false;
     if (!s->ok && !s->has_failed)
         log_line(LOG_LEVEL_WARNING, "the history is not written: %s", s->err.text);
     s->has_failed = !s->ok;
-    begin_timer(s);
+}
+
+static void
+write_done(void *arg)
+{
+    struct story *s = arg;
+    struct story_reader *r;
+
+    s->writing = false;
+    note_failure(s);
+    while ((r = s->readers) != NULL) {
+        s->readers = r->next;
+        r->call(r->ctx);
+    }
+    if (s->later)
+        write_now(s);
+    else
+        begin_timer(s);
 }
 
 /* What was gathered becomes the batch */
@@ -77,24 +93,57 @@ take_batch(struct story *s)
 }
 
 static void
+write_now(struct story *s)
+{
+    if (!take_batch(s))
+        return;
+    s->readers = s->later;
+    s->later = NULL;
+    s->writing = true;
+    work_start(s->core->work, write_run, write_done, s);
+}
+
+static void
 on_gathered(void *ctx)
 {
     struct story *s = ctx;
 
     s->timer = NULL;
-    if (!take_batch(s))
-        return;
-    s->writing = true;
-    work_start(s->core->work, write_run, write_done, s);
+    write_now(s);
 }
 
 void
-story_flush(struct core *c)
+story_settle(struct core *c, struct story_reader *r)
 {
-    if (c->story && take_batch(c->story)) {
-        write_run(c->story);
-        write_done(c->story);
+    struct story *s = c->story;
+    struct story_reader **list;
+
+    if (!s || (!s->writing && !s->waiting.len)) {
+        r->call(r->ctx);
+        return;
     }
+    list = s->waiting.len ? &s->later : &s->readers;
+    r->next = *list;
+    *list = r;
+    write_now(s);
+}
+
+static void
+take_out(struct story_reader **list, const struct story_reader *r)
+{
+    while (*list && *list != r)
+        list = &(*list)->next;
+    if (*list)
+        *list = r->next;
+}
+
+void
+story_forget(struct core *c, const struct story_reader *r)
+{
+    if (!c->story)
+        return;
+    take_out(&c->story->readers, r);
+    take_out(&c->story->later, r);
 }
 
 void
@@ -104,7 +153,10 @@ story_end(struct core *c)
 
     if (!s)
         return;
-    story_flush(c);
+    if (take_batch(s)) {
+        write_run(s);
+        note_failure(s);
+    }
     loop_cancel(s->timer);
     buf_clear(&s->waiting);
     buf_clear(&s->batch);

@@ -24,8 +24,19 @@ struct story_test {
 };
 void story_tested(
     struct core *c, const struct submission *s, const char *account, const struct story_test *t);
-/* Have what was gathered written now. */
-void story_flush(struct core *c);
+/* Somebody who reads the history next: its memory, and `call` and `ctx`, are the caller's. */
+struct story_reader {
+    void (*call)(void *ctx);
+    void *ctx;
+    struct story_reader *next; /* story's own */
+};
+/*
+ * Have what was told until now written at once, and `call` called when it is on its way to readers or cannot be written; from within,
+ * if nothing is left to write. Until then the reader stays where it is, or is forgotten.
+ */
+void story_settle(struct core *c, struct story_reader *r);
+/* No call any more; also of one that does not wait. */
+void story_forget(struct core *c, const struct story_reader *r);
 /* The end of the core, whose threads have ended. */
 void story_end(struct core *c);
 

@@ -53,6 +53,25 @@ expect_rc 69
 expect_err 'nothing of it'
 finish
 
+# strace -D leaves the daemon its pid; a sanitized one cannot be traced
+if strace -o "$T/strace" true 2>/dev/null && ! nm -D "$SENDMAIL" 2>/dev/null | grep -q __asan; then
+    printf '#!/bin/sh\nexec strace -D -f -o "%s" -P "%s" -e inject=write:delay_enter=900000 "%s" "$@"\n' \
+        "$T/strace" "$QUEUE/history" "$DAEMON" >"$T/traced"
+    chmod 755 "$T/traced"
+    DAEMON_HERE=$DAEMON DAEMON=$T/traced
+    a_daemon "why waits for what is being written of a message that is over" -
+    send -f alice@example.org bob@example.net
+    expect_rc 0
+    sleep 0.2 # its lines are being written, and the disk is slow
+    send -f alice@example.org dave@example.net
+    expect_rc 0
+    run "$ADMIN" why dave@example.net
+    expect_rc 0
+    expect_out 'sent to all'
+    finish
+    DAEMON=$DAEMON_HERE
+fi
+
 script 'on RCPT *<bob@* nth 1' '    reply 450 4.2.1 come again' 'on RCPT *<bad@*' '    reply 550 5.1.1 no such \x1b[2Juser'
 a_daemon "each attempt is told, those that failed, too; what a terminal would obey is shown harmless" "$T/script"
 send -f alice@example.org bob@example.net
