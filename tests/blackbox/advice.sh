@@ -40,7 +40,7 @@ expect_out '(do: Gmail takes no ordinary password'
 expect_out '-- 0 Kbytes in 1 Request.'
 run "$SENDMAIL" -bp
 expect_not_out '(do: '
-shows 'do: Gmail' "$ADMIN" why --last
+run "$ADMIN" why --last
 expect_out 'do: Gmail takes no ordinary password'
 grep -q 'account default is frozen: .*535.*; do: Gmail takes' "$LOG" || fail "the log does not say what to do"
 wait_for 30 grep -q 'Gmail takes no ordinary password' "$T/told" || fail "the command is not told what to do"

@@ -210,7 +210,6 @@ END
     send -odq -f alice@example.org bob@example.net
     on_terminal n "$ADMIN" status --json
     expect_out '"level":0'
-    shows 'bob@example.net' "$ADMIN" why --last
     on_terminal n "$ADMIN" why --last
     expect_out 'bob@example.net'
     finish
