@@ -16,7 +16,6 @@
 #include "daemon/history_file.h"
 
 enum { INDENT = 25, RECIPIENTS_SHOWN = 5, SETTLED_MS = 600000 };
-enum { ERRORS_READ = 128 << 10, ERRORS_MS = 86400000 };
 
 /* Lines of one event: under each other, or behind each other */
 struct teller {
@@ -243,9 +242,9 @@ read_history(
     return false;
 }
 
-/* The next line that the peer may see */
-static bool
-next_event(const struct control_request *q, struct slice *rest, struct slice *line, struct history_line *l)
+bool
+control_story_next(
+    const struct control_request *q, struct slice *rest, struct slice *line, struct history_line *l)
 {
     while (slice_cut(rest, '\n', line))
         if (history_parse(*line, l) && (q->peer.is_operator || (q->peer.uid >= 0 && q->peer.uid == l->uid)))
@@ -302,7 +301,7 @@ choose(const struct control_request *q, struct slice text, struct stories *s, st
     struct history_line l;
     size_t cap = 0, n = 0, most = q->number ? q->number : CONTROL_WHY_DEFAULT;
 
-    while (next_event(q, &text, &line, &l)) {
+    while (control_story_next(q, &text, &line, &l)) {
         if (!is_wanted(q, &l, value) || (s->n && slice_eq(s->one[s->n - 1].id, history_base(l.id))))
             continue;
         if (s->n == cap) {
@@ -327,7 +326,7 @@ gather(const struct control_request *q, struct slice text, struct stories *s)
     struct slice line;
     struct history_line l;
 
-    while (s->n && next_event(q, &text, &line, &l)) {
+    while (s->n && control_story_next(q, &text, &line, &l)) {
         struct control_story key = { history_base(l.id), NULL, 0 };
         struct control_story *one = bsearch(&key, s->one, s->n, sizeof *s->one, compare_stories);
         if (!one)
@@ -512,10 +511,10 @@ last_lines(const struct control_request *q, struct slice text, size_t most)
     struct history_line l;
     size_t n = 0;
 
-    while (next_event(q, &rest, &line, &l))
+    while (control_story_next(q, &rest, &line, &l))
         n++;
     for (rest = text; n > most; n--)
-        (void)next_event(q, &rest, &line, &l);
+        (void)control_story_next(q, &rest, &line, &l);
     return rest;
 }
 
@@ -527,7 +526,7 @@ control_log_tell(const struct control_request *q, struct control_out *o, struct 
     struct slice line;
 
     buf_init(&t.value, HISTORY_LINE_MAX);
-    while (control_alive(o) && next_event(q, &history, &line, &l)) {
+    while (control_alive(o) && control_story_next(q, &history, &line, &l)) {
         control_line_begin(o);
         add_stamp(&t, l.time_ms);
         buf_add_char(&o->b, ' ');
@@ -557,73 +556,4 @@ control_log(const struct control_request *q, struct control_out *o, struct error
     control_line(o, "@%llu-%llu", (unsigned long long)place.inode, (unsigned long long)place.offset);
     buf_clear(&text);
     return true;
-}
-
-/* ---------------------------------------------------------------- the last errors */
-
-/* Newest first; the same words again are the same error */
-static size_t
-add_error(
-    struct control_error errors[CONTROL_ERRORS_MAX], size_t n, const struct history_line *l, const char *text)
-{
-    size_t at = 0;
-
-    while (at < n && strcmp(errors[at].text, text) != 0)
-        at++;
-    if (at == n && n < CONTROL_ERRORS_MAX)
-        n++;
-    else
-        at = at < n ? at : n - 1;
-    if (errors[at].text) {
-        free(errors[at].id);
-        free(errors[at].text);
-    }
-    memmove(errors + 1, errors, at * sizeof *errors);
-    errors[0] = (struct control_error){ slice_dup(l->id), mem_dup(text), l->time_ms };
-    return n;
-}
-
-/* What has gone after all is in no trouble any more */
-static size_t
-forget_errors(struct control_error errors[CONTROL_ERRORS_MAX], size_t n, struct slice id)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        if (slice_is(id, errors[i].id)) {
-            free(errors[i].id);
-            free(errors[i].text);
-        } else {
-            errors[kept++] = errors[i];
-        }
-    }
-    memset(errors + kept, 0, (n - kept) * sizeof *errors);
-    return kept;
-}
-
-size_t
-control_errors(const struct control_request *q, struct control_error errors[CONTROL_ERRORS_MAX])
-{
-    int64_t since = (int64_t)clock_wall().tv_sec * 1000 - ERRORS_MS;
-    struct history_line l;
-    struct slice rest, line;
-    struct buf text, value;
-    struct error unread;
-    size_t n = 0;
-
-    memset(errors, 0, CONTROL_ERRORS_MAX * sizeof *errors);
-    buf_init(&text, ERRORS_READ + HISTORY_LINE_MAX);
-    buf_init(&value, HISTORY_LINE_MAX);
-    if (history_file_tail(q->queue_dir, ERRORS_READ, &text, &unread)) {
-        rest = buf_slice(&text);
-        while (next_event(q, &rest, &line, &l)) {
-            if (l.time_ms >= since && slice_is(l.event, "attempt") && history_get(&l, "trouble", &value))
-                n = add_error(errors, n, &l, buf_str(&value));
-            else if (slice_is(l.event, "sent"))
-                n = forget_errors(errors, n, l.id);
-        }
-    }
-    buf_clear(&text);
-    buf_clear(&value);
-    return n;
 }

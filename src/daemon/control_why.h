@@ -30,6 +30,9 @@ struct control_story {
     struct slice *line;
     size_t n;
 };
+/* The next line of `rest` that the peer may see, in parts, too; false: there is none. */
+bool control_story_next(
+    const struct control_request *q, struct slice *rest, struct slice *line, struct history_line *l);
 /* Is line `i`, which is `l`, the last one of its part of the message? */
 bool control_story_ends(const struct control_story *s, size_t i, const struct history_line *l);
 /* Is that part in the queue? */
@@ -40,7 +43,7 @@ bool control_story_advise(const struct control_request *q, const struct control_
 void control_story_words(const struct control_request *q, struct control_out *o,
     const struct control_story *s, struct spool *spool);
 
-/* The last errors, newest first, each text once; how many. The strings are the caller's. What cannot be read tells none. */
+/* control_errors.c: the last errors, newest first, each text once; how many. The strings are the caller's. What cannot be read tells none. */
 size_t control_errors(const struct control_request *q, struct control_error errors[CONTROL_ERRORS_MAX]);
 
 #endif

@@ -112,6 +112,10 @@ struct search {
     size_t failed, absent; /* how many; those that do not exist */
 };
 
+/* deliver_settings.c */
+/* Take what w->c says, which the worker goes on borrowing from. False with err (78). */
+bool deliver_settle(struct worker *w, struct error *err);
+
 /* deliver_search.c */
 struct search *deliver_search_new(struct worker *w, deliver_greeter *greet, struct status_fact *fact);
 void deliver_search_free(struct search *s);

@@ -467,16 +467,25 @@ START_TEST(a_probe_that_ended_leaves_nothing_behind)
 }
 END_TEST
 
+/* Its only message met a refused login, and is gone */
+static void
+init_frozen_without_mail(struct days *m)
+{
+    struct schedule_entry *e;
+
+    days_init(m, 1);
+    schedule_run(m->s, NULL, NULL, m->now);
+    e = schedule_take(m->s, m->now, NULL, NULL);
+    days_tell(m, SCHEDULE_FROZEN);
+    schedule_remove(m->s, e);
+}
+
 START_TEST(an_account_without_mail_remembers_that_it_is_down)
 {
     struct days m;
     struct schedule_entry *e;
 
-    days_init(&m, 1);
-    schedule_run(m.s, NULL, NULL, m.now);
-    e = schedule_take(m.s, m.now, NULL, NULL);
-    days_tell(&m, SCHEDULE_FROZEN);
-    schedule_remove(m.s, e);
+    init_frozen_without_mail(&m);
     ck_assert_int_eq(schedule_wait(m.s, m.now), -1);
     m.now += 10 * MIN;
     ck_assert_int_eq(schedule_account_state(m.s, "hub", m.now, NULL), SCHEDULE_FROZEN);
@@ -494,13 +503,8 @@ END_TEST
 START_TEST(an_account_without_mail_may_be_tried_after_a_run_of_all)
 {
     struct days m;
-    struct schedule_entry *e;
 
-    days_init(&m, 1);
-    schedule_run(m.s, NULL, NULL, m.now);
-    e = schedule_take(m.s, m.now, NULL, NULL);
-    days_tell(&m, SCHEDULE_FROZEN);
-    schedule_remove(m.s, e);
+    init_frozen_without_mail(&m);
     ck_assert_int_eq(schedule_account_state(m.s, "hub", m.now, NULL), SCHEDULE_FROZEN);
     schedule_run(m.s, NULL, NULL, m.now);
     ck_assert_int_eq(schedule_account_state(m.s, "hub", m.now, NULL), SCHEDULE_UP);
