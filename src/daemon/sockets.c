@@ -199,7 +199,7 @@ bind_here(struct sockets_one *o, const struct sockaddr_un *to, struct error *err
     (void)umask(mask);
     if (!ok)
         return false;
-    if (lstat(o->path, &st) != 0 || listen(o->fd, BACKLOG) != 0)
+    if (listen(o->fd, BACKLOG) != 0 || lstat(o->path, &st) != 0)
         return error_sys(err, ERROR_TEMP, errno, "Socket %s", o->path);
     o->dev = st.st_dev;
     o->ino = st.st_ino;
