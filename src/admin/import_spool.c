@@ -21,9 +21,9 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/within.h"
 #include "base/paths.h"
 #include "base/text.h"
+#include "base/within.h"
 
 enum { ENVELOPE_MAX = 1 << 20, RECIPIENTS_MAX = 10000 };
 
@@ -306,10 +306,11 @@ is_nullmailer_running(const struct import_spool *s)
     return true;
 }
 
+/* `name`: "" or "/" and a folder's name */
 static DIR *
-open_folder(const struct import_spool *s, bool dma)
+open_folder(const struct import_spool *s, const char *name)
 {
-    char *path = mem_format("%s%s", s->path, dma ? "" : "/queue");
+    char *path = mem_format("%s%s", s->path, name);
     int fd = within_open(s->root, path, O_RDONLY | O_DIRECTORY);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     int why;
@@ -339,6 +340,24 @@ list_names(DIR *d, bool dma, size_t *n)
     return names;
 }
 
+/* What nullmailer had given up is no longer on its way to anybody */
+static void
+tell_given_up(const struct import_spool *s)
+{
+    DIR *d = open_folder(s, "/failed");
+    size_t n = 0;
+    char **names = d ? list_names(d, false, &n) : NULL;
+
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+    if (n)
+        fprintf(stderr, "smtprelay: %s/failed: %zu message%s that nullmailer had given up stay%s there\n",
+            s->folder, n, n == 1 ? "" : "s", n == 1 ? "s" : "");
+    if (d)
+        (void)closedir(d); /* only read */
+}
+
 static void
 take_all(struct import_spool *s, DIR *d, bool dma)
 {
@@ -356,14 +375,15 @@ bool
 import_spool_take(struct import_spool *s, struct error *err)
 {
     bool dma = is_dma(s);
+    const char *name = dma ? "" : "/queue";
     char *folder;
     DIR *d;
 
     if (!dma && !s->dry_run && is_nullmailer_running(s))
         return error_set(
             err, ERROR_TEMP, "%s: nullmailer runs and would send the same; stop it first", s->folder);
-    folder = mem_format("%s%s", s->folder, dma ? "" : "/queue");
-    d = open_folder(s, dma);
+    folder = mem_format("%s%s", s->folder, name);
+    d = open_folder(s, name);
     if (!d)
         error_sys(err, errno == EACCES ? ERROR_TEMP : ERROR_CONFIG, errno, "%s", folder);
     free(folder);
@@ -371,5 +391,7 @@ import_spool_take(struct import_spool *s, struct error *err)
         return false;
     take_all(s, d, dma);
     (void)closedir(d); /* only read */
+    if (!dma)
+        tell_given_up(s);
     return true;
 }

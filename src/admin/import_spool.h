@@ -19,7 +19,7 @@ struct import_spool {
 
 /*
  * Each message goes to sendmail with its envelope and is removed when that ends with 0; locked meanwhile as its program does. What is
- * refused, busy or not understood stays, and a line on stderr says why. False with err when the folder cannot be read, or its
+ * refused, busy or not understood stays, and a line on stderr says why; so does what nullmailer had given up. False with err when the folder cannot be read, or its
  * program runs and does not lock.
  */
 bool import_spool_take(struct import_spool *s, struct error *err);

@@ -44,6 +44,16 @@ expect_messages 2
 expect_out '0 messages taken over, 1 left there'
 end
 
+begin "what nullmailer had given up stays there, and is named"
+hub_start -
+spool_machine
+mv "$T/m/var/spool/nullmailer/queue/1700000000.3" "$T/m/var/spool/nullmailer/failed"
+import --write --spool
+expect_rc 0
+expect_err 'nullmailer/failed: 1 message that nullmailer had given up stays there'
+expect_messages 2
+end
+
 begin "what the smarthost refuses for now stays at nullmailer, and is not lost"
 hub_start dot-451
 spool_machine
