@@ -1,6 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # Confinement seen from outside: what the kernel says about the running processes, and that nothing they need is out of reach.
+if [ "$(id -u)" -eq 0 ] && [ -z "${CONFINE_INSIDE-}" ] && unshare --mount true 2>/dev/null; then
+    # what is mounted here goes with this script
+    CONFINE_INSIDE=yes exec unshare --mount --propagation private sh "$0"
+fi
 . "$(dirname "$0")/lib.sh"
 
 field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status" 2>/dev/null; }
@@ -70,6 +74,35 @@ if command -v openssl >/dev/null; then
     expect_rc 0
     expect_messages 1
     end
+fi
+
+cat >"$T/openssl.cnf" <<'END'
+openssl_conf = here
+.include /etc/ssl/openssl-more.cnf
+END
+cat >"$T/openssl-more.cnf" <<'END'
+[here]
+ssl_conf = modules
+[modules]
+system_default = policy
+[policy]
+Ciphersuites = TLS_AES_128_GCM_SHA256
+END
+mkdir -p "$T/etc-ssl"
+cp -RP /etc/ssl/certs "$T/openssl.cnf" "$T/openssl-more.cnf" "$T/etc-ssl" 2>/dev/null
+if [ -n "${CONFINE_INSIDE-}" ] && [ "$(readlink -f "$(openssl version -d 2>/dev/null | cut -d '"' -f 2)/openssl.cnf")" = /etc/ssl/openssl.cnf ] &&
+    chmod -R go+rX "$T/etc-ssl" && mount --bind "$T/etc-ssl" /etc/ssl 2>/dev/null; then
+    begin "a confined worker goes by all that openssl.cnf includes"
+    hub_start - --tls starttls
+    conf_tls starttls ''
+    letter
+    send -v -i bob@example.net
+    expect_rc 0
+    expect_messages 1
+    run "$O/root/sbin/smtprelay" -C "$T/conf" test
+    expect_out TLS_AES_128_GCM_SHA256
+    end
+    umount /etc/ssl
 fi
 
 begin "a letter that outgrows memory goes through a confined daemon's temporary file"
