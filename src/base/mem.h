@@ -9,7 +9,6 @@
 #define BASE_MEM_H
 
 #include <stddef.h>
-#include <stdnoreturn.h>
 
 /* The name before each fatal line, "sendmail" or so; set once in main(), must stay valid. */
 void mem_program(const char *name);
@@ -32,11 +31,11 @@ void mem_wipe(void *p, size_t n);
 void mem_free_secret(char *s);
 
 /* Hopeless: one line "NAME: text" on stderr (escaped as base/text does), exit `code` (sysexits.h). Only for main.c and mem.c. */
-noreturn void fatal(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void fatal(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What was printed to standard output is out, or fatal(EX_IOERR) says that it is not. */
 void fatal_unless_printed(void);
 /* Impossible: a bug of ours; says where and aborts. Compiled in always. */
-noreturn void panic_at(const char *file, int line, const char *what);
+_Noreturn void panic_at(const char *file, int line, const char *what);
 #define panic(what) panic_at(__FILE__, __LINE__, (what))
 #define ensure(cond) ((cond) ? (void)0 : panic_at(__FILE__, __LINE__, #cond))
 

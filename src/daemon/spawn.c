@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
