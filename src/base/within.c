@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * within: each component is looked at by readlink(2), as the kernel would with `root` as its root folder. What is opened is then walked to
- * from `root`, one folder at a time and through no link.
+ * from `root`, one folder at a time and, unless that is our own, through no link.
  */
 #include "base/within.h"
 
@@ -78,14 +78,14 @@ within(const char *root, const char *path)
     return result;
 }
 
-/* Takes `dir`; the folder `name` in it, -1 with errno */
+/* Takes `dir`; the folder `name` in it, -1 with errno. `follow`: it may be a link */
 static int
-enter(int dir, const char *name, bool make)
+enter(int dir, const char *name, bool make, bool follow)
 {
-    int fd = filesys_folder(dir, name, false), why;
+    int fd = filesys_folder(dir, name, follow), why;
 
     if (fd < 0 && errno == ENOENT && make && (mkdirat(dir, name, 0755) == 0 || errno == EEXIST))
-        fd = filesys_folder(dir, name, false);
+        fd = filesys_folder(dir, name, follow);
     why = errno;
     file_close(&dir);
     errno = why;
@@ -106,7 +106,7 @@ within_folder(const char *root, const char *path, bool make, char **name)
         if (!next)
             break;
         *next = '\0';
-        dir = enter(dir, part, make);
+        dir = enter(dir, part, make, !*root); /* links of our own machine were not looked at */
         part = next + 1;
     }
     why = errno;

@@ -15,7 +15,7 @@ char *within(const char *root, const char *path);
 /*
  * The folder that `path` is in, for openat(2) and its kin, and the last component (fresh memory; "." of the root folder itself): below
  * `root` whoever changes links meanwhile, since none is followed after they have been looked at. `make`: with the folders above that are
- * missing (0755). -1 with errno, ELOOP or ENOTDIR where a link came in between.
+ * missing (0755). -1 with errno, ELOOP or ENOTDIR where a link came in between. `root` "" is this machine, with its links.
  */
 int within_folder(const char *root, const char *path, bool make, char **name);
 /* open(2) there, with O_NOFOLLOW unless this is our own root, and O_CLOEXEC. -1 with errno. */

@@ -339,6 +339,20 @@ expect_out 'the same already'
 if grep -q ': written' "$T/out"; then fail "the same again is written again: $(cat "$T/out")"; fi
 end
 
+begin "a password is removed again when its configuration cannot be written, also through a link"
+ssmtp_machine
+ln -s new "$T/link"
+(
+    cd "$T" || exit
+    trap '' XFSZ
+    ulimit -f 1 # the password fits, the configuration does not
+    HOME=$T "$SMTPRELAY" -C "$T/link/smtprelay.conf" import "$T/m/etc/ssmtp/ssmtp.conf" --write 2>&1 | cat >"$T/out"
+)
+expect_out 'removed again'
+[ -z "$(ls -A "$T/new")" ] || fail "it left $(ls -A "$T/new")"
+rm "$T/link"
+end
+
 begin "another secret there is as safe as a configuration"
 ssmtp_machine
 echo mine >"$T/new/smtprelay.secret"

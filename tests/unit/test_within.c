@@ -84,6 +84,24 @@ START_TEST(links_lead_to_files_of_that_root)
 }
 END_TEST
 
+START_TEST(links_of_our_own_machine_are_followed)
+{
+    char here[2000], *path, *name;
+    int dir;
+
+    make_roots();
+    ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+    ck_assert_int_eq(symlink("outside", "link"), 0);
+    path = mem_format("%s/link/file", here);
+    dir = within_folder("", path, false, &name);
+    ck_assert_msg(dir >= 0, "%s: %s", path, strerror(errno));
+    ck_assert_int_eq(faccessat(dir, name, R_OK, 0), 0);
+    file_close(&dir);
+    free(name);
+    free(path);
+}
+END_TEST
+
 static void
 flip_for_ever(const char *outside)
 {
@@ -118,4 +136,5 @@ START_TEST(a_folder_that_becomes_a_link_meanwhile_leads_nowhere)
 }
 END_TEST
 
-SUITE_MAIN("within", links_lead_to_files_of_that_root, a_folder_that_becomes_a_link_meanwhile_leads_nowhere)
+SUITE_MAIN("within", links_lead_to_files_of_that_root, links_of_our_own_machine_are_followed,
+    a_folder_that_becomes_a_link_meanwhile_leads_nowhere)
