@@ -35,22 +35,44 @@ add_error(
     return n;
 }
 
-/* What has gone after all is in no trouble any more */
-static size_t
-forget_errors(struct control_error errors[CONTROL_ERRORS_MAX], size_t n, struct slice id)
-{
-    size_t kept = 0;
+struct ids {
+    struct slice *id;
+    size_t n, cap;
+};
 
-    for (size_t i = 0; i < n; i++) {
-        if (slice_is(id, errors[i].id)) {
-            free(errors[i].id);
-            free(errors[i].text);
-        } else {
-            errors[kept++] = errors[i];
+static int
+compare_ids(const void *a, const void *b)
+{
+    const struct slice *x = a, *y = b;
+    int r = memcmp(x->p, y->p, x->len < y->len ? x->len : y->len);
+
+    return r ? r : (x->len > y->len) - (x->len < y->len);
+}
+
+/* What has gone after all is in no trouble any more */
+static void
+find_gone(const struct control_request *q, struct slice history, struct ids *gone)
+{
+    struct history_line l;
+    struct slice line;
+
+    while (control_story_next(q, &history, &line, &l)) {
+        if (!slice_is(l.event, "sent"))
+            continue;
+        if (gone->n == gone->cap) {
+            gone->cap = gone->cap ? 2 * gone->cap : 64;
+            gone->id = mem_resize(gone->id, gone->cap, sizeof *gone->id);
         }
+        gone->id[gone->n++] = l.id;
     }
-    memset(errors + kept, 0, (n - kept) * sizeof *errors);
-    return kept;
+    if (gone->n)
+        qsort(gone->id, gone->n, sizeof *gone->id, compare_ids);
+}
+
+static bool
+has_gone(const struct ids *gone, struct slice id)
+{
+    return gone->n && bsearch(&id, gone->id, gone->n, sizeof *gone->id, compare_ids);
 }
 
 size_t
@@ -60,6 +82,7 @@ control_errors(const struct control_request *q, struct control_error errors[CONT
     struct history_line l;
     struct slice rest, line;
     struct buf text, value;
+    struct ids gone = { 0 };
     struct error unread;
     size_t n = 0;
 
@@ -68,13 +91,14 @@ control_errors(const struct control_request *q, struct control_error errors[CONT
     buf_init(&value, HISTORY_LINE_MAX);
     if (history_file_tail(q->queue_dir, ERRORS_READ, &text, &unread)) {
         rest = buf_slice(&text);
+        find_gone(q, rest, &gone);
         while (control_story_next(q, &rest, &line, &l)) {
-            if (l.time_ms >= since && slice_is(l.event, "attempt") && history_get(&l, "trouble", &value))
+            if (l.time_ms >= since && slice_is(l.event, "attempt") && !has_gone(&gone, l.id) &&
+                history_get(&l, "trouble", &value))
                 n = add_error(errors, n, &l, buf_str(&value));
-            else if (slice_is(l.event, "sent"))
-                n = forget_errors(errors, n, l.id);
         }
     }
+    free(gone.id);
     buf_clear(&text);
     buf_clear(&value);
     return n;

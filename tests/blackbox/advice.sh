@@ -79,6 +79,26 @@ gone() { ! "$ADMIN" status | grep -q '451 4.3.0'; }
 wait_for 30 gone || fail "status still tells of it: $("$ADMIN" status)"
 finish
 
+begin "an error shows as long as one of the messages it befell has not gone"
+rm -rf "$QUEUE"
+script 'on RCPT session 1' '    reply 451 4.3.0 not just now'
+hub_start "$T/script" --tls none
+daemon_conf RetryMin=1h RetryMax=2h
+daemon_start
+send -f alice@example.org bob@example.net
+expect_rc 0
+send -f alice@example.org carol@example.net
+expect_rc 0
+run "$ADMIN" hold --recipient bob@example.net
+expect_rc 0
+daemon_conf RetryMin=1h RetryMax=3h # another connection
+kill -HUP "$D"
+has_gone() { "$ADMIN" why carol@example.net | grep -q 'sent to all'; }
+wait_for 30 has_gone || fail "it was not sent: $("$ADMIN" why carol@example.net)"
+run "$ADMIN" status
+expect_out '451 4.3.0 not just now'
+finish
+
 begin "what the administrator wrote comes first, after SIGHUP without a restart; a wrong file is named and costs nothing"
 rm -rf "$QUEUE"
 hub_start greet-421
