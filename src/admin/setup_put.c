@@ -194,7 +194,7 @@ speaks_of(const char *path, const char *name)
         return may;
     buf_init(&text, SETUP_TEXT_MAX);
     if (file_read_all(fd, &text, path, &unread))
-        may = memmem(text.data, text.len, name, strlen(name)) != NULL;
+        may = text.len && memmem(text.data, text.len, name, strlen(name));
     buf_wipe(&text);
     file_close(&fd);
     return may;

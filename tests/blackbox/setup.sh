@@ -167,6 +167,7 @@ unset TYPED
 printf '# mine\nmailhub = "other.example.org";\n' >"$T/new/smtprelay.conf" # what was there when that run began
 printf 'broken off\n' >"$T/new/smtprelay.secret2"
 chmod 600 "$T/new/smtprelay.secret2"
+: >"$T/new/smtprelay.conf.bak" # it speaks of nothing
 setup --force
 expect_rc 0
 expect_out "$T/new/smtprelay.secret2: a password that no configuration here names"
