@@ -13,6 +13,7 @@
 #include "admin/import_text.h"
 #include "admin/import_write.h"
 #include "base/file.h"
+#include "base/filesys.h"
 #include "base/mem.h"
 #include "base/paths.h"
 #include "base/within.h"
@@ -122,18 +123,20 @@ enter_folder(const struct import_run *r, const struct files *f, size_t i, char *
 static bool
 put_below(const struct import_run *r, struct files *f, size_t i, struct error *err)
 {
-    int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir;
+    int here = filesys_folder(AT_FDCWD, ".", false), dir; /* which need not be one we may list */
     struct import_write w = f->w[i];
     char *name, *local;
     bool ok;
 
+    if (here < 0)
+        return error_sys(err, ERROR_OS, errno, "the folder this began in");
     dir = enter_folder(r, f, i, &name, err);
     local = mem_format("./%s", name ? name : "");
     w.path = local;
     ok = dir >= 0 && (import_write_put(&w, err) || error_context(err, "%s", f->path[i]));
     if (w.backup)
         f->w[i].backup = mem_format("%s%s", f->path[i], w.backup + strlen(local));
-    if (here >= 0 && fchdir(here) != 0)
+    if (fchdir(here) != 0)
         ok = error_sys(err, ERROR_OS, errno, "cannot go back to the folder this began in");
     file_close(&here);
     file_close(&dir);

@@ -392,6 +392,34 @@ for f in config config.secret; do
 done
 end
 
+begin "it goes below a root that is named from a folder which may not be listed"
+ssmtp_machine
+mkdir -p "$T/home"
+mkdir "$T/shut"
+mv "$T/m" "$T/shut/m"
+mkdir "$T/shut/m/home"
+(
+    if [ "$(id -u)" -eq 0 ]; then
+        chmod 755 "$T"
+        chmod -R a+rX "$T/shut"
+        chown 65534 "$T/shut/m/home" "$T/shut"
+    fi
+    chmod 300 "$T/shut"
+    cd "$T/shut" || exit
+    as_user=
+    [ "$(id -u)" -ne 0 ] || as_user='setpriv --reuid 65534 --regid 65534 --clear-groups'
+    # shellcheck disable=SC2086 # words
+    HOME=/home $as_user timeout 60 "$SMTPRELAY" import --from ssmtp --root m --write >"$T/out" 2>"$T/err" </dev/null ||
+        echo failed >>"$T/err"
+)
+expect_not_err failed
+for f in config config.secret; do
+    [ -s "$T/shut/m/home/.config/smtprelay/$f" ] || fail "$f is not there: $(cat "$T/err")"
+done
+chmod 700 "$T/shut"
+rm -rf "$T/shut"
+end
+
 # ---------------------------------------------------------------- finding
 
 begin "several configurations are named, and --from chooses"
