@@ -314,6 +314,11 @@ grep -q '^# again' "$T/new/smtprelay.conf.bak2" || fail "the second former is no
 grep -q '^# mine' "$T/new/smtprelay.conf.bak" || fail "the first former is gone"
 end
 
+# the password fits into a block, the configuration does not
+a_long_one() {
+    echo "rewriteDomain=$(awk 'BEGIN {for (i = 0; i < 8; i++) printf "%s", "a-name-that-is-rather-long-for-a-domain."}')example.org" >>"$T/m/etc/ssmtp/ssmtp.conf"
+}
+
 begin "ended before the configuration is written, --force leaves the former one with its own password"
 ssmtp_machine
 secret_named() { cat "$(sed -n 's/^AuthPassFile = "\([^"]*\)";.*/\1/p' "$T/new/$1")"; }
@@ -321,7 +326,7 @@ import --write
 expect_rc 0
 former=$(secret_named smtprelay.conf)
 sed -i 's/^AuthPass=.*/AuthPass=another/' "$T/m/etc/ssmtp/ssmtp.conf"
-echo "rewriteDomain=$(awk 'BEGIN {for (i = 0; i < 8; i++) printf "%s", "a-name-that-is-rather-long-for-a-domain."}')example.org" >>"$T/m/etc/ssmtp/ssmtp.conf"
+a_long_one
 (
     cd "$T" || exit
     ulimit -f 1 # the password fits, the configuration does not: the kernel ends it there
@@ -341,13 +346,14 @@ end
 
 begin "a password is removed again when its configuration cannot be written, also through a link"
 ssmtp_machine
+a_long_one
 ln -s new "$T/link"
 (
     cd "$T" || exit
     trap '' XFSZ
     ulimit -f 1 # the password fits, the configuration does not
-    HOME=$T "$SMTPRELAY" -C "$T/link/smtprelay.conf" import "$T/m/etc/ssmtp/ssmtp.conf" --write 2>&1 | cat >"$T/out"
-)
+    HOME=$T "$SMTPRELAY" -C "$T/link/smtprelay.conf" import "$T/m/etc/ssmtp/ssmtp.conf" --write 2>&1
+) | cat >"$T/out"
 expect_out 'removed again'
 [ -z "$(ls -A "$T/new")" ] || fail "it left $(ls -A "$T/new")"
 rm "$T/link"
