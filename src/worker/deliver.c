@@ -115,11 +115,11 @@ report_all(struct job *j, const struct job_packet *p, const struct status_fact *
 
 /* For all that are to go out and have no fact of their own yet */
 static void
-report_rest(struct job *j, const struct status_fact *fact)
+settle_rest(struct job *j, const struct status_fact *fact)
 {
-    steps_failed(j->w->options.steps, fact);
     for (size_t i = 0; i < j->t.n; i++)
-        report(j, j->index[i], fact);
+        if (!j->t.rcpt[i].done)
+            j->t.rcpt[i].fact = *fact;
 }
 
 static bool
@@ -236,10 +236,13 @@ show_done(struct job *j)
 static bool
 died_idle(const struct job *j, bool reused)
 {
-    const struct status_fact *f = &j->t.rcpt[0].fact;
-
-    return reused && (f->stage == STATUS_MAIL || (f->stage == STATUS_END && j->w->session.mails == 0)) &&
-           ((f->cause == STATUS_NETWORK && !f->silent) || f->code == 421);
+    for (size_t i = 0; i < j->t.n; i++) {
+        const struct status_fact *f = &j->t.rcpt[i].fact;
+        bool unanswered = f->stage == STATUS_MAIL || (f->stage == STATUS_END && j->w->session.mails == 0);
+        if (!unanswered || !((f->cause == STATUS_NETWORK && !f->silent) || f->code == 421))
+            return false; /* those it has served would get it twice */
+    }
+    return reused;
 }
 
 static bool
@@ -341,7 +344,7 @@ adapt(struct job *j)
     if (!complete_adapt(&j->complete, &peer, &err)) {
         session_fact(&fact, STATUS_LOCAL, err.class == ERROR_REFUSED ? STATUS_REFUSED : STATUS_TROUBLE, "%s",
             err.text);
-        report_rest(j, &fact);
+        settle_rest(j, &fact);
         return false;
     }
     j->t.smtputf8 = j->complete.needs_utf8;
@@ -366,8 +369,7 @@ open_for(struct job *j)
         w->session_us = clock_us() - w->start_us - w->info.resolve_us - w->info.connect_us;
         return true;
     }
-    for (size_t i = 0; i < j->t.n; i++)
-        j->t.rcpt[i].fact = fact;
+    settle_rest(j, &fact);
     return false;
 }
 
@@ -416,7 +418,7 @@ send_message(struct job *j)
         if (!opened)
             break;
         if (!adapt(j))
-            return;
+            break;
         run_transaction(j);
         if (!try_again(j, reused))
             break;

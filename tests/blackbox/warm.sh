@@ -53,6 +53,20 @@ two_messages
 grep -q '^4.*no answer in time' "$T/out" || fail "the client is not told to try again later"
 end
 
+# The first recipient is told to wait while the other one is served, and gets a transaction of its own
+begin "a warm connection that is closed behind a message that one recipient has costs no second copy"
+printf '%s\n' 'on RCPT *carol* session 1' '    reply 452 4.2.2 mailbox full' 'on MAIL nth 3 session 1' '    close' >"$T/script"
+hub_start "$T/script"
+conf_tls false ''
+{
+    say_message bob 'EHLO x'
+    say_message carol NOOP | sed 's/^RCPT TO.*/&\nRCPT TO:<dave@example.net>\r/'
+    printf 'QUIT\r\n'
+} >"$T/dialog"
+timeout 60 "$SENDMAIL" -C "$T/conf" -bs <"$T/dialog" >"$T/out" 2>"$T/err"
+[ "$(cat "$HUB_DIR"/*.env | grep -c '^rcpt: <dave@')" -eq 1 ] || fail "dave has it more than once"
+end
+
 # Its rules of confinement stand for the files that were there when it began
 begin "a warm worker looks up names in a file that was put in /etc/hosts' place"
 if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
