@@ -21,6 +21,7 @@ deliver_turn_end(struct worker *w)
     free(turn->word);
     turn->word = NULL;
     avoid_clear(&turn->asked);
+    avoid_clear(&turn->lost);
     avoid_clear(&turn->blamed);
 }
 
@@ -141,9 +142,11 @@ static bool
 lose(struct worker *w, const struct transaction *t)
 {
     const struct status_fact *f = w->known > 1 ? find_loss(t) : NULL;
+    bool is_second = avoid_has(&w->turn.lost, w->relay); /* by two names, or the others were not to be had */
 
     if (!f)
         return false;
+    avoid_add(&w->turn.lost, w->relay);
     if (w->is_direct && is_lost_early(t)) {
         keep_word(w, t);
         avoid_add(&w->turn.asked, w->relay);
@@ -151,7 +154,7 @@ lose(struct worker *w, const struct transaction *t)
         deliver_tell_health(w, w->relay, JOB_HUB_FAILS);
         avoid_add(&w->avoid, w->relay);
     }
-    w->turn.others = has_others(w);
+    w->turn.others = !is_second && has_others(w);
     if (!w->turn.others || !is_lost_early(t))
         return false;
     deliver_tell_of_hub(w, w->relay, f);

@@ -25,6 +25,7 @@ struct transaction;
 struct deliver_turn {
     struct avoid asked;  /* those that have had their say; no search of this message looks at them again */
     struct avoid blamed; /* of these those it says something of, if another one takes the message */
+    struct avoid lost;   /* those whose session was lost */
     struct status_fact *
         word; /* what the first one said of each recipient, which is the answer if none is better; NULL: none has */
     bool is_frozen;                                /* ... and that is for the administrator to mend */

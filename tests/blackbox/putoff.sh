@@ -132,6 +132,13 @@ expect_at "$D2" 1
 [ "$(sessions_at "$D1")" -eq 1 ] || fail "the first one was asked again"
 end
 
+script 'on MAIL' '    reply 421 4.3.2 going down' '    close'
+two "a smarthost that is named twice and hangs up is not asked for ever" "$T/script" -
+hubs="( \"127.0.0.1:$FIRST\", \"127.0.0.1:$FIRST\" )"
+call bob@example.net
+expect_rc 75
+end
+
 for stage in MAIL RCPT dot; do
     script "on $stage" '    reply 550 5.7.1 not you'
     two "a refusal is the answer, no other smarthost is asked ($stage)" "$T/script" -
