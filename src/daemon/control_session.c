@@ -294,6 +294,8 @@ on_settle_late(void *ctx)
 static void
 answer_settled(struct session *s)
 {
+    loop_events(
+        s->watch, 0); /* who says no more waits for his answer; who has gone is heard of all the same */
     loop_cancel(s->late);
     s->late = loop_at(s->desk->core->loop, clock_deadline(SETTLE_MS), on_settle_late, s);
     s->reader = (struct story_reader){ .call = on_settled, .ctx = s };

@@ -253,6 +253,29 @@ expect_rc 0
 shows 'in 1 Request.' "$SENDMAIL" -bp
 finish
 
+a_daemon "who says no more behind his question is answered, though the history is just being written" -
+command -v python3 >/dev/null && python3 - "$ROOT/run/smtprelay/socket.ctl" "$SENDMAIL" "$MSG" >"$T/odd" 2>&1 <<'END'
+import socket, subprocess, sys
+for _ in range(10):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(30)
+    s.connect(sys.argv[1])
+    with open(sys.argv[3], "rb") as letter:
+        subprocess.run([sys.argv[2], "-i", "-f", "alice@example.org", "bob@example.net"], stdin=letter, timeout=60)
+    s.sendall(b"list\n")
+    s.shutdown(socket.SHUT_WR)
+    out = b""
+    while True:
+        piece = s.recv(65536)
+        if not piece:
+            break
+        out += piece
+    if not out.endswith(b"=0 \n"):
+        print("the answer is %r" % out[:200])
+END
+[ ! -s "$T/odd" ] || fail "$(head -n 3 "$T/odd")"
+finish
+
 # ---------------------------------------------------------------- what the service itself may not read
 
 # As systemd starts it: by an ordinary user, for whom root's files stay closed
