@@ -68,6 +68,16 @@ is_put_off(const struct transaction *t)
     return true;
 }
 
+/* It would not fit there: that says nothing of those who only put it off */
+static bool
+is_beyond(const struct transaction *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->rcpt[i].fact.cause != STATUS_REFUSED)
+            return false;
+    return true;
+}
+
 /* The first one's word is the answer if there is none better; a login it wants is one only if all want it, see add_refusal() */
 static void
 keep_word(struct worker *w, const struct transaction *t)
@@ -217,14 +227,15 @@ void
 deliver_turn_settle(struct worker *w, struct transaction *t, bool opened)
 {
     const struct deliver_turn *turn = &w->turn;
-    bool put_off;
+    bool put_off, beyond;
 
     if (!turn->word)
         return;
     put_off = opened && is_put_off(t);
-    if (opened && !put_off && !is_lost_early(t)) {
+    beyond = opened && is_beyond(t);
+    if (opened && !put_off && !beyond && !is_lost_early(t)) {
         tell_blamed(w, t);
-    } else if (turn->is_frozen && !put_off) {
+    } else if (turn->is_frozen && !put_off && !beyond) {
         add_refusal(turn, t);
     } else if (!opened || strcmp(turn->relay, w->relay) != 0) {
         if (!put_off)
