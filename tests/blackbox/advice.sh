@@ -62,14 +62,18 @@ expect_out 'RCPT TO: 550 5.2.2 mailbox of bad is full'
 expect_out "error: do: The recipient's mailbox is full"
 finish
 
+one_put_off() { # over the first connection nothing goes
+    rm -rf "$QUEUE"
+    script 'on RCPT session 1' '    reply 451 4.3.0 not just now'
+    hub_start "$T/script" --tls none
+    daemon_conf RetryMin=1h RetryMax=2h
+    daemon_start
+    send -f alice@example.org bob@example.net
+    expect_rc 0
+}
+
 begin "an error of a message that has gone after all shows no longer"
-rm -rf "$QUEUE"
-script 'on RCPT session 1' '    reply 451 4.3.0 not just now'
-hub_start "$T/script" --tls none
-daemon_conf RetryMin=1h RetryMax=2h
-daemon_start
-send -f alice@example.org bob@example.net
-expect_rc 0
+one_put_off
 run "$ADMIN" status
 expect_out '451 4.3.0 not just now'
 daemon_conf RetryMin=1h RetryMax=3h # another connection
@@ -80,13 +84,7 @@ wait_for 30 gone || fail "status still tells of it: $("$ADMIN" status)"
 finish
 
 begin "an error shows as long as one of the messages it befell has not gone"
-rm -rf "$QUEUE"
-script 'on RCPT session 1' '    reply 451 4.3.0 not just now'
-hub_start "$T/script" --tls none
-daemon_conf RetryMin=1h RetryMax=2h
-daemon_start
-send -f alice@example.org bob@example.net
-expect_rc 0
+one_put_off
 send -f alice@example.org carol@example.net
 expect_rc 0
 run "$ADMIN" hold --recipient bob@example.net

@@ -23,15 +23,19 @@ two() {
     hubs="( \"127.0.0.1:$FIRST\", \"127.0.0.1:$SECOND\" )"
 }
 
+goes_by_second() {
+    conf "mailhub=$hubs" "TLS_CA_File=$CA" Timeout=300s LogFile=- QueueDir= "$@"
+    send -i -f alice@example.org bob@example.net
+    expect_rc 0
+    has_messages "$D2" 1 || fail "it did not come"
+}
+
 # by_second WORDS [KEY=VALUE ...] : it goes by the second, and these words are said of the first. Times are such that who waits for a
 # time-out is found out.
 by_second() {
     words=$1
     shift
-    conf "mailhub=$hubs" "TLS_CA_File=$CA" ConnectTimeout=300s Timeout=300s LogFile=- QueueDir= "$@"
-    send -i -f alice@example.org bob@example.net
-    expect_rc 0
-    has_messages "$D2" 1 || fail "it did not come"
+    goes_by_second ConnectTimeout=300s "$@"
     expect_err "127.0.0.1:$FIRST: $words for "
 }
 
@@ -91,10 +95,7 @@ end
 by_second_after() {
     stage=$1
     shift
-    conf "mailhub=$hubs" "TLS_CA_File=$CA" ConnectTimeout=4s Timeout=300s LogFile=- QueueDir= "$@"
-    send -i -f alice@example.org bob@example.net
-    expect_rc 0
-    has_messages "$D2" 1 || fail "it did not come"
+    goes_by_second ConnectTimeout=4s "$@"
     expect_err "127.0.0.1:$FIRST: $stage: no answer in time; trying the next mailhub"
     end
 }

@@ -184,6 +184,21 @@ bind_to(uint32_t address, int type, uint16_t *port)
     return fd;
 }
 
+/* At one port of two addresses, 127.0.0.1 and 127.0.0.2 */
+static void
+bind_both(int *first, int *second, uint16_t *port)
+{
+    *second = -1;
+    for (int tries = 0; *second < 0 && tries < 100; tries++) {
+        *port = 0;
+        *first = bind_to(INADDR_LOOPBACK, SOCK_STREAM, port);
+        *second = bind_to(INADDR_LOOPBACK + 1, SOCK_STREAM, port);
+        if (*second < 0)
+            close(*first);
+    }
+    ck_assert_int_ge(*second, 0);
+}
+
 enum { FILLERS = 8 };
 
 /* A listener that answers no more: those who wait to be accepted fill its queue */
@@ -212,13 +227,7 @@ START_TEST(an_address_that_is_silent_and_a_question_without_an_answer_hold_up_no
     struct name_server names = { bind_to(INADDR_LOOPBACK, SOCK_DGRAM, &names_port), true };
     int fd, first = -1, second = -1, filler[FILLERS];
 
-    for (int tries = 0; second < 0 && tries < 100; tries++) {
-        o.port = 0;
-        first = bind_to(INADDR_LOOPBACK, SOCK_STREAM, &o.port);
-        second = bind_to(INADDR_LOOPBACK + 1, SOCK_STREAM, &o.port);
-        if (second < 0)
-            close(first);
-    }
+    bind_both(&first, &second, &o.port);
     ck_assert(second >= 0 && listen(second, 5) == 0);
     fill(first, o.port, filler);
     (void)snprintf(servers, sizeof servers, "127.0.0.1:%u", names_port);
@@ -448,13 +457,7 @@ START_TEST(addresses_that_are_left_out_are_not_tried_and_of_the_others_it_is_kno
     int first = -1, second = -1;
     size_t id;
 
-    for (int tries = 0; second < 0 && tries < 100; tries++) {
-        o.port = 0;
-        first = bind_to(INADDR_LOOPBACK, SOCK_STREAM, &o.port);
-        second = bind_to(INADDR_LOOPBACK + 1, SOCK_STREAM, &o.port);
-        if (second < 0)
-            close(first);
-    }
+    bind_both(&first, &second, &o.port);
     ck_assert(second >= 0 && listen(first, 5) == 0 && listen(second, 5) == 0);
     (void)snprintf(servers, sizeof servers, "127.0.0.1:%u", names_port);
     o.name_servers = servers;
