@@ -206,8 +206,7 @@ choose_domain(struct job *j)
     }
     j->t.n = kept;
     if (w->warm && strcasecmp(domain, w->domain) != 0) {
-        session_close(&w->session);
-        w->warm = false;
+        deliver_hang_up(w);
         w->relay[0] = '\0';
     }
     memcpy(w->domain, domain, sizeof w->domain);
@@ -276,6 +275,8 @@ is_utf8_refused(const struct job *j)
     const struct status_fact *f = &j->t.rcpt[0].fact;
     bool any = false;
 
+    if (j->w->turn.word) /* one before it has only put the message off */
+        return false;
     if (f->stage != STATUS_MAIL || f->cause != STATUS_REFUSED || !j->t.smtputf8 ||
         j->w->session.caps.smtputf8 || !text_is_ascii(slice_of(j->t.sender)))
         return false;
@@ -307,7 +308,7 @@ complete_without_utf8(struct job *j)
 static bool
 try_without_utf8(struct job *j)
 {
-    struct status_fact fact, *word = j->w->turn.word;
+    struct status_fact fact;
     size_t kept = 0;
 
     if (!is_utf8_refused(j) || !complete_without_utf8(j))
@@ -317,8 +318,6 @@ try_without_utf8(struct job *j)
         if (text_is_ascii(slice_of(r->path))) {
             r->done = false;
             j->t.rcpt[kept] = *r;
-            if (word)
-                word[kept] = word[i];
             j->index[kept++] = j->index[i];
             continue;
         }
@@ -407,8 +406,7 @@ send_message(struct job *j)
     if (reused && deliver_is_second_best(w))
         reused = false;
     if (w->warm && !reused) {
-        session_close(&w->session);
-        w->warm = false;
+        deliver_hang_up(w);
         w->relay[0] = '\0';
     }
     for (;;) {
@@ -428,14 +426,6 @@ send_message(struct job *j)
     tell_failures(j);
     for (size_t i = 0; i < j->t.n; i++)
         report(j, j->index[i], &j->t.rcpt[i].fact);
-}
-
-static void
-end_session(struct worker *w)
-{
-    if (w->warm)
-        session_close(&w->session);
-    w->warm = false;
 }
 
 /* The bits of the job are for the recipients of the record that comes with it */
@@ -516,12 +506,12 @@ on_step(void *ctx, struct slice words)
 static void
 run_test(struct worker *w, const struct job_packet *p)
 {
-    end_session(w);
+    deliver_hang_up(w);
     avoid_clear(&w->avoid); /* the first one is what is to be seen */
     steps_init(&w->steps, on_step, w);
     w->options.steps = &w->steps;
     run_job(w, p);
-    end_session(w);
+    deliver_hang_up(w);
     w->options.steps = NULL;
     steps_clear(&w->steps);
 }
@@ -534,7 +524,7 @@ run_probe(struct worker *w, const struct job_packet *p)
     struct status_fact fact;
 
     w->verbose = w->waits = false;
-    end_session(w);
+    deliver_hang_up(w);
     avoid_clear(&w->avoid);
     session_fact(&fact, STATUS_RESOLVE, STATUS_NETWORK, "not asked for any more");
     w->only = relay;
@@ -543,7 +533,7 @@ run_probe(struct worker *w, const struct job_packet *p)
     (void)job_send_text(w->sock, JOB_LOG, 2, text); /* nobody may be looking any more */
     report_done(w, "");
     w->only = NULL;
-    end_session(w);
+    deliver_hang_up(w);
     free(text);
     free(relay);
 }
@@ -588,7 +578,7 @@ deliver_run(int sock, const struct config *c, const struct reach_kept *kept)
             break;
     }
     file_close(&w->sock); /* who waits for us need not wait for the last words */
-    end_session(w);
+    deliver_hang_up(w);
     for (size_t i = 0; i < w->nhubs; i++)
         free(w->hub[i].host);
     avoid_clear(&w->avoid);

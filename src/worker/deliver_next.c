@@ -99,14 +99,6 @@ keep_word(struct worker *w, const struct transaction *t)
 
 /* ---------------------------------------------------------------- the next one */
 
-static void
-hang_up(struct worker *w)
-{
-    if (w->warm)
-        session_close(&w->session);
-    w->warm = false;
-}
-
 /* Who wants a login for mail fails like one who refuses it; of any other it is not known yet whether it is the message */
 static void
 blame(struct worker *w, const struct status_fact *f)
@@ -143,7 +135,7 @@ pass_on(struct worker *w, const struct transaction *t)
         return false;
     }
     deliver_tell_of_hub(w, w->relay, f);
-    hang_up(w);
+    deliver_hang_up(w);
     return true;
 }
 
@@ -200,7 +192,7 @@ restore_word(struct worker *w, struct transaction *t)
 {
     const struct deliver_turn *turn = &w->turn;
 
-    hang_up(w); /* what is said of the session from here on is the first one's */
+    deliver_hang_up(w); /* what is said of the session from here on is the first one's */
     for (size_t i = 0; i < t->n; i++)
         t->rcpt[i].fact = turn->word[i];
     memcpy(w->relay, turn->relay, sizeof w->relay);

@@ -156,3 +156,11 @@ deliver_connect(
     return w->options.steps ? probe_host(o, deadline, &w->steps, info, err)
                             : connect_host(o, deadline, info, err);
 }
+
+void
+deliver_hang_up(struct worker *w)
+{
+    if (w->warm)
+        session_close(&w->session);
+    w->warm = false;
+}

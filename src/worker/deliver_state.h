@@ -148,6 +148,8 @@ void deliver_turn_end(struct worker *w);
 bool deliver_open_direct(struct worker *w, struct status_fact *fact);
 
 /* deliver_open.c */
+/* The session ends, if there is one. */
+void deliver_hang_up(struct worker *w);
 /* Host as A-labels without the final dot. False with *fact. */
 bool deliver_to_ascii(const char *host, char out[256], struct status_fact *fact);
 /* What follows is with this one. */
